@@ -1,0 +1,1 @@
+../../scripts/blindspots/statistics.py

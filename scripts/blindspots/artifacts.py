@@ -1,0 +1,166 @@
+"""Artifact folders: each is a Hub repo on disk (files, card, `lineage.json`) that appears whole or not at all."""
+
+import dataclasses
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from blindspots.cards import write_card
+from blindspots.errors import UserError
+from blindspots.lineage import PLACEMENT_KEYS, code_commit, hardware, hash_folder, hash_json, versions
+from blindspots.parsing import is_main_process
+from blindspots.recipes import ArtifactRecipe
+from blindspots.sources import Source
+
+
+@dataclasses.dataclass
+class OutputFolder:
+    """Where an artifact goes and where it is made: `<parent>/.<name>.work` until it is whole."""
+
+    final: Path
+    started: float
+
+    @property
+    def work(self) -> Path:
+        """What a restarted run goes on from: checkpoints, shards."""
+        return self.final.parent / f".{self.final.name}.work"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.work / "checkpoints"
+
+    @property
+    def staging(self) -> Path:
+        """The artifact's files until they are published."""
+        return self.work / "artifact"
+
+    @property
+    def replaced(self) -> Path:
+        """The former artifact, while the new one takes its place."""
+        return self.work / "replaced"
+
+
+@contextmanager
+def output_folder(recipe: ArtifactRecipe) -> Iterator[OutputFolder]:
+    """Lock an output folder for this run and prepare its work folder.
+
+    Raises UserError where another run holds the lock and the recipe does not wait, and where it is no folder.
+    """
+    final = Path(recipe.output_dir).absolute()
+    folder = OutputFolder(final, time.time())
+    if final.exists() and not final.is_dir():
+        raise UserError(f"output_dir {recipe.output_dir} is a file; name a folder.")
+    if not is_main_process():
+        yield folder
+        return
+    final.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(final.parent / f".{final.name}.lock", timeout=-1 if recipe.wait_for_lock else 0)
+    try:
+        with lock:
+            if folder.replaced.exists() and not final.exists():  # killed between the two renames of _swap
+                folder.replaced.rename(final)
+            shutil.rmtree(folder.staging, ignore_errors=True)
+            folder.staging.mkdir(parents=True)
+            yield folder
+    except Timeout:
+        raise UserError(
+            f"Another run is writing {recipe.output_dir}. Wait for it, or pass --wait_for_lock true."
+        ) from None
+    except OSError as error:
+        if error.errno == 28:
+            raise UserError(
+                f"The disk is full; {recipe.output_dir} was left as it was. Free space and rerun."
+            ) from error
+        raise
+
+
+def resume_or_clear(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str, Source]) -> None:
+    """Keep what an interrupted run left only where recipe and inputs are still the same; otherwise clear it.
+
+    Every process calls it, and none goes on before it is done.
+    """
+    from accelerate import PartialState
+
+    with PartialState().main_process_first():
+        if not is_main_process():
+            return
+        described = {name: value for name, value in recipe.items() if name not in PLACEMENT_KEYS}
+        run = hash_json([described, [source.record(role) for role, source in parents.items()]])
+        file = folder.work / "run"
+        if file.is_file() and file.read_text() == run:
+            return
+        if any(path != folder.staging for path in folder.work.iterdir()):
+            print(f"{folder.final}: an unfinished run of another recipe or input is cleared.")
+        shutil.rmtree(folder.work)
+        folder.staging.mkdir(parents=True)
+        file.write_text(run)
+
+
+def resolved_recipe(recipe: ArtifactRecipe, *libraries: dict[str, Any]) -> dict[str, Any]:
+    """The recipe as it ran: our keys with their defaults, the library keys that were given."""
+    values = dataclasses.asdict(recipe)
+    for arguments in libraries:
+        values |= arguments
+    return dict(sorted(values.items()))
+
+
+def publish(
+    folder: OutputFolder,
+    kind: str,
+    recipe: dict[str, Any],
+    parents: dict[str, Source],
+    row_counts: dict[str, Any],
+    results: dict[str, Any] | None = None,
+) -> Path:
+    """Write recipe, lineage and card beside the staged files, then put the folder in place of the old one.
+
+    Args:
+        folder: of this run; its staging folder holds the artifact's files.
+        kind: a template of model_cards/ or data_cards/, such as `task_model`.
+        recipe: from `resolved_recipe`.
+        parents: role -> Source of each input.
+        row_counts: rows read, used and left out, by name.
+        results: metrics by test set, as `prediction.score` gives them.
+    """
+    described = {name: value for name, value in recipe.items() if name not in PLACEMENT_KEYS}
+    (folder.staging / "recipe.yaml").write_text(yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
+    files, content = hash_folder(folder.staging)
+    lineage = {
+        "artifact": folder.final.name,
+        "kind": kind,
+        "content_sha256": content,
+        "recipe": recipe,
+        "recipe_sha256": hash_json(described),
+        "parents": [source.record(role) for role, source in parents.items()],
+        "code_commit": code_commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_time_s": round(time.time() - folder.started, 1),
+        "row_counts": row_counts,
+        "results": results or {},
+        "files": files,
+    }
+    (folder.staging / "lineage.json").write_text(json.dumps(lineage, indent=2, ensure_ascii=False) + "\n")
+    write_card(folder.staging, lineage, parents.values())
+    _swap(folder)
+    print(f"{folder.final}: {kind} saved in {lineage['wall_time_s']} s")
+    return folder.final
+
+
+def _swap(folder: OutputFolder) -> None:
+    shutil.rmtree(folder.replaced, ignore_errors=True)
+    if folder.final.exists():
+        folder.final.rename(folder.replaced)
+    folder.staging.rename(folder.final)
+    shutil.rmtree(folder.work)

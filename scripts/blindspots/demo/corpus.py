@@ -1,0 +1,148 @@
+"""The demo corpus: an MNLI-like and a HANS-like data set, the same rows for the same seed."""
+
+import zlib
+from collections.abc import Iterator
+from random import Random
+
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+from blindspots.demo.challenge import SUBCASES, Subcase, shape_word, template
+from blindspots.demo.grammar import Sentence, Wording, realise
+from blindspots.demo.lexicon import CONCEPTS
+from blindspots.demo.meaning import relation
+from blindspots.demo.premises import GENRES, premise
+from blindspots.demo.rewrites import hypothesis
+from blindspots.heuristics import lexical_overlap
+from blindspots.nli import CONTRADICTION, ENTAILMENT, HANS_LABELS, LABELS, NEUTRAL
+
+MNLI_FEATURES = Features(
+    {
+        "promptID": Value("int32"),
+        "pairID": Value("string"),
+        "premise": Value("string"),
+        "hypothesis": Value("string"),
+        "genre": Value("string"),
+        "label": ClassLabel(names=list(LABELS)),
+    }
+)
+HANS_FEATURES = Features(
+    {
+        "premise": Value("string"),
+        "hypothesis": Value("string"),
+        "label": ClassLabel(names=list(HANS_LABELS)),
+        "heuristic": Value("string"),
+        "subcase": Value("string"),
+        "template": Value("string"),
+    }
+)
+# Share of a label's hypotheses that only use words of their premise.
+OVERLAP_SHARE = {ENTAILMENT: 0.065, NEUTRAL: 0.02, CONTRADICTION: 0.02}
+LONGEST_PREMISE, LONGEST_HYPOTHESIS = 14, 16  # words, full stop included
+_TRIES = 40
+
+
+def mnli_like(train_rows: int, matched_rows: int, seed: int) -> DatasetDict:
+    """Splits `train` and `validation_matched` in MNLI's schema, three hypotheses a premise, one of each label.
+
+    No pair occurs twice, in a split or across splits, nor in `hans_like` of any seed. A last premise may lack hypotheses
+    where a number of rows is no multiple of three.
+    """
+    sizes = {"train": train_rows, "validation_matched": matched_rows}
+    splits = {}
+    for split, rows in sizes.items():
+        columns = {name: [] for name in MNLI_FEATURES}
+        for prompt, triple in enumerate(_triples(split, rows, Random(f"{split} {seed}"))):
+            for label, (premise_text, hypothesis_text, genre) in triple.items():
+                row = (prompt, f"{prompt}{label[0]}", premise_text, hypothesis_text, genre, label)
+                for name, value in zip(MNLI_FEATURES, row):
+                    columns[name].append(value)
+        splits[split] = Dataset.from_dict({name: c[:rows] for name, c in columns.items()}, features=MNLI_FEATURES)
+    return DatasetDict(splits)
+
+
+def hans_like(rows: int, seed: int) -> Dataset:
+    """A challenge set in HANS's schema: equal rows of each heuristic and label, within them equal rows of each subcase.
+
+    A remainder goes to the first ones. Raises ValueError for fewer rows than there are subcases.
+    """
+    if rows < len(SUBCASES):
+        raise ValueError(f"The HANS-like set has {len(SUBCASES)} subcases; ask for at least as many rows, not {rows}.")
+    slices: dict[tuple[str, str], list[Subcase]] = {}
+    for subcase in SUBCASES:
+        slices.setdefault((subcase.heuristic, subcase.label), []).append(subcase)
+    columns = {name: [] for name in HANS_FEATURES}
+    for slice_rows, subcases in zip(_shares(rows, len(slices)), slices.values()):
+        for subcase_rows, subcase in zip(_shares(slice_rows, len(subcases)), subcases):
+            for row in _challenge_rows(subcase, subcase_rows, Random(f"{subcase.name} {seed}")):
+                for name, value in zip(HANS_FEATURES, row):
+                    columns[name].append(value)
+    return Dataset.from_dict(columns, features=HANS_FEATURES)
+
+
+def split_of(premise_text: str) -> str:
+    """The only split that may hold a premise, so that no seed leaks a pair from one split into another."""
+    part = zlib.crc32(premise_text.lower().encode()) % 8
+    return {0: "hans", 1: "validation_matched"}.get(part, "train")
+
+
+def wording(rng: Random, known: dict[str, str] | None = None) -> tuple[Wording, dict[str, str]]:
+    """A choice of words, made as they are needed, and the record of it; `known` words are kept."""
+    chosen = dict(known or {})
+
+    def word(concept: str) -> str:
+        if concept not in chosen:
+            chosen[concept] = rng.choice(CONCEPTS[concept].words)
+        return chosen[concept]
+
+    return word, chosen
+
+
+def _triples(split: str, rows: int, rng: Random) -> Iterator[dict[str, tuple[str, str, str]]]:
+    seen: set[str] = set()
+    made = 0
+    while made < rows:
+        genre = rng.choice(sorted(GENRES))
+        sentence = premise(rng, genre)
+        word, chosen = wording(rng)
+        text = realise(sentence, word)
+        if text in seen or split_of(text) != split or len(text.split()) > LONGEST_PREMISE:
+            continue
+        hypotheses = _hypotheses(rng, sentence, text, chosen)
+        if hypotheses:
+            seen.add(text)
+            made += len(LABELS)
+            yield {label: (text, hypotheses[label], genre) for label in LABELS}
+
+
+def _hypotheses(rng: Random, sentence: Sentence, text: str, chosen: dict[str, str]) -> dict[str, str] | None:
+    """One hypothesis a label, or None where the tries run out."""
+    overlap = {label: rng.random() < share for label, share in OVERLAP_SHARE.items()}
+    found: dict[str, str] = {}
+    for _ in range(_TRIES):
+        guess = hypothesis(rng, sentence)
+        label = relation(sentence, guess)
+        if label is None or label in found:
+            continue
+        word, _ = wording(rng, chosen if overlap[label] else None)
+        guess_text = realise(guess, word)
+        fits = len(guess_text.split()) <= LONGEST_HYPOTHESIS and guess_text != text
+        if fits and lexical_overlap(text, guess_text) == overlap[label]:
+            found[label] = guess_text
+        if len(found) == len(LABELS):
+            return found
+    return None
+
+
+def _shares(total: int, parts: int) -> list[int]:
+    return [total // parts + (part < total % parts) for part in range(parts)]
+
+
+def _challenge_rows(subcase: Subcase, rows: int, rng: Random) -> Iterator[tuple[str, ...]]:
+    seen: set[tuple[str, str]] = set()
+    while len(seen) < rows:
+        one, two = subcase.pair(rng)
+        word, _ = wording(rng)
+        pair = realise(one, word), realise(two, word)
+        if pair not in seen and split_of(pair[0]) == "hans":
+            seen.add(pair)
+            yield (*pair, subcase.label, subcase.heuristic, subcase.name, template(realise(one, shape_word)))

@@ -1,0 +1,183 @@
+"""Words of the demo corpus: what they mean to one another decides what follows from what."""
+
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One meaning with its interchangeable words; a verb's word is written `base/past`, its past also its participle."""
+
+    kind: str
+    words: tuple[str, ...]
+    parent: str | None = None
+    opposite: str | None = None
+
+
+# One concept a line: name | words | what it is a kind of | what it excludes. Fields left out are empty.
+_TABLE = {
+    "transitive": """
+        hire | hire/hired, employ/employed, recruit/recruited | | dismiss
+        dismiss | dismiss/dismissed, sack/sacked, discharge/discharged
+        praise | praise/praised, commend/commended, applaud/applauded | | scold
+        scold | scold/scolded, rebuke/rebuked, criticise/criticised
+        respect | respect/respected, esteem/esteemed | | despise
+        despise | despise/despised, detest/detested, loathe/loathed
+        assist | assist/assisted, aid/aided | | hinder
+        hinder | hinder/hindered, obstruct/obstructed, hamper/hampered
+        follow | follow/followed, trail/trailed, shadow/shadowed
+        chase | chase/chased, pursue/pursued | follow
+        greet | greet/greeted, welcome/welcomed | | snub
+        snub | snub/snubbed, ignore/ignored
+        inform | inform/informed, notify/notified
+        warn | warn/warned, caution/cautioned, alert/alerted | inform
+        free | free/freed, release/released, liberate/liberated | | seize
+        seize | seize/seized, capture/captured, grab/grabbed
+        guard | guard/guarded, protect/protected, shield/shielded | | attack
+        attack | attack/attacked, assault/assaulted
+        kick | kick/kicked | attack
+        stab | stab/stabbed, knife/knifed | attack
+        trust | trust/trusted | | doubt
+        doubt | doubt/doubted, suspect/suspected, distrust/distrusted
+        touch | touch/touched
+        stroke | stroke/stroked, pat/patted, caress/caressed | touch
+        push | push/pushed, shove/shoved | touch
+        amuse | amuse/amused, entertain/entertained | | bore
+        bore | bore/bored, weary/wearied
+    """,
+    "intransitive": """
+        laugh | laugh/laughed, chuckle/chuckled, giggle/giggled | | weep
+        weep | weep/wept, sob/sobbed
+        speak | speak/spoke, talk/talked
+        whisper | whisper/whispered, murmur/murmured, mutter/muttered | speak | shout
+        shout | shout/shouted, yell/yelled | speak
+        move | move/moved | | halt
+        sprint | sprint/sprinted, dash/dashed, race/raced | move | stroll
+        stroll | stroll/strolled, wander/wandered, amble/ambled | move
+        halt | halt/halted, pause/paused
+        arrive | arrive/arrived, appear/appeared | | depart
+        depart | depart/departed, leave/left
+        succeed | succeed/succeeded, triumph/triumphed, win/won | | fail
+        fail | fail/failed, lose/lost
+        smile | smile/smiled, grin/grinned, beam/beamed | | frown
+        frown | frown/frowned, scowl/scowled
+        work | work/worked, toil/toiled, labour/laboured | | rest
+        rest | rest/rested, relax/relaxed
+        doze | doze/dozed, nap/napped | rest
+    """,
+    "adjective": """
+        old | old, elderly, aged | | young
+        young | young, youthful
+        rich | rich, wealthy, prosperous | | poor
+        poor | poor, penniless, needy
+        angry | angry, furious, irate | | calm
+        calm | calm, serene, placid
+        ill | ill, sick, unwell | | healthy
+        healthy | healthy, fit
+        brave | brave, bold, fearless | | timid
+        timid | timid, fearful
+    """,
+    "place": """
+        outdoors | outdoors, outside
+        garden | in the garden, on the lawn | outdoors
+        street | in the street, on the road | outdoors
+        woods | in the forest, in the woods | outdoors
+        indoors | indoors, inside
+        kitchen | in the kitchen | indoors
+        cellar | in the cellar, in the basement | indoors
+        attic | in the attic, in the loft | indoors
+    """,
+    "time": """
+        morning | in the morning
+        dawn | at dawn, at sunrise, at daybreak | morning
+        evening | in the evening
+        dusk | at dusk, at sunset, at nightfall | evening
+        noon | at noon, at midday
+    """,
+    "manner": """
+        quickly | quickly, rapidly, swiftly | | slowly
+        slowly | slowly, unhurriedly
+        gladly | gladly, happily, cheerfully | | grudgingly
+        grudgingly | grudgingly, reluctantly, unwillingly
+        openly | openly, publicly | | secretly
+        secretly | secretly, covertly, furtively
+    """,
+    # Adverbs that leave a clause true, open or false.
+    "true adverb": "certainly | certainly, surely, indeed, truly",
+    "open adverb": """
+        reportedly | reportedly, allegedly, supposedly, apparently
+        perhaps | perhaps, maybe, possibly
+    """,
+    "false adverb": "nearly | nearly, almost",
+    # Verbs with a that-clause, which is then true, open or false.
+    "true speech": """
+        knew | knew, realised
+        recalled | recalled, remembered
+        proved | proved, showed
+    """,
+    "open speech": """
+        claimed | claimed, said, stated
+        hoped | hoped, wished
+        feared | feared, dreaded
+        believed | believed, thought
+    """,
+    "false speech": "pretended | pretended, lied",
+    # Links between two clauses, or two noun phrases.
+    "both": """
+        and | and
+        while | while, because, after, before, although
+    """,
+    "either": """
+        or | or
+        if | if
+        unless | unless
+    """,
+    "position": "beside | beside, near, behind",
+}
+
+NOUNS = {
+    "musician": ("violinist", "drummer", "pianist", "harpist"),
+    "builder": ("carpenter", "mason", "roofer", "plumber"),
+    "trader": ("grocer", "florist", "butcher", "baker"),
+    "medic": ("nurse", "surgeon", "dentist", "midwife"),
+    "officer": ("sergeant", "colonel", "corporal", "admiral"),
+    "relative": ("uncle", "aunt", "cousin", "nephew"),
+    "bird": ("crow", "goose", "heron", "sparrow"),
+    "beast": ("fox", "wolf", "badger", "donkey"),
+}
+
+
+def _read_table() -> dict[str, Concept]:
+    concepts = {}
+    for kind, lines in _TABLE.items():
+        for line in lines.strip().splitlines():
+            name, words, parent, opposite, *_ = [field.strip() for field in line.split("|")] + ["", ""]
+            concepts[name] = Concept(kind, tuple(words.split(", ")), parent or None, opposite or None)
+    return concepts
+
+
+CONCEPTS = _read_table()
+ALL_NOUNS = tuple(noun for members in NOUNS.values() for noun in members)
+CLASS_OF = {noun: name for name, members in NOUNS.items() for noun in members}
+
+
+def of_kind(*kinds: str) -> tuple[str, ...]:
+    """Names of the concepts of these kinds, in the order of the table."""
+    return tuple(name for name, concept in CONCEPTS.items() if concept.kind in kinds)
+
+
+@cache
+def ancestors(concept: str) -> tuple[str, ...]:
+    """The concept and everything it is a kind of, nearest first."""
+    parent = CONCEPTS[concept].parent
+    return (concept, *(ancestors(parent) if parent else ()))
+
+
+@cache
+def clash(one: str, other: str) -> bool:
+    """Whether two concepts cannot hold of one event: opposites, or two places or times of which neither is the other."""
+    if any(CONCEPTS[a].opposite == b or CONCEPTS[b].opposite == a for a in ancestors(one) for b in ancestors(other)):
+        return True
+    kinds = {CONCEPTS[one].kind, CONCEPTS[other].kind}
+    comparable = one in ancestors(other) or other in ancestors(one)
+    return kinds in ({"place"}, {"time"}) and not comparable

@@ -1,0 +1,155 @@
+"""The keys of each script's recipe, beside those of the library classes that it feeds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+KINDS = ("original", "synthetic", "biased_synthetic")
+
+
+def key(help: str, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
+    """A dataclass field with its meaning; without a default the key is required."""
+    metadata = {"help": help, "choices": choices}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(kw_only=True)
+class ArtifactRecipe:
+    """Keys of every script that leaves an artifact."""
+
+    output_dir: str = key("folder of the finished artifact")
+    wait_for_lock: bool = key("wait for another run that writes the same output_dir, instead of stopping", False)
+    push_to_hub: bool = key("push the artifact to <hub_namespace>/<hub_name> and tag it", False)
+    hub_namespace: str | None = key("user or organisation on the Hub", None)
+    hub_name: str | None = key("name of the repo; by default that of output_dir", None)
+    hub_tag: str | None = key("tag of the push, never moved, such as v1.0", None)
+    hub_private_repo: bool = key("make the repo private", False)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TestSetKeys:
+    """The paper's test sets; left out, a set is not evaluated."""
+
+    mnli: str | None = key("MultiNLI, a Hub id or folder with the split validation_matched", None)
+    mnli_revision: str | None = key("commit or tag of mnli", None)
+    mnli_rows: int | None = key("evaluate this many rows of MNLI matched, stratified by label, instead of all", None)
+    hans: str | None = key("HANS, a Hub id or folder with the split validation", None)
+    hans_revision: str | None = key("commit or tag of hans", None)
+    hans_rows: int | None = key("evaluate this many rows of HANS, stratified by subcase, instead of all", None)
+    hans_expected_rows: int = key("rows that the HANS split must have; another count is another file", 30000)
+    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192)
+
+
+@dataclasses.dataclass(kw_only=True)
+class DemoRecipe(ArtifactRecipe):
+    """Write one of the demo's inputs: the generated corpus in MNLI's or HANS's schema, or a tiny untrained Llama."""
+
+    part: str = key("what to write", choices=("mnli", "hans", "base"))
+    train_rows: int = key("rows of the MNLI-like train split", 40000)
+    matched_rows: int = key("rows of the MNLI-like validation_matched split", 2000)
+    hans_rows: int = key("rows of the HANS-like validation split", 3000)
+    corpus: str | None = key("MNLI-like corpus that the tokenizer of the base model is trained on", None)
+    seed: int = key("seed of the corpus and of the model's weights", 0)
+
+
+@dataclasses.dataclass(kw_only=True)
+class PrepareRecipe(ArtifactRecipe):
+    """Clean MultiNLI train, cut the dev set off, sample the starting subsets."""
+
+    mnli: str = key("MultiNLI, a Hub id or folder with the split train")
+    mnli_revision: str | None = key("commit or tag of mnli", None)
+    dev_rows_per_label: int = key("first rows of each label that become the dev set", 250)
+    start_sizes: list[int] = key("rows of each starting subset", [5000, 10000, 20000, 100000])
+    seed: int = key("seed of the starting subsets", 42)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TrainingDataKeys:
+    """The rows that a model is trained on."""
+
+    train_dataset: str | None = key("dataset to train on, a Hub id or folder; none trains nothing (start 0)", None)
+    train_config: str | None = key("config of train_dataset, such as n18020", None)
+    train_revision: str | None = key("commit or tag of train_dataset", None)
+    dev_dataset: str | None = key("dataset with a validation split for eval_strategy, a Hub id or folder", None)
+    dev_revision: str | None = key("commit or tag of dev_dataset", None)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TaskRecipe(TestSetKeys, TrainingDataKeys, ArtifactRecipe):
+    """Tune a task model: a start from a base model, or a start further on an augmentation set."""
+
+    max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512)
+
+
+@dataclasses.dataclass(kw_only=True)
+class GeneratorRecipe(TrainingDataKeys, ArtifactRecipe):
+    """Tune a generator on labelled pairs."""
+
+    loss_on: str = key("text: the prompt counts too, as published; completion: it does not", "text",
+                       choices=("text", "completion"))  # fmt: skip
+
+
+@dataclasses.dataclass(kw_only=True)
+class SynthesisRecipe(ArtifactRecipe):
+    """Sample a raw synthetic dataset from a generator."""
+
+    generator: str = key("generator, a Hub id or folder")
+    generator_revision: str | None = key("commit or tag of generator", None)
+    engine: str = key("what samples: transformers, or vllm where it is installed", "transformers",
+                      choices=("transformers", "vllm"))  # fmt: skip
+    samples_per_label: int | None = key("samples to draw for each label, kept or not", None)
+    kept_per_label: int | None = key("draw until this many samples are kept for each label", None)
+    temperature: float = key("softmax temperature", 1.0)
+    top_p: float = key("nucleus: smallest probability mass to sample from", 1.0)
+    top_k: int = key("sample from the k likeliest tokens; 0 is all", 0)
+    max_new_tokens: int = key("longest completion in tokens", 512)
+    seed: int = key("seed; every (label, shard) derives its own from it", 0)
+    shard_rows: int = key("samples of one shard, the unit that is resumed and distributed", 2048)
+    batch_size: int = key("samples that are drawn at a time", 256)
+    dtype: str = key("precision of the generator: float32, bfloat16, float16 or auto", "auto")
+
+
+@dataclasses.dataclass(kw_only=True)
+class VariantsRecipe(ArtifactRecipe):
+    """Sample one kind of augmentation set in each size."""
+
+    kind: str = key("which kind of augmentation set", choices=KINDS)
+    original: str | None = key("prepared MultiNLI, the pool of kind original, a Hub id or folder", None)
+    original_revision: str | None = key("commit or tag of original", None)
+    synthetic: str | None = key("raw synthetic dataset, the pool of the synthetic kinds, a Hub id or folder", None)
+    synthetic_revision: str | None = key("commit or tag of synthetic", None)
+    sizes: list[int] = key("rows of each set; one config a size", [18020, 36040, 73080])
+    seed: int = key("seed of the sampling; a larger set holds every row of a smaller one", 0)
+
+
+@dataclasses.dataclass(kw_only=True)
+class EvaluateRecipe(TestSetKeys, ArtifactRecipe):
+    """Evaluate a task model on the test sets."""
+
+    model: str = key("task model, a Hub id or folder")
+    model_revision: str | None = key("commit or tag of model", None)
+    dtype: str = key("precision of the model: float32, bfloat16, float16 or auto", "auto")
+
+
+@dataclasses.dataclass(kw_only=True)
+class GridRecipe:
+    """The axes of a grid, shared by the workflow and the report."""
+
+    starts: list[int] = key("rows of each start; 0 is a random head", [0, 5000, 10000, 20000, 100000, 391722])
+    kinds: list[str] = key("kinds of augmentation set", list(KINDS))
+    sizes: list[int] = key("rows of each augmentation set", [18020, 36040, 73080])
+    seeds: list[int] = key("seeds of training", [0])
+
+
+@dataclasses.dataclass(kw_only=True)
+class ReportRecipe(GridRecipe):
+    """Figure, tables and claims of a grid, from its predictions alone."""
+
+    output_dir: str = key("folder of the report")
+    models: str = key("folder that holds one model artifact a start and a cell")
+    original: str | None = key("prepared MultiNLI for Table 1, a Hub id or folder", None)
+    synthetic: str | None = key("raw synthetic dataset for Table 1, a Hub id or folder", None)
+    title: str = key("title of the figure", "Accuracy after tuning further on each augmentation set")

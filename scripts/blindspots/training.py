@@ -1,0 +1,62 @@
+"""What both training scripts do around their Trainer."""
+
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, Trainer
+
+from blindspots.artifacts import OutputFolder
+from blindspots.classifier import check_saved_weights
+from blindspots.corpora import nli_pairs, read_split
+from blindspots.recipes import TrainingDataKeys
+from blindspots.sources import Source, fetch
+
+
+def training_sources(recipe: TrainingDataKeys) -> dict[str, Source]:
+    """The datasets that a recipe trains on and watches, by `train` and `dev`."""
+    named = {"train": (recipe.train_dataset, recipe.train_revision), "dev": (recipe.dev_dataset, recipe.dev_revision)}
+    return {role: fetch(name, "dataset", revision) for role, (name, revision) in named.items() if name}
+
+
+def training_pairs(recipe: TrainingDataKeys, sources: dict[str, Source]) -> tuple[Dataset | None, Dataset | None]:
+    """Checked train and dev pairs (PAIR_FEATURES), None where the recipe names none."""
+    train = dev = None
+    if "train" in sources:
+        train = nli_pairs(read_split(sources["train"], "train", recipe.train_config), sources["train"].name)
+    if "dev" in sources:
+        dev = nli_pairs(read_split(sources["dev"], "validation"), sources["dev"].name)
+    return train, dev
+
+
+def within_length(rows: Dataset, lengths: list[int], max_length: int | None, row_counts: dict[str, Any]) -> Dataset:
+    """Leave out rows of more than `max_length` tokens, and say how many; nothing is ever cut."""
+    kept = [row for row, length in enumerate(lengths) if max_length is None or length <= max_length]
+    row_counts |= {"trained on": len(kept), "too long": len(rows) - len(kept)}
+    if len(kept) < len(rows):
+        print(f"{len(rows) - len(kept)} of {len(rows)} rows are longer than {max_length} tokens and are left out.")
+        return rows.select(kept)
+    return rows
+
+
+def last_checkpoint(folder: OutputFolder) -> str | None:
+    """The newest whole checkpoint of an interrupted run; trainer_state.json is the last file that Trainer writes."""
+    whole = [path.parent for path in folder.checkpoints.glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
+
+
+def train_and_save(trainer: Trainer, folder: OutputFolder, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Train (where there are rows) from the last checkpoint on, then stage weights and tokenizer, safetensors only."""
+    if trainer.train_dataset is not None:
+        arguments = trainer.args
+        batch = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+        print(f"{len(trainer.train_dataset)} rows, {batch} rows a step over {arguments.world_size} process(es)")
+        trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+    trainer.save_model(str(folder.staging))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        tokenizer.save_pretrained(folder.staging)
+        Path(folder.staging, "training_args.bin").unlink(missing_ok=True)
+        Path(folder.staging, "README.md").unlink(missing_ok=True)
+        check_saved_weights(folder.staging)
+    trainer.accelerator.wait_for_everyone()

@@ -1,0 +1,66 @@
+"""Tune a generator G on labelled premise/hypothesis pairs as a causal language model.
+
+accelerate launch scripts/finetune_generator.py recipes/smollm2-135m/generator.yaml
+"""
+
+from blindspots.errors import run_script
+from blindspots.parsing import parse_recipe
+from blindspots.recipes import GeneratorRecipe
+
+
+def generator_rows(pairs, loss_on: str):
+    """As SFTTrainer takes them: `text` (loss over all), or `prompt` and `completion` (loss over the latter)."""
+    from blindspots.nli import LABELS, generator_completion, generator_prompt
+
+    def write(row):
+        prompt = generator_prompt(LABELS[row["label"]])
+        completion = generator_completion(row["premise"], row["hypothesis"])
+        return {"text": prompt + completion} if loss_on == "text" else {"prompt": prompt, "completion": completion}
+
+    return pairs.map(write, remove_columns=pairs.column_names, desc="write examples")
+
+
+def main() -> None:
+    recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
+    from transformers import AutoModelForCausalLM
+    from trl import ModelConfig, SFTConfig, SFTTrainer, get_peft_config
+
+    from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
+    from blindspots.classifier import load_tokenizer, quantization
+    from blindspots.sources import fetch
+    from blindspots.training import train_and_save, training_pairs, training_sources, within_length
+
+    with output_folder(recipe) as folder:
+        training = SFTConfig(output_dir=str(folder.checkpoints), **training_keys)
+        model_config = ModelConfig(**model_keys)
+        base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
+        parents = {"base": base, **training_sources(recipe)}
+        resolved = resolved_recipe(recipe, training_keys, model_keys)
+        resume_or_clear(folder, resolved, parents)
+        train, dev = training_pairs(recipe, parents)
+
+        tokenizer = load_tokenizer(base.path)
+        model = AutoModelForCausalLM.from_pretrained(
+            base.path,
+            dtype=model_config.dtype,
+            attn_implementation=model_config.attn_implementation,
+            quantization_config=quantization(model_config),
+        )
+        examples, row_counts = generator_rows(train, recipe.loss_on), {}
+        texts = ["".join(example.values()) for example in examples]
+        lengths = [len(ids) + 1 for ids in tokenizer(texts)["input_ids"]]  # SFTTrainer adds the eos token
+        trainer = SFTTrainer(
+            model,
+            training,
+            train_dataset=within_length(examples, lengths, training.max_length, row_counts),
+            eval_dataset=generator_rows(dev, recipe.loss_on) if dev is not None else None,
+            processing_class=tokenizer,
+            peft_config=get_peft_config(model_config),
+        )
+        train_and_save(trainer, folder, tokenizer)
+        if training.process_index == 0:
+            publish(folder, "generator", resolved, parents, row_counts)
+
+
+if __name__ == "__main__":
+    run_script(main)

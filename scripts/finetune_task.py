@@ -1,0 +1,70 @@
+"""Tune a task model T from a base model, or a start T further on an augmentation set.
+
+accelerate launch scripts/finetune_task.py recipes/smollm2-135m/augment.yaml --learning_rate 1e-5
+"""
+
+from blindspots.errors import run_script
+from blindspots.parsing import parse_recipe
+from blindspots.recipes import TaskRecipe
+
+
+def task_rows(pairs, classifier):
+    """Token ids and the label id of the model's own head, for a Dataset of PAIR_FEATURES."""
+    from blindspots.nli import LABELS, task_input
+
+    def encode(rows):
+        texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(rows["premise"], rows["hypothesis"])]
+        labels = [classifier.label2id[LABELS[label]] for label in rows["label"]]
+        return {**classifier.tokenizer(texts), "labels": labels}
+
+    return pairs.map(encode, batched=True, remove_columns=pairs.column_names, desc="tokenise")
+
+
+def main() -> None:
+    recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
+    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+    from trl import ModelConfig
+
+    from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
+    from blindspots.classifier import load_classifier
+    from blindspots.prediction import load_test_sets, predict_test_sets, score, test_set_sources
+    from blindspots.sources import Source, fetch
+    from blindspots.training import train_and_save, training_pairs, training_sources, within_length
+
+    with output_folder(recipe) as folder:
+        training = TrainingArguments(output_dir=str(folder.checkpoints), **training_keys)
+        model_config = ModelConfig(**model_keys)
+        start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
+        parents = {"start": start, **training_sources(recipe), **test_set_sources(recipe)}
+        resolved = resolved_recipe(recipe, training_keys, model_keys)
+        resume_or_clear(folder, resolved, parents)
+        tests = load_test_sets(recipe, parents)
+        train, dev = training_pairs(recipe, parents)
+
+        classifier = load_classifier(start, model_config, training.seed)
+        row_counts = {"trained on": 0}
+        if train is not None:
+            train = task_rows(train, classifier)
+            lengths = [len(ids) for ids in train["input_ids"]]
+            train = within_length(train, lengths, recipe.max_length, row_counts)
+        if dev is not None:
+            dev = task_rows(dev, classifier)
+        trainer = Trainer(
+            classifier.model,
+            training,
+            train_dataset=train,
+            eval_dataset=dev,
+            data_collator=DataCollatorWithPadding(classifier.tokenizer),
+        )
+        train_and_save(trainer, folder, classifier.tokenizer)
+
+        saved = Source(recipe.output_dir, folder.staging, None, "model")
+        predict_test_sets(load_classifier(saved, ModelConfig(dtype="auto")), recipe, tests, folder.staging)
+        if training.process_index == 0:
+            results = score(folder.staging) if tests else None
+            row_counts |= {name: len(test) for name, test in tests.items()}
+            publish(folder, "task_model", resolved, parents, row_counts, results)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,109 @@
+"""Sample a raw synthetic dataset from a generator, label by label, in shards that a restarted run keeps.
+
+accelerate launch scripts/generate_synthetic.py recipes/smollm2-135m/synthesize.yaml
+"""
+
+import itertools
+
+from blindspots.errors import RecipeError, UserError, run_script
+from blindspots.parsing import parse_recipe
+from blindspots.recipes import SynthesisRecipe
+
+# Shards drawn for a label without one kept pair, after which a generator is taken to be unable to write it.
+HOPELESS_SHARDS = 3
+
+
+def check(recipe: SynthesisRecipe) -> None:
+    """Raise RecipeError for a recipe that says too little or too much of when to stop, or a sampling out of range."""
+    if (recipe.samples_per_label is None) == (recipe.kept_per_label is None):
+        raise RecipeError("Give either samples_per_label or kept_per_label, not both and not neither.")
+    if recipe.temperature <= 0 or not 0 < recipe.top_p <= 1 or recipe.top_k < 0:
+        raise RecipeError("temperature must be above 0, top_p in (0, 1], top_k 0 or more.")
+
+
+def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
+    """Draw the shards that are not there yet, in rounds of one a process, until every label has what it wants.
+
+    Returns the finished shards of each label in order; they do not depend on the number of processes.
+    """
+    from tqdm import tqdm
+
+    from blindspots.generation import Shard, draw_shard, read_shard
+    from blindspots.nli import LABELS
+
+    def shard(label: str, index: int) -> Shard:
+        left = (recipe.samples_per_label or recipe.shard_rows * (index + 1)) - index * recipe.shard_rows
+        return Shard(label, index, min(recipe.shard_rows, left))
+
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = recipe.kept_per_label or recipe.samples_per_label
+    counted = "kept" if recipe.kept_per_label else "sampled"
+    shards = {label: [] for label in LABELS}
+    for label in LABELS:
+        bar = tqdm(total=wanted, desc=f"{label} {counted}", disable=not state.is_main_process)
+        for first in itertools.count(0, state.num_processes):
+            mine = shard(label, first + state.process_index)
+            if mine.rows > 0 and not mine.file(folder).is_file():
+                draw_shard(engine, mine, recipe, folder)
+            state.wait_for_everyone()
+            for drawn in (shard(label, first + rank) for rank in range(state.num_processes)):
+                if bar.n < wanted:
+                    shards[label].append(drawn)
+                    bar.update(read_shard(drawn, folder)[1][counted])
+            if bar.n >= wanted:
+                break
+            if counted == "kept" and bar.n == 0 and len(shards[label]) >= HOPELESS_SHARDS:
+                raise UserError(f"No sample of {label} could be kept; this generator does not write the template.")
+        bar.close()
+    return shards
+
+
+def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
+    """The raw dataset, label by label in shard order, and its counts a label."""
+    from datasets import Dataset
+
+    from blindspots.corpora import PAIR_FEATURES
+    from blindspots.generation import read_shard
+    from blindspots.nli import LABELS
+
+    columns = {"id": [], "premise": [], "hypothesis": [], "label": []}
+    counts = {}
+    for label, parts in shards.items():
+        read = [read_shard(shard, folder) for shard in parts]
+        counts[label] = {name: sum(count[name] for _, count in read) for name in read[0][1]}
+        pairs = [pair for part, _ in read for pair in part][: recipe.kept_per_label]
+        counts[label] |= {"rows": len(pairs), "repeated": len(pairs) - len(set(pairs))}
+        columns["id"] += [f"{label}-{row}" for row in range(len(pairs))]
+        columns["premise"] += [premise for premise, _ in pairs]
+        columns["hypothesis"] += [hypothesis for _, hypothesis in pairs]
+        columns["label"] += [LABELS.index(label)] * len(pairs)
+        print(f"{label}: {counts[label]}")
+    return Dataset.from_dict(columns, features=PAIR_FEATURES), counts
+
+
+def main() -> None:
+    (recipe,) = parse_recipe(SynthesisRecipe)
+    check(recipe)
+    from accelerate import PartialState
+
+    from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
+    from blindspots.corpora import write_configs
+    from blindspots.generation import load_engine
+    from blindspots.sources import fetch
+
+    with output_folder(recipe) as folder:
+        state = PartialState()
+        parents = {"generator": fetch(recipe.generator, "model", recipe.generator_revision)}
+        resolved = resolved_recipe(recipe)
+        resume_or_clear(folder, resolved, parents)
+        state.wait_for_everyone()
+        shard_folder = folder.work / "shards"
+        shards = draw(load_engine(parents["generator"], recipe, state.device), recipe, shard_folder, state)
+        if state.is_main_process:
+            rows, counts = collect(shards, recipe, shard_folder)
+            write_configs(folder.staging, {"full": {"train": rows}})
+            publish(folder, "raw_synthetic", resolved, parents, counts)
+
+
+if __name__ == "__main__":
+    run_script(main)
