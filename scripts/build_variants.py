@@ -18,13 +18,13 @@ def main() -> None:
     from blindspots.sources import fetch
     from blindspots.variants import label_shares, sample_sets
 
-    with output_folder(recipe) as folder:
+    with output_folder(recipe, "augmentation_set") as folder:
         source = fetch(getattr(recipe, pool), "dataset", getattr(recipe, f"{pool}_revision"))
         pairs = nli_pairs(read_split(source, "train", "full"), source.name)
         sets = sample_sets(pairs, recipe.sizes, recipe.seed, biased=recipe.kind == "biased_synthetic")
         write_configs(folder.staging, {config: {"train": rows} for config, rows in sets.items()})
         counts = {f"n{size} (entailment, neutral, contradiction)": label_shares(size) for size in recipe.sizes}
-        publish(folder, "augmentation_set", resolved_recipe(recipe), {pool: source}, {"pool": len(pairs), **counts})
+        publish(folder, resolved_recipe(recipe), {pool: source}, {"pool": len(pairs), **counts})
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def main() -> None:
     from blindspots.prediction import load_test_sets, predict_test_sets, score, test_set_sources
     from blindspots.sources import fetch
 
-    with output_folder(recipe) as folder:
+    with output_folder(recipe, "predictions") as folder:
         model = fetch(recipe.model, "model", recipe.model_revision)
         sources = test_set_sources(recipe)
         tests = load_test_sets(recipe, sources)
@@ -29,7 +29,7 @@ def main() -> None:
         if PartialState().is_main_process:
             results = score(folder.staging)
             rows = {name: len(test) for name, test in tests.items()}
-            publish(folder, "predictions", resolved_recipe(recipe), {"model": model, **sources}, rows, results)
+            publish(folder, resolved_recipe(recipe), {"model": model, **sources}, rows, results)
             for name in ("mnli_matched", "hans", "hans_lo_non_entailment"):
                 if results[name] is not None:
                     print(f"{name} {results[name]:.4f}")

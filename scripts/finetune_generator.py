@@ -30,7 +30,7 @@ def main() -> None:
     from blindspots.sources import fetch
     from blindspots.training import train_and_save, training_pairs, training_sources, within_length
 
-    with output_folder(recipe) as folder:
+    with output_folder(recipe, "generator") as folder:
         training = SFTConfig(output_dir=str(folder.checkpoints), **training_keys)
         model_config = ModelConfig(**model_keys)
         base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
@@ -59,7 +59,7 @@ def main() -> None:
         )
         train_and_save(trainer, folder, tokenizer)
         if training.process_index == 0:
-            publish(folder, "generator", resolved, parents, row_counts)
+            publish(folder, resolved, parents, row_counts)
 
 
 if __name__ == "__main__":

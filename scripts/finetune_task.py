@@ -31,7 +31,7 @@ def main() -> None:
     from blindspots.sources import Source, fetch
     from blindspots.training import train_and_save, training_pairs, training_sources, within_length
 
-    with output_folder(recipe) as folder:
+    with output_folder(recipe, "task_model") as folder:
         training = TrainingArguments(output_dir=str(folder.checkpoints), **training_keys)
         model_config = ModelConfig(**model_keys)
         start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
@@ -63,7 +63,7 @@ def main() -> None:
         if training.process_index == 0:
             results = score(folder.staging) if tests else None
             row_counts |= {name: len(test) for name, test in tests.items()}
-            publish(folder, "task_model", resolved, parents, row_counts, results)
+            publish(folder, resolved, parents, row_counts, results)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def main() -> None:
     from blindspots.generation import load_engine
     from blindspots.sources import fetch
 
-    with output_folder(recipe) as folder:
+    with output_folder(recipe, "raw_synthetic") as folder:
         state = PartialState()
         parents = {"generator": fetch(recipe.generator, "model", recipe.generator_revision)}
         resolved = resolved_recipe(recipe)
@@ -102,7 +102,7 @@ def main() -> None:
         if state.is_main_process:
             rows, counts = collect(shards, recipe, shard_folder)
             write_configs(folder.staging, {"full": {"train": rows}})
-            publish(folder, "raw_synthetic", resolved, parents, counts)
+            publish(folder, resolved, parents, counts)
 
 
 if __name__ == "__main__":

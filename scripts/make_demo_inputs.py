@@ -1,6 +1,6 @@
 """Write one of the demo's inputs: the generated corpus in MNLI's or HANS's schema, or a tiny untrained Llama.
 
-    python scripts/make_demo_inputs.py recipes/demo/inputs.yaml --part mnli --output_dir outputs/demo/corpus/mnli
+python scripts/make_demo_inputs.py recipes/demo/inputs.yaml --part mnli --output_dir outputs/demo/corpus/mnli
 """
 
 from blindspots.errors import RecipeError, run_script
@@ -18,20 +18,20 @@ def main() -> None:
     from blindspots.demo.corpus import hans_like, mnli_like
     from blindspots.sources import fetch
 
-    with output_folder(recipe) as folder:
+    with output_folder(recipe, "base_model" if recipe.part == "base" else "demo_corpus") as folder:
         resolved = resolved_recipe(recipe)
         if recipe.part == "base":
             corpus = fetch(recipe.corpus, "dataset")
             rows = read_split(corpus, "train")
             for part in tiny_base((*rows["premise"], *rows["hypothesis"]), recipe.seed):
                 part.save_pretrained(folder.staging)
-            publish(folder, "base_model", resolved, {"corpus": corpus}, {"tokenizer trained on": len(rows)})
+            publish(folder, resolved, {"corpus": corpus}, {"tokenizer trained on": len(rows)})
             return
         if recipe.part == "mnli":
             splits = dict(mnli_like(recipe.train_rows, recipe.matched_rows, recipe.seed))
         else:
             splits = {"validation": hans_like(recipe.hans_rows, recipe.seed)}
-        publish(folder, "demo_corpus", resolved, {}, write_configs(folder.staging, {"default": splits}))
+        publish(folder, resolved, {}, write_configs(folder.staging, {"default": splits}))
 
 
 if __name__ == "__main__":

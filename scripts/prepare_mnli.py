@@ -54,7 +54,7 @@ def main() -> None:
     from blindspots.corpora import nli_pairs, read_split, write_configs
     from blindspots.sources import fetch
 
-    with output_folder(recipe) as folder:
+    with output_folder(recipe, "prepared_mnli") as folder:
         source = fetch(recipe.mnli, "dataset", recipe.mnli_revision)
         raw = read_split(source, "train")
         pairs = nli_pairs(raw, f"{source.name} train", unlabelled=True)
@@ -69,7 +69,7 @@ def main() -> None:
         rows = write_configs(folder.staging, configs)
         row_counts = {"read": len(raw), "without label": len(raw) - len(pairs), "repeated pairs": repeated, **counts}
         print(row_counts)
-        publish(folder, "prepared_mnli", resolved_recipe(recipe), {"mnli": source}, row_counts | rows)
+        publish(folder, resolved_recipe(recipe), {"mnli": source}, row_counts | rows)
 
 
 if __name__ == "__main__":

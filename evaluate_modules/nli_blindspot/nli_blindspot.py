@@ -75,7 +75,7 @@ _CITATION = """\
 @inproceedings{zhang-pavlick-2025-synthetic,
   title = {Does Training on Synthetic Data Make Models Less Robust?},
   author = {Zhang, Lingze and Pavlick, Ellie},
-  booktitle = {Proceedings of the Sixth Workshop on Insights from Negative Results in NLP},
+  booktitle = {The Sixth Workshop on Insights from Negative Results in NLP},
   pages = {79--85},
   year = {2025},
   doi = {10.18653/v1/2025.insights-1.8}

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from blindspots.cards import write_card
+from blindspots import hub
+from blindspots.cards import licence, repo_type, write_card
 from blindspots.errors import UserError
 from blindspots.lineage import PLACEMENT_KEYS, code_commit, hardware, hash_folder, hash_json, versions
 from blindspots.parsing import is_main_process
@@ -27,6 +28,7 @@ class OutputFolder:
     """Where an artifact goes and where it is made: `<parent>/.<name>.work` until it is whole."""
 
     final: Path
+    kind: str
     started: float
 
     @property
@@ -50,15 +52,22 @@ class OutputFolder:
 
 
 @contextmanager
-def output_folder(recipe: ArtifactRecipe) -> Iterator[OutputFolder]:
+def output_folder(recipe: ArtifactRecipe, kind: str) -> Iterator[OutputFolder]:
     """Lock an output folder for this run and prepare its work folder.
 
-    Raises UserError where another run holds the lock and the recipe does not wait, and where it is no folder.
+    Args:
+        recipe: says where the artifact goes, and whether it is pushed.
+        kind: a template of model_cards/ or data_cards/, such as `task_model`.
+
+    Raises UserError where another run holds the lock and the recipe does not wait, where output_dir is no folder, and
+    where a push is asked for that the Hub would refuse.
     """
     final = Path(recipe.output_dir).absolute()
-    folder = OutputFolder(final, time.time())
+    folder = OutputFolder(final, kind, time.time())
     if final.exists() and not final.is_dir():
         raise UserError(f"output_dir {recipe.output_dir} is a file; name a folder.")
+    if recipe.push_to_hub and is_main_process():
+        hub.preflight(dataclasses.asdict(recipe), artifact_name(final), final, repo_type(kind))
     if not is_main_process():
         yield folder
         return
@@ -113,9 +122,15 @@ def resolved_recipe(recipe: ArtifactRecipe, *libraries: dict[str, Any]) -> dict[
     return dict(sorted(values.items()))
 
 
+def artifact_name(output_dir: Path) -> str:
+    """Name of an artifact and of its repo: the path below outputs/, joined by hyphens; elsewhere the folder's name."""
+    parts = output_dir.parts
+    below = parts[len(parts) - parts[::-1].index("outputs") :] if "outputs" in parts else parts[-1:]
+    return "-".join(below)
+
+
 def publish(
     folder: OutputFolder,
-    kind: str,
     recipe: dict[str, Any],
     parents: dict[str, Source],
     row_counts: dict[str, Any],
@@ -125,7 +140,6 @@ def publish(
 
     Args:
         folder: of this run; its staging folder holds the artifact's files.
-        kind: a template of model_cards/ or data_cards/, such as `task_model`.
         recipe: from `resolved_recipe`.
         parents: role -> Source of each input.
         row_counts: rows read, used and left out, by name.
@@ -135,8 +149,9 @@ def publish(
     (folder.staging / "recipe.yaml").write_text(yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
     files, content = hash_folder(folder.staging)
     lineage = {
-        "artifact": folder.final.name,
-        "kind": kind,
+        "artifact": artifact_name(folder.final),
+        "kind": folder.kind,
+        "license": licence(parents.values(), folder.kind),
         "content_sha256": content,
         "recipe": recipe,
         "recipe_sha256": hash_json(described),
@@ -152,9 +167,11 @@ def publish(
         "files": files,
     }
     (folder.staging / "lineage.json").write_text(json.dumps(lineage, indent=2, ensure_ascii=False) + "\n")
-    write_card(folder.staging, lineage, parents.values())
+    write_card(folder.staging, lineage)
     _swap(folder)
-    print(f"{folder.final}: {kind} saved in {lineage['wall_time_s']} s")
+    if recipe["push_to_hub"]:
+        hub.push(folder.final, recipe, repo_type(folder.kind))
+    print(f"{folder.final}: {folder.kind} saved in {lineage['wall_time_s']} s")
     return folder.final
 
 

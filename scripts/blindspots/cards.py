@@ -19,23 +19,34 @@ ACCURACIES = {
 LANGUAGE = "en"
 
 
-def write_card(folder: Path, lineage: dict[str, Any], parents: Iterable[Source]) -> None:
-    """Render folder/README.md for an artifact of `lineage["kind"]`, a template's name."""
-    is_model = (TEMPLATES[0] / f"{lineage['kind']}.md.j2").is_file()
-    terms = licence(parents, "model" if is_model else "dataset")
-    data = (_model_data if is_model else _dataset_data)(folder, lineage, terms)
+def write_card(folder: Path, lineage: dict[str, Any]) -> None:
+    """Write folder/README.md for an artifact of `lineage["kind"]`, a template's name."""
+    (folder / "README.md").write_text(render_card(folder, lineage))
+
+
+def repo_type(kind: str) -> str:
+    """`model` or `dataset`, by the folder that holds the kind's template."""
+    return "model" if (TEMPLATES[0] / f"{kind}.md.j2").is_file() else "dataset"
+
+
+def render_card(folder: Path, lineage: dict[str, Any], repo: str | None = None, tag: str | None = None) -> str:
+    """The card of an artifact folder; `repo` and `tag` are where it is pushed to, None for a local folder."""
+    is_model = repo_type(lineage["kind"]) == "model"
+    data = (_model_data if is_model else _dataset_data)(folder, lineage)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
     text = environment.get_template(f"{lineage['kind']}.md.j2").render(
         lineage=lineage,
         name=lineage["artifact"],
+        repo=repo or lineage["artifact"],
+        revision=f', revision="{tag}"' if tag else "",
         recipe=(folder / "recipe.yaml").read_text().strip(),
         accuracies=_accuracies(lineage["results"]),
         is_adapter=(folder / "adapter_config.json").is_file(),
         configs=data.get("configs"),
     )
     card = (ModelCard if is_model else DatasetCard)(f"---\n{data.to_yaml()}\n---\n\n{text}\n")
-    card.save(folder / "README.md")
+    return str(card)
 
 
 def _accuracies(results: dict[str, Any]) -> dict[str, float]:
@@ -51,10 +62,10 @@ def repo_id(name: str) -> str:
     return Path(name).name if Path(name).is_dir() else name
 
 
-def licence(parents: Iterable[Source], repo_type: str) -> str:
+def licence(parents: Iterable[Source], kind: str) -> str:
     """The licence that the parents' cards state, carried on; an artifact without parents is our own."""
     parents = list(parents)
-    cards = [parent.path / "README.md" for parent in parents if parent.repo_type == repo_type]
+    cards = [parent.path / "README.md" for parent in parents if parent.repo_type == repo_type(kind)]
     loaded = [RepoCard.load(card, ignore_metadata_errors=True) for card in cards if card.is_file()]
     stated = {card.data.get("license") for card in loaded} - {None}
     if not parents:
@@ -62,7 +73,7 @@ def licence(parents: Iterable[Source], repo_type: str) -> str:
     return stated.pop() if len(stated) == 1 else "other" if stated else "unknown"
 
 
-def _model_data(folder: Path, lineage: dict[str, Any], terms: str) -> ModelCardData:
+def _model_data(folder: Path, lineage: dict[str, Any]) -> ModelCardData:
     models, datasets = _parents(lineage, "model"), _parents(lineage, "dataset")
     results = [
         EvalResult(
@@ -80,7 +91,7 @@ def _model_data(folder: Path, lineage: dict[str, Any], terms: str) -> ModelCardD
     return ModelCardData(
         base_model=[repo_id(parent["name"]) for parent in models] or None,
         datasets=[repo_id(parent["name"]) for parent in datasets] or None,
-        license=terms,
+        license=lineage["license"],
         language=LANGUAGE,
         library_name="peft" if (folder / "adapter_config.json").is_file() else "transformers",
         pipeline_tag="text-classification" if lineage["kind"] == "task_model" else "text-generation",
@@ -90,7 +101,7 @@ def _model_data(folder: Path, lineage: dict[str, Any], terms: str) -> ModelCardD
     )
 
 
-def _dataset_data(folder: Path, lineage: dict[str, Any], terms: str) -> DatasetCardData:
+def _dataset_data(folder: Path, lineage: dict[str, Any]) -> DatasetCardData:
     names = sorted((path.name for path in (folder / "data").glob("*") if path.is_dir()), key=lambda n: (len(n), n))
     configs = [
         {
@@ -111,7 +122,7 @@ def _dataset_data(folder: Path, lineage: dict[str, Any], terms: str) -> DatasetC
         configs = [{"config_name": f.stem, "data_files": [{"split": "test", "path": f"predictions/{f.name}"}]}
                    for f in files]  # fmt: skip
     return DatasetCardData(
-        license=terms,
+        license=lineage["license"],
         language=LANGUAGE,
         task_categories=["text-classification"],
         task_ids=["natural-language-inference"],

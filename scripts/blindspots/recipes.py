@@ -148,8 +148,15 @@ class GridRecipe:
 class ReportRecipe(GridRecipe):
     """Figure, tables and claims of a grid, from its predictions alone."""
 
-    output_dir: str = key("folder of the report")
-    models: str = key("folder that holds one model artifact a start and a cell")
-    original: str | None = key("prepared MultiNLI for Table 1, a Hub id or folder", None)
+    output_dir: str = key("folder of the report; an earlier report there is replaced whole")
+    models: str | None = key("folder that holds one model artifact a start and a cell", None)
+    points: str | None = key("CSV of digitised points to report on in place of models; the axes are its own", None)
+    original: str | None = key("prepared MNLI for Table 1, a Hub id or folder", None)
     synthetic: str | None = key("raw synthetic dataset for Table 1, a Hub id or folder", None)
-    title: str = key("title of the figure", "Accuracy after tuning further on each augmentation set")
+    table1_counts: str | None = key("CSV of Table 1's counts, in place of original and synthetic", None)
+    mnli: str | None = key("MultiNLI, a Hub id or folder; with it the changed rows are shown with their texts", None)
+    mnli_revision: str | None = key("commit or tag of mnli", None)
+    hans: str | None = key("HANS, a Hub id or folder; with it the changed rows are shown with their texts", None)
+    hans_revision: str | None = key("commit or tag of hans", None)
+    hans_expected_rows: int = key("rows that the HANS split must have; another count is another file", 30000)
+    title: str = key("title of the figure and the page", "Accuracy after tuning further on each augmentation set")

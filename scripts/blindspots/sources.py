@@ -4,11 +4,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
+import httpx2
+from huggingface_hub import HfApi, hf_hub_download, resolve_revision, snapshot_download
+from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
 from blindspots.errors import UserError
 from blindspots.lineage import hash_folder
+from blindspots.retries import patient
 
 # Weights in any format but safetensors are never fetched.
 MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.md", "*.yaml", "predictions/*.parquet"]
@@ -26,13 +29,14 @@ class Source:
     def record(self, role: str) -> dict[str, str | None]:
         """What `lineage.json` records of this parent; content_sha256 covers every file of the folder."""
         file = self.path / "lineage.json"
-        content = json.loads(file.read_text())["content_sha256"] if file.is_file() else hash_folder(self.path)[1]
+        lineage = json.loads(file.read_text()) if file.is_file() else {}
         return {
             "role": role,
             "name": self.name,
             "repo_type": self.repo_type,
             "revision": self.revision,
-            "content_sha256": content,
+            "artifact": lineage.get("artifact"),
+            "content_sha256": lineage.get("content_sha256") or hash_folder(self.path)[1],
         }
 
 
@@ -42,22 +46,35 @@ def fetch(name: str, repo_type: str, revision: str | None = None) -> Source:
     Raises UserError where neither folder nor repo is there, and where two revisions are given.
     """
     if Path(name).is_dir():
-        if revision is not None and not (Path(name) / "lineage.json").is_file():
-            print(f"{name} is a folder: revision {revision} applies to the Hub's copy and is not checked here.")
         return Source(name, Path(name), None, repo_type)
     repo, _, pinned = name.partition("@")
     if pinned and revision and pinned != revision:
         raise UserError(f"{name} pins {pinned}, but the recipe's revision is {revision}; keep one.")
     if name.startswith((".", "/")) or repo.count("/") != 1:
         raise UserError(f"{name} is neither a folder here nor a Hub id (org/name, org/name@revision).")
-    patterns = MODEL_FILES if repo_type == "model" else None
     try:
-        commit = HfApi().repo_info(repo, repo_type=repo_type, revision=pinned or revision).sha
-        path = snapshot_download(repo, repo_type=repo_type, revision=commit, allow_patterns=patterns)
+        commit = resolve_revision(repo, repo_type=repo_type, revision=pinned or revision)
+        path = _download(repo, repo_type, commit.resolved)
     except RevisionNotFoundError:
         raise UserError(f"{repo} has no revision {pinned or revision} on the Hub.") from None
     except RepositoryNotFoundError:
         raise UserError(f"{repo} is no {repo_type} on the Hub, or your token may not read it.") from None
-    except (HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, httpx2.TransportError, OSError) as error:
         raise UserError(f"{repo} could not be fetched: {error}. Name a folder in its place to work offline.") from None
-    return Source(repo, Path(path), commit, repo_type)
+    return Source(repo, path, commit.resolved, repo_type)
+
+
+@patient
+def _download(repo: str, repo_type: str, commit: str) -> Path:
+    """A snapshot whose files have the hashes that the repo states; a damaged cached file is fetched again.
+
+    The clients check sizes only (a flipped byte goes unnoticed), and they do not retry a 503 on a file.
+    """
+    patterns = MODEL_FILES if repo_type == "model" else None
+    path = snapshot_download(repo, repo_type=repo_type, revision=commit, allow_patterns=patterns)
+    if HF_HUB_OFFLINE:
+        return Path(path)
+    for damaged in HfApi().verify_repo_checksums(repo, repo_type=repo_type, revision=commit).mismatches:
+        print(f"{repo}: the cached {damaged['path']} is damaged and is fetched again.")
+        hf_hub_download(repo, damaged["path"], repo_type=repo_type, revision=commit, force_download=True)
+    return Path(path)

@@ -101,6 +101,8 @@ class FaultyTransport:
             await getattr(self, fault.kind)(fault, scope, receive, send_logged)
 
     async def status(self, fault: Fault, scope, receive, send) -> None:
+        while (await receive()).get("more_body"):  # so that the client hears the answer and not a broken pipe
+            pass
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         await JSONResponse({"error": f"Injected {fault.status}"}, fault.status, headers)(scope, receive, send)
 

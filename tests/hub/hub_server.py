@@ -192,7 +192,8 @@ def main(store_folder: str) -> None:
     store = HubStore(Path(store_folder))
     app = Starlette(routes=ROUTES, exception_handlers={HubError: error_response})
     app.state.store = store
-    config = uvicorn.Config(FaultyTransport(app, store), http="h11", lifespan="off", log_level="critical")
+    settings = {"http": "h11", "lifespan": "off", "log_level": "critical", "timeout_graceful_shutdown": 1}
+    config = uvicorn.Config(FaultyTransport(app, store), **settings)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # The socket listens already: a client that connects now is served as soon as the loop runs.
         print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)

@@ -24,6 +24,15 @@ CALL = (
 )
 
 
+def refused(call: Callable, *arguments, **keywords) -> str:
+    """The class name of the error that a client raises, "" if it raises none."""
+    try:
+        call(*arguments, **keywords)
+    except Exception as error:
+        return type(error).__name__
+    return ""
+
+
 class LocalHub:
     """A server process over a store. Its user `tester` has a write token and the organisation `blindspots`.
 
@@ -31,13 +40,15 @@ class LocalHub:
     """
 
     def __init__(self, store: Path, home: Path):
-        self.store, self.home = HubStore(store), Path(home)
+        self.store, self.home = HubStore(Path(store).resolve()), Path(home)
         self.home.mkdir(parents=True, exist_ok=True)
         if TOKEN not in self.store.tokens():
             self.store.add_token(TOKEN, USER, orgs={"blindspots": "admin"})
-        command = [sys.executable, "-m", "hub.hub_server", str(store)]
+        command = [sys.executable, "-m", "hub.hub_server", str(self.store.root)]
         self.process = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
         self.endpoint = self.process.stdout.readline().strip()
+        if not self.endpoint:
+            raise RuntimeError("The local Hub did not start; its error is above.")
 
     def stop(self) -> None:
         self.process.terminate()

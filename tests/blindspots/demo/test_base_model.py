@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
 from blindspots.demo.base_model import template_pieces, tiny_base
 from blindspots.demo.corpus import mnli_like
 from blindspots.nli import LABELS, generator_completion, generator_prompt, parse_generated, task_input
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 ROWS = mnli_like(train_rows=600, matched_rows=0, seed=3)["train"].to_list()
 
@@ -37,7 +38,9 @@ def test_decoding_gives_both_templates_back(base, folder):
 def test_a_decoded_completion_can_be_parsed(base):
     tokenizer = base[1]
     for row in ROWS[:100]:
-        prompt, whole = (tokenizer(text).input_ids for text in (generator_prompt(LABELS[row["label"]]), _texts(row)[1]))
+        prompt, whole = (
+            tokenizer(text).input_ids for text in (generator_prompt(LABELS[row["label"]]), _texts(row)[1])
+        )
         assert whole[: len(prompt)] == prompt
         completion = tokenizer.decode(whole[len(prompt) :], skip_special_tokens=True)
         assert parse_generated(completion) == (row["premise"], row["hypothesis"])

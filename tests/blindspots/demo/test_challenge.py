@@ -4,6 +4,7 @@ from collections import Counter
 from random import Random
 
 import pytest
+
 from blindspots.demo.challenge import SUBCASES
 from blindspots.demo.corpus import hans_like
 from blindspots.demo.meaning import relation

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
+
 from blindspots.demo.corpus import hans_like, mnli_like
 from blindspots.heuristics import lexical_overlap
 from blindspots.nli import ENTAILMENT, LABELS

@@ -5,6 +5,7 @@ from itertools import product
 from random import Random
 
 import pytest
+
 from blindspots.demo.grammar import Clause, Denied, Group, Joined, Located, NounPhrase, Relative, Reported
 from blindspots.demo.lexicon import CONCEPTS, ancestors, clash
 from blindspots.demo.meaning import All, Fact, Not, Open, Some, meaning, relation

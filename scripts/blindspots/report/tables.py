@@ -1,0 +1,158 @@
+"""The grid table and Table 1, as frames of text and in CSV, Markdown and LaTeX."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import evaluate
+import numpy as np
+import pandas as pd
+from datasets import Dataset
+from scipy import stats
+
+from blindspots.corpora import read_split
+from blindspots.errors import UserError
+from blindspots.nli import LABELS
+from blindspots.report.collect import METRIC_NAMES, METRICS, START, Grid
+from blindspots.sources import fetch
+
+AUDIT = Path(__file__).parents[3] / "evaluate_modules" / "heuristic_audit"
+KIND_NAMES = {START: "start", "original": "original", "synthetic": "synthetic", "biased_synthetic": "biased synthetic"}
+PLACE = ["start", "kind", "size"]
+COUNTS = ["words", "label", "original_count", "original_n", "synthetic_count", "synthetic_n"]
+LEVEL = 0.95
+
+
+def summary(models: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFrame:
+    """Over the seeds of each place of the grid: seeds, and of each metric mean, sd, low, high.
+
+    The limits are those of the 95% t-interval of the mean over seeds; sd and limits are nan for one seed.
+    Index (start, kind, size), kinds in the order of KIND_NAMES; columns `seeds` and (metric, statistic) joined by `.`.
+    """
+    order = models.assign(kind=pd.Categorical(models["kind"], [*KIND_NAMES, *sorted(set(models["kind"]) - {*KIND_NAMES})]))
+    groups = order.groupby(PLACE, observed=True)
+    table = groups.size().to_frame("seeds")
+    for metric in metrics:
+        mean, sd, n = groups[metric].mean(), groups[metric].std(), groups[metric].count()
+        margin = sd / np.sqrt(n) * stats.t.ppf((1 + LEVEL) / 2, (n - 1).where(n > 1))
+        for name, values in {"mean": mean, "sd": sd, "low": mean - margin, "high": mean + margin}.items():
+            table[f"{metric}.{name}"] = values.astype(float)
+    return table
+
+
+def grid_table(models: pd.DataFrame) -> pd.DataFrame:
+    """The three accuracies of every place of the grid as text: the mean, with the seeds' sd where there are several."""
+    table = summary(models).reset_index()
+    several = bool(len(table)) and table["seeds"].max() > 1
+    shown = pd.DataFrame(
+        {
+            "start": table["start"].map("{:,}".format),
+            "further tuned on": table["kind"].astype(str).map(lambda kind: KIND_NAMES.get(kind, kind)),
+            "rows": table["size"].map(lambda size: f"{size:,}" if size else ""),
+        }
+    )
+    if several:
+        shown["seeds"] = table["seeds"].astype(str)
+    for metric, name in METRIC_NAMES.items():
+        shown[name] = [
+            accuracy(mean) + (f" ± {accuracy(sd)}" if sd == sd else "")
+            for mean, sd in zip(table[f"{metric}.mean"], table[f"{metric}.sd"])
+        ]
+    return shown
+
+
+def accuracy(value: float) -> str:
+    """Three decimals without the leading zero, as the paper prints; empty for nan."""
+    return "" if value != value else f"{value:.3f}".removeprefix("0")
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A pipe table; numbers stand right, the first columns of words left."""
+    lines = [table.columns.tolist(), ["---:" if _numeric(table[column]) else "---" for column in table]]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in lines + table.to_numpy().tolist()) + "\n"
+
+
+def _numeric(column: pd.Series) -> bool:
+    return not any(any(character.isalpha() for character in str(value)) for value in column)
+
+
+def latex(table: pd.DataFrame) -> str:
+    """A booktabs table; ± becomes \\pm."""
+    align = "".join("r" if _numeric(table[column]) else "l" for column in table)
+    text = table.replace({"±": r"$\\pm$", "%": r"\\%"}, regex=True).to_latex(index=False, column_format=align)
+    return text
+
+
+def heuristic_counts(original: str, synthetic: str) -> pd.DataFrame:
+    """Lexical overlap by label in prepared MNLI and in raw synthetic data: the columns COUNTS, counted by the audit.
+
+    Args:
+        original, synthetic: Hub id or folder of a dataset with a config `full`, split train.
+    """
+    pairs = [_pairs(name) for name in (original, synthetic)]
+    audit = evaluate.load(str(AUDIT), keep_in_memory=True)
+    rates = [
+        pd.DataFrame(audit.compute(**columns)["rates"]).query("heuristic == 'lexical_overlap' and label != ''")
+        for columns in pairs
+    ]
+    table = rates[0].merge(rates[1], on=["words", "label"], how="outer", suffixes=("_original", "_synthetic"))
+    table = table.rename(columns={f"{what}_{side}": f"{side}_{what}" for side in ("original", "synthetic")
+                                  for what in ("count", "n")})  # fmt: skip
+    return table[COUNTS].fillna(0)
+
+
+def _pairs(name: str) -> dict[str, list]:
+    source = fetch(name, "dataset")
+    rows: Dataset = read_split(source, "train", "full")
+    label = rows.features["label"]
+    return {
+        "premise": rows["premise"][:],
+        "hypothesis": rows["hypothesis"][:],
+        "label": [label.int2str(value) for value in rows["label"]],
+    }
+
+
+def read_counts(path: Path) -> pd.DataFrame:
+    """Counts of Table 1 from a CSV with the columns COUNTS. Raises UserError for another file."""
+    if not path.is_file():
+        raise UserError(f"There are no counts at {path}.")
+    counts = pd.read_csv(path)
+    if counts.columns.tolist() != COUNTS:
+        raise UserError(f"{path} has the columns {', '.join(counts.columns)}; Table 1 needs {', '.join(COUNTS)}.")
+    return counts
+
+
+def table1(counts: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 as numbers: COUNTS, both rates, and S:O, the ratio of the rates, with its interval (log ratio).
+
+    Rows by words (raw as published, then stripped) and label, in the order of LABELS, then all labels together.
+    Source: Zhang & Pavlick (2025), table 1.
+    """
+    from blindspots.statistics import ratio_of_rates
+
+    total = counts.groupby("words", as_index=False).sum(numeric_only=True).assign(label="all")
+    table = pd.concat([counts, total])[COUNTS].astype({name: int for name in COUNTS[2:]})
+    table["label"] = pd.Categorical(table["label"], [*LABELS, "all"])
+    table["words"] = pd.Categorical(table["words"], ["raw", "stripped"])
+    table = table.sort_values(["words", "label"]).reset_index(drop=True)
+    table["original_rate"] = table["original_count"] / table["original_n"]
+    table["synthetic_rate"] = table["synthetic_count"] / table["synthetic_n"]
+    ratios = [
+        ratio_of_rates(row["synthetic_count"], row["synthetic_n"], row["original_count"], row["original_n"])
+        for row in table.to_dict("records")
+    ]
+    return table.assign(ratio=[r.estimate for r in ratios], low=[r.low for r in ratios], high=[r.high for r in ratios])
+
+
+def shown_table1(table: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 as text: count / rows (rate) of both, and S:O with its 95% interval."""
+    rows = table.to_dict("records")
+    side = lambda row, name: f"{row[f'{name}_count']:,} / {row[f'{name}_n']:,} ({row[f'{name}_rate']:.3%})"  # noqa: E731
+    return pd.DataFrame(
+        {
+            "words": [row["words"] for row in rows],
+            "label": [row["label"] for row in rows],
+            "original": [side(row, "original") for row in rows],
+            "synthetic": [side(row, "synthetic") for row in rows],
+            "S:O": [f"{row['ratio']:.3f} [{row['low']:.2f}, {row['high']:.2f}]" for row in rows],
+        }
+    )
