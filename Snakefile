@@ -6,10 +6,11 @@ Keys of --config: model, a folder of recipes/; launch, what runs a script that t
 "accelerate launch --config_file accelerate_configs/single_gpu.yaml"; threads, CPU threads of one such job.
 """
 
+import math
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
-from blindspots.grid import cells, check_axes, starts
+from blindspots.grid import Cell, cells, check_axes, starts, variant_flags, variant_parents
 from blindspots.parsing import read_yaml
 from blindspots.recipes import GridRecipe
 
@@ -37,10 +38,51 @@ def inputs(name, *keys):
     return made_here(*(recipe.get(key) for key in keys))
 
 
+NEEDS = values("resources")
+
+
+def minutes(rule, rows=0):
+    """Estimated minutes of one job that trains on `rows` rows."""
+    return math.ceil(NEEDS[rule]["minutes"] + NEEDS[rule]["minutes_per_10000_rows"] * int(rows) / 10_000)
+
+
+def needs(rule, rows=lambda wildcards: 0):
+    """A rule's resources, as executors such as slurm and kubernetes take them."""
+    need = NEEDS[rule]
+    return {"gpu": need["gpus"], "mem_mb": need["mem_mb"], "disk_mb": need["disk_mb"],
+            "runtime": lambda wildcards: minutes(rule, rows(wildcards))}
+
+
+def show_plan():
+    """Models, device hours and disk of the whole grid, by recipes/<model>/resources.yaml; printed by a dry run."""
+    whole = [("start", cell.start) for cell in starts(GRID)] + [("cell", cell.size) for cell in cells(GRID)]
+    whole += [("generator", 0), ("synthesize", 0)]
+    hours = sum(minutes(rule, rows) for rule, rows in whole) / 60
+    disk = sum(NEEDS[rule]["disk_mb"] for rule, _ in whole) / 1000
+    device = "GPU" if NEEDS["cell"]["gpus"] else "CPU"
+    print(f"{MODEL}: {len(whole) - 2} models, about {hours:.1f} {device} hours, {disk:.1f} GB of disk", file=sys.stderr)
+
+
+if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
+    show_plan()
+
+
+def cell_of(wildcards):
+    return Cell(int(wildcards.start), int(wildcards.seed), wildcards.kind, int(wildcards.size))
+
+
+def raw_name(generation):
+    """Folder of the raw synthetic data of a generation of G; the first has no number."""
+    return f"synthetic_g{generation}" if generation > 1 else "synthetic"
+
+
 wildcard_constraints:
-    kind="|".join(GRID.kinds),
+    kind=r"\w+",
+    variant=r"\w+(-n\d+)?",
     start=r"\d+",
     size=r"\d+",
+    suffix=r"(_[tg]\d+)?",
+    generation=r"\d+",
     seed=r"\d+",
 
 
@@ -79,6 +121,8 @@ rule prepare:
     params:
         recipe=values("prepare"),
         sizes=[size for size in GRID.starts if size],
+    resources:
+        **needs("prepare"),
     shell:
         "python scripts/prepare_mnli.py {RECIPES}/prepare.yaml --start_sizes {params.sizes}"
         " --output_dir {OUT}/mnli --wait_for_lock true"
@@ -94,6 +138,8 @@ rule start:
         recipe=values("start"),
         rows=lambda w: f"--train_dataset {OUT}/mnli --train_config n{w.start}" if int(w.start) else "--train_dataset null",
     threads: THREADS
+    resources:
+        **needs("start", lambda w: w.start),
     shell:
         "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_task.py {RECIPES}/start.yaml {params.rows}"
         " --seed {wildcards.seed} --output_dir {OUT}/models/n{wildcards.start}-s{wildcards.seed} --wait_for_lock true"
@@ -108,52 +154,81 @@ rule generator:
     params:
         recipe=values("generator"),
     threads: THREADS
+    resources:
+        **needs("generator"),
     shell:
         "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml"
         " --train_dataset {OUT}/mnli --output_dir {OUT}/generator --wait_for_lock true"
 
 
+rule next_generator:
+    """G trained on what the generator before it wrote: recursive generations."""
+    input:
+        lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}/lineage.json",
+    output:
+        f"{OUT}/generator_g{{generation}}/lineage.json",
+    params:
+        recipe=values("generator"),
+        rows=lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}",
+    threads: THREADS
+    resources:
+        **needs("generator"),
+    shell:
+        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml"
+        " --train_dataset {params.rows} --train_config full --output_dir {OUT}/generator_g{wildcards.generation}"
+        " --wait_for_lock true"
+
+
 rule synthesize:
     input:
-        f"{OUT}/generator/lineage.json",
+        lambda w: f"{OUT}/generator{w.suffix if w.suffix.startswith('_g') else ''}/lineage.json",
     output:
-        f"{OUT}/synthetic/lineage.json",
+        f"{OUT}/synthetic{{suffix}}/lineage.json",
     params:
         recipe=values("synthesize"),
+        generator=lambda w: f"{OUT}/generator{w.suffix if w.suffix.startswith('_g') else ''}",
+        heat=lambda w: f"--temperature {int(w.suffix[2:]) / 100}" if w.suffix.startswith("_t") else "",
     threads: THREADS
+    resources:
+        **needs("synthesize"),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/generate_synthetic.py {RECIPES}/synthesize.yaml"
-        " --generator {OUT}/generator --output_dir {OUT}/synthetic --wait_for_lock true"
+        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/generate_synthetic.py {RECIPES}/synthesize.yaml {params.heat}"
+        " --generator {params.generator} --output_dir {OUT}/synthetic{wildcards.suffix} --wait_for_lock true"
 
 
 rule variant:
     input:
-        lambda w: f"{OUT}/mnli/lineage.json" if w.kind == "original" else f"{OUT}/synthetic/lineage.json",
+        lambda w: [f"{OUT}/{parent}/lineage.json" for parent in variant_parents(w.variant)],
     output:
-        f"{OUT}/variants/{{kind}}/lineage.json",
+        f"{OUT}/variants/{{variant}}/lineage.json",
     params:
         recipe=values("variants"),
         sizes=GRID.sizes,
+        flags=lambda w: variant_flags(w.variant, OUT, GRID.external),
+    resources:
+        **needs("variant"),
     shell:
-        "python scripts/build_variants.py {RECIPES}/variants.yaml --kind {wildcards.kind} --sizes {params.sizes}"
-        " --original {OUT}/mnli --synthetic {OUT}/synthetic --output_dir {OUT}/variants/{wildcards.kind}"
-        " --wait_for_lock true"
+        "python scripts/build_variants.py {RECIPES}/variants.yaml {params.flags} --sizes {params.sizes}"
+        " --original {OUT}/mnli --output_dir {OUT}/variants/{wildcards.variant} --wait_for_lock true"
 
 
 rule cell:
     input:
         inputs("augment", "mnli", "hans"),
-        f"{OUT}/models/n{{start}}-s{{seed}}/lineage.json",
-        f"{OUT}/variants/{{kind}}/lineage.json",
+        lambda w: f"{OUT}/models/{cell_of(w).parent_name}/lineage.json",
+        lambda w: f"{OUT}/variants/{cell_of(w).variant}/lineage.json",
     output:
         f"{OUT}/models/n{{start}}-{{kind}}-n{{size}}-s{{seed}}/lineage.json",
     params:
         recipe=values("augment"),
+        parent=lambda w: f"{OUT}/models/{cell_of(w).parent_name}",
+        rows=lambda w: f"--train_dataset {OUT}/variants/{cell_of(w).variant} --train_config n{w.size}",
     threads: THREADS
+    resources:
+        **needs("cell", lambda w: w.size),
     shell:
         "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_task.py {RECIPES}/augment.yaml"
-        " --model_name_or_path {OUT}/models/n{wildcards.start}-s{wildcards.seed}"
-        " --train_dataset {OUT}/variants/{wildcards.kind} --train_config n{wildcards.size} --seed {wildcards.seed}"
+        " --model_name_or_path {params.parent} {params.rows} --seed {wildcards.seed}"
         " --output_dir {OUT}/models/n{wildcards.start}-{wildcards.kind}-n{wildcards.size}-s{wildcards.seed}"
         " --wait_for_lock true"
 
@@ -165,6 +240,8 @@ rule report:
         f"{OUT}/report/index.html",
     params:
         axes=vars(GRID),
+    resources:
+        **needs("report"),
     shell:
         "python scripts/report.py {RECIPES}/grid.yaml --models {OUT}/models --original {OUT}/mnli"
         " --synthetic {OUT}/synthetic --output_dir {OUT}/report"

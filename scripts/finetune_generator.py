@@ -23,9 +23,10 @@ def generator_rows(pairs, loss_on: str):
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
     from transformers import AutoModelForCausalLM
-    from trl import ModelConfig, SFTConfig, SFTTrainer, get_peft_config
+    from trl import ModelConfig, SFTConfig, get_peft_config
 
     from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
+    from blindspots.batching import GeneratorTrainer
     from blindspots.classifier import load_tokenizer, quantization
     from blindspots.sources import fetch
     from blindspots.training import train_and_save, training_pairs, training_sources, within_length
@@ -49,13 +50,14 @@ def main() -> None:
         examples, row_counts = generator_rows(train, recipe.loss_on), {}
         texts = ["".join(example.values()) for example in examples]
         lengths = [len(ids) + 1 for ids in tokenizer(texts)["input_ids"]]  # SFTTrainer adds the eos token
-        trainer = SFTTrainer(
+        trainer = GeneratorTrainer(
             model,
             training,
             train_dataset=within_length(examples, lengths, training.max_length, row_counts),
             eval_dataset=generator_rows(dev, recipe.loss_on) if dev is not None else None,
             processing_class=tokenizer,
             peft_config=get_peft_config(model_config),
+            tokens_per_batch=recipe.tokens_per_batch,
         )
         train_and_save(trainer, folder, tokenizer)
         if training.process_index == 0:

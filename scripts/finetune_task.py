@@ -22,10 +22,11 @@ def task_rows(pairs, classifier):
 
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
-    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+    from transformers import DataCollatorWithPadding, TrainingArguments
     from trl import ModelConfig
 
     from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
+    from blindspots.batching import TaskTrainer
     from blindspots.classifier import load_classifier
     from blindspots.prediction import load_test_sets, predict_test_sets, score, test_set_sources
     from blindspots.sources import Source, fetch
@@ -49,12 +50,13 @@ def main() -> None:
             train = within_length(train, lengths, recipe.max_length, row_counts)
         if dev is not None:
             dev = task_rows(dev, classifier)
-        trainer = Trainer(
+        trainer = TaskTrainer(
             classifier.model,
             training,
             train_dataset=train,
             eval_dataset=dev,
             data_collator=DataCollatorWithPadding(classifier.tokenizer),
+            tokens_per_batch=recipe.tokens_per_batch,
         )
         train_and_save(trainer, folder, classifier.tokenizer)
 

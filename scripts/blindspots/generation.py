@@ -1,5 +1,6 @@
 """Sampling labelled pairs from a generator: shards that any process can draw, engines behind one small interface."""
 
+import copy
 import hashlib
 import json
 from dataclasses import dataclass
@@ -10,13 +11,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from peft import AutoPeftModelForCausalLM
-from transformers import AutoModelForCausalLM, GenerationConfig, StoppingCriteria, set_seed
+from transformers import (
+    AutoModelForCausalLM,
+    DynamicCache,
+    LogitsProcessorList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from blindspots.classifier import load_tokenizer
 from blindspots.errors import UserError
 from blindspots.nli import END_MARKER, generator_prompt, parse_generated
 from blindspots.recipes import SynthesisRecipe
 from blindspots.sources import Source
+
+# Rows that have ended are dropped once fewer than this share of the batch is running; dropping copies the cache.
+FULL_ENOUGH = 0.9
 
 
 class Engine(Protocol):
@@ -68,22 +79,28 @@ def read_shard(shard: Shard, folder: Path) -> tuple[list[tuple[str, str]], dict[
     return pairs, json.loads(table.schema.metadata[b"counts"])
 
 
-class EndMarker(StoppingCriteria):
-    """Stops a row whose last tokens are those of the end marker."""
+def end_marker_tail(tokenizer) -> torch.Tensor:
+    """The last tokens of the end marker, those that no text before it changes."""
+    ids = [
+        tokenizer(f"{word} {END_MARKER}", add_special_tokens=False)["input_ids"][::-1] for word in ("text", "other")
+    ]
+    shared = next(index for index, (one, other) in enumerate(zip(*ids)) if one != other)
+    return torch.tensor(ids[0][: min(shared, 6)][::-1])
 
-    def __init__(self, tokenizer):
-        # The marker's first tokens may merge with what stands before them; its last ones never do.
-        ids = tokenizer(f"text {END_MARKER}", add_special_tokens=False)["input_ids"]
-        alone = tokenizer(f"other {END_MARKER}", add_special_tokens=False)["input_ids"]
-        shared = next((i for i, (a, b) in enumerate(zip(reversed(ids), reversed(alone))) if a != b), len(ids))
-        self.tail = torch.tensor(ids[-max(1, min(shared - 1, 6)) :])
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs) -> torch.BoolTensor:
-        return (input_ids[:, -len(self.tail) :] == self.tail.to(input_ids.device)).all(dim=1)
+def _draw(probabilities: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """One token a row by the inverse of the cumulative distribution: a random number a row, not one a token."""
+    cumulative = probabilities.cumsum(-1)
+    uniform = torch.rand(len(cumulative), 1, generator=random, device=cumulative.device) * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, uniform, right=True)[:, 0].clamp(max=cumulative.shape[1] - 1)
 
 
 class TransformersEngine:
-    """`model.generate` on batches of one prompt."""
+    """Waves of one prompt: its keys and values are computed once, and rows that have ended leave the batch.
+
+    All rows of a wave are equally long at every step, so there is no padding; `model.generate` would carry each
+    finished row until the longest one ends.
+    """
 
     def __init__(self, source: Source, recipe: SynthesisRecipe, device: torch.device):
         adapter = (source.path / "adapter_config.json").is_file()
@@ -91,30 +108,49 @@ class TransformersEngine:
         self.tokenizer = load_tokenizer(source.path)
         self.model = loader.from_pretrained(source.path, dtype=recipe.dtype).to(device).eval()
         self.batch_size = recipe.batch_size
-        self.config = GenerationConfig(
-            do_sample=True,
-            temperature=recipe.temperature,
-            top_p=recipe.top_p,
-            top_k=recipe.top_k,
-            max_new_tokens=recipe.max_new_tokens,
-            eos_token_id=self.tokenizer.eos_token_id,
-            pad_token_id=self.tokenizer.pad_token_id,
-            bos_token_id=self.tokenizer.bos_token_id,
-        )
-        self.stop = [EndMarker(self.tokenizer)]
+        self.max_new_tokens = recipe.max_new_tokens
+        self.tail = end_marker_tail(self.tokenizer).to(device)
+        self.warp = LogitsProcessorList([TemperatureLogitsWarper(recipe.temperature)])
+        if recipe.top_k:
+            self.warp.append(TopKLogitsWarper(recipe.top_k))
+        if recipe.top_p < 1:
+            self.warp.append(TopPLogitsWarper(recipe.top_p))
 
     @torch.inference_mode()
     def sample(self, prompt: str, count: int, seed: int) -> list[str]:
-        set_seed(seed)
-        ids = self.tokenizer(prompt, return_tensors="pt").to(self.model.device)
+        random = torch.Generator(self.model.device).manual_seed(seed)
+        prefix = DynamicCache(config=self.model.config)
+        ids = self.tokenizer(prompt, return_tensors="pt")["input_ids"].to(self.model.device)
+        logits = self.model(ids, past_key_values=prefix, logits_to_keep=1).logits[:, -1]
         texts = []
         for start in range(0, count, self.batch_size):
-            size = min(self.batch_size, count - start)
-            batch = {name: tensor.expand(size, -1) for name, tensor in ids.items() if name != "token_type_ids"}
-            output = self.model.generate(**batch, generation_config=self.config, stopping_criteria=self.stop)
-            new = output[:, ids["input_ids"].shape[1] :]
-            texts += self.tokenizer.batch_decode(new, skip_special_tokens=True)
+            wave = self._wave(prefix, logits, min(self.batch_size, count - start), random)
+            texts += self.tokenizer.batch_decode(wave, skip_special_tokens=True)
         return texts
+
+    def _wave(self, prefix: DynamicCache, logits: torch.Tensor, rows: int, random: torch.Generator) -> torch.Tensor:
+        """Tokens of `rows` completions, (rows, max_new_tokens), padded behind their end."""
+        cache = copy.deepcopy(prefix)
+        cache.batch_repeat_interleave(rows)
+        logits = logits.expand(rows, -1)
+        tokens = torch.full((rows, self.max_new_tokens), self.tokenizer.pad_token_id, device=logits.device)
+        batch = torch.arange(rows, device=logits.device)  # which row of `tokens` each row of the batch writes
+        running = torch.ones(rows, dtype=torch.bool, device=logits.device)
+        for step in range(self.max_new_tokens):
+            scores = self.warp(tokens[batch, :step], logits.float())
+            drawn = _draw(scores.softmax(-1), random)
+            tokens[batch[running], step] = drawn[running]
+            ended = drawn == self.tokenizer.eos_token_id
+            if step + 1 >= len(self.tail):
+                ended |= (tokens[batch, step + 1 - len(self.tail) : step + 1] == self.tail).all(dim=1)
+            running &= ~ended
+            if not running.any():
+                break
+            if running.float().mean() < FULL_ENOUGH:
+                cache.batch_select_indices(running.nonzero()[:, 0])
+                batch, drawn, running = batch[running], drawn[running], running[running]
+            logits = self.model(drawn[:, None], past_key_values=cache, logits_to_keep=1).logits[:, -1]
+        return tokens
 
 
 class VllmEngine:

@@ -16,6 +16,7 @@ from scipy.special import softmax
 from tqdm import tqdm
 from transformers import DynamicCache
 
+from blindspots.batching import length_batches
 from blindspots.classifier import Classifier
 from blindspots.corpora import hans_test, mnli_test, stratified
 from blindspots.errors import UserError
@@ -48,18 +49,6 @@ def shared_prefix(rows: list[list[int]]) -> int:
     first, last = min(rows), max(rows)
     limit = min(map(len, rows)) - 1
     return next((i for i in range(limit) if first[i] != last[i]), limit)
-
-
-def length_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:
-    """Row numbers by falling length, at most `batch_tokens` padded tokens (or one row) a batch."""
-    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    batches: list[list[int]] = []
-    for row in order:
-        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= batch_tokens:
-            batches[-1].append(row)
-        else:
-            batches.append([row])
-    return batches
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -11,8 +12,8 @@ KINDS = ("original", "synthetic", "biased_synthetic")
 def key(help: str, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
     """A dataclass field with its meaning; without a default the key is required."""
     metadata = {"help": help, "choices": choices}
-    if isinstance(default, list):
-        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -75,6 +76,15 @@ class TrainingDataKeys:
     train_revision: str | None = key("commit or tag of train_dataset", None)
     dev_dataset: str | None = key("dataset with a validation split for eval_strategy, a Hub id or folder", None)
     dev_revision: str | None = key("commit or tag of dev_dataset", None)
+    tokens_per_batch: int | None = key(
+        "tokens of one training batch and process, padding included, rows of like length together; in place of "
+        "per_device_train_batch_size and train_sampling_strategy", None
+    )  # fmt: skip
+    dry_run: bool = key("print memory, hours and the largest batch that fits, a row an accelerate config, and stop",
+                        False)  # fmt: skip
+    dry_run_tflops: float | None = key("10^12 operations a second that one device really does in training, for the "
+                                       "hours of dry_run; by default half of what its matrix products reach", None)  # fmt: skip
+    dry_run_gpu_gib: float | None = key("memory of one device in GiB, for dry_run; by default that of this one", None)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -116,11 +126,17 @@ class SynthesisRecipe(ArtifactRecipe):
 class VariantsRecipe(ArtifactRecipe):
     """Sample one kind of augmentation set in each size."""
 
-    kind: str = key("which kind of augmentation set", choices=KINDS)
-    original: str | None = key("prepared MultiNLI, the pool of kind original, a Hub id or folder", None)
+    kind: str = key("which kind of augmentation set", choices=(*KINDS, "mixed"))
+    original: str | None = key("prepared MultiNLI, the pool of original rows, a Hub id or folder", None)
     original_revision: str | None = key("commit or tag of original", None)
-    synthetic: str | None = key("raw synthetic dataset, the pool of the synthetic kinds, a Hub id or folder", None)
+    synthetic: str | None = key("synthetic dataset, the pool of the other rows, a Hub id or folder", None)
     synthetic_revision: str | None = key("commit or tag of synthetic", None)
+    pool_config: str | None = key(
+        "config of the pools; by default full, or the only one of a set made elsewhere", None
+    )
+    exclude_config: str | None = key("config of original, such as n5000, whose rows are left out of its pool", None)
+    bias_rate: float = key("kind biased_synthetic: share of each label that is biased; the rest is as it comes", 1.0)
+    synthetic_share: float = key("kind mixed: share of each label that is synthetic", 0.5)
     sizes: list[int] = key("rows of each set; one config a size", [18020, 36040, 73080])
     seed: int = key("seed of the sampling; a larger set holds every row of a smaller one", 0)
 
@@ -142,6 +158,9 @@ class GridRecipe:
     kinds: list[str] = key("kinds of augmentation set", list(KINDS))
     sizes: list[int] = key("rows of each augmentation set", [18020, 36040, 73080])
     seeds: list[int] = key("seeds of training", [0])
+    external: dict[str, str] = key(
+        "synthetic sets made elsewhere, name: Hub id or folder, for kinds external_<name>", {}
+    )
 
 
 @dataclasses.dataclass(kw_only=True)

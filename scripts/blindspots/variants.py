@@ -1,4 +1,4 @@
-"""Sampling of the augmentation sets: {original, synthetic, biased_synthetic} x sizes."""
+"""Sampling of the augmentation sets: equal counts a label, no pair twice, a larger set holding every smaller one."""
 
 import numpy as np
 from datasets import Dataset
@@ -13,44 +13,57 @@ def label_shares(size: int) -> list[int]:
     return [size // len(LABELS) + (index < size % len(LABELS)) for index in range(len(LABELS))]
 
 
-def pools(pairs: Dataset, biased: bool) -> list[np.ndarray]:
-    """Row numbers that each label may be drawn from, the first copy of a repeated pair only.
+def biased_rows(pairs: Dataset) -> np.ndarray:
+    """Boolean, one a row: entailment with lexical overlap (raw, as published), or another label without it.
 
-    A biased pool holds the entailment rows with lexical overlap, raw as published, and the other rows without it
-    (Zhang & Pavlick 2025: every entailment example has lexical overlap, no other example has).
+    Source: Zhang & Pavlick (2025): every entailment example has lexical overlap, no other example has.
     """
-    frame = pairs.select_columns(["premise", "hypothesis", "label"]).to_pandas()
-    allowed = ~frame.duplicated(["premise", "hypothesis"])
-    if biased:
-        overlap = [
-            lexical_overlap(premise, hypothesis) for premise, hypothesis in zip(frame.premise, frame.hypothesis)
-        ]
-        allowed &= np.array(overlap) == (frame.label == LABELS.index(ENTAILMENT))
-    return [np.flatnonzero(allowed & (frame.label == index)) for index in range(len(LABELS))]
+    overlap = [lexical_overlap(p, h) for p, h in zip(pairs["premise"], pairs["hypothesis"])]
+    return np.array(overlap, dtype=bool) == (np.array(pairs["label"]) == LABELS.index(ENTAILMENT))
 
 
-def sample_sets(pairs: Dataset, sizes: list[int], seed: int, biased: bool = False) -> dict[str, Dataset]:
+def sample_sets(
+    pairs: Dataset, sizes: list[int], seed: int, parts: list[tuple[float, np.ndarray]] | None = None
+) -> dict[str, Dataset]:
     """One set a size, as config n<size>, in shuffled order; a larger set holds every row of a smaller one.
 
     Args:
-        pairs: rows of PAIR_FEATURES to draw from.
+        pairs: rows of PAIR_FEATURES to draw from; of a repeated pair only the first copy is drawn.
         sizes: rows of each set, any number.
         seed: of the draw.
-        biased: draw from the biased pools.
+        parts: (share of the set, boolean of the rows that this share is drawn from); the shares sum to 1. By default
+            all of the set from all of the rows.
 
-    Raises UserError where a label's pool is smaller than its share, naming both; nothing is drawn unbalanced.
+    Raises UserError where a pool is smaller than its share, naming both; nothing is drawn unbalanced.
     """
+    frame = pairs.select_columns(["premise", "hypothesis", "label"]).to_pandas()
+    first_copy = ~frame.duplicated(["premise", "hypothesis"]).to_numpy()
+    parts = parts or [(1.0, np.ones(len(pairs), dtype=bool))]
     generator = np.random.default_rng(seed)
-    drawn = [generator.permutation(pool) for pool in pools(pairs, biased)]
+    drawn = [
+        [generator.permutation(np.flatnonzero(first_copy & allowed & (frame.label == label))) for _, allowed in parts]
+        for label in range(len(LABELS))
+    ]
     sets = {}
     for size in sizes:
-        shares = label_shares(size)
-        for label, pool, share in zip(LABELS, drawn, shares):
-            if share > len(pool):
-                raise UserError(
-                    f"A set of {size} rows needs {share} of {label}, the pool has {len(pool)}. "
-                    f"The largest set from these pools has {len(LABELS) * min(map(len, drawn))} rows."
-                )
-        rows = np.concatenate([pool[:share] for pool, share in zip(drawn, shares)])
-        sets[f"n{size}"] = pairs.select(np.random.default_rng([seed, size]).permutation(rows))
+        rows = [
+            _take(pools, [share for share, _ in parts], wanted, f"{size} rows, {label}")
+            for label, pools, wanted in zip(LABELS, drawn, label_shares(size))
+        ]
+        sets[f"n{size}"] = pairs.select(np.random.default_rng([seed, size]).permutation(np.concatenate(rows)))
     return sets
+
+
+def _take(pools: list[np.ndarray], shares: list[float], wanted: int, where: str) -> np.ndarray:
+    """The first rows of each pool, as many as its share of `wanted`, none twice."""
+    ends = [round(wanted * sum(shares[: index + 1])) for index in range(len(shares))]
+    taken = np.array([], dtype=int)
+    for pool, end in zip(pools, ends):
+        left = pool[~np.isin(pool, taken)]
+        count = end - len(taken)
+        if count > len(left):
+            raise UserError(
+                f"A set of {where}: {count} rows are wanted, the pool has {len(left)}. Ask for a smaller set."
+            )
+        taken = np.concatenate([taken, left[:count]])
+    return taken

@@ -16,8 +16,8 @@ def tiny_base(
 ) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """A Llama with random weights (about 0.8 M parameters) and a byte-level BPE tokenizer trained on the texts.
 
-    The constant parts of the paper's templates are one token each, so that a row of the demo corpus is about 25 tokens.
-    They are ordinary tokens: decoding keeps them.
+    The constant parts of the paper's templates are one token each: a row of the demo corpus is about 25 tokens.
+    They are ordinary tokens, so decoding keeps them.
     """
     tokenizer = _tokenizer(texts, vocabulary)
     config = LlamaConfig(
@@ -28,7 +28,7 @@ def tiny_base(
         num_attention_heads=4,
         max_position_embeddings=256,
         tie_word_embeddings=True,
-        # One over the root of the width: from scratch, the usual 0.02 takes several times as many rows to learn to compare.
+        # One over the root of the width; the usual 0.02 suits wider models and learns far slower here.
         initializer_range=hidden_size**-0.5,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
@@ -40,7 +40,7 @@ def tiny_base(
 
 
 def template_pieces() -> list[str]:
-    """The label names and the constant parts of both templates, each with the space before it and without the one after it."""
+    """Label names and the constant parts of both templates, each with the space before it and none after it."""
     pieces = [f" {label}" for label in LABELS]
     for template in (TASK_TEMPLATE, GENERATOR_PROMPT, GENERATOR_COMPLETION):
         for field in ("{premise}", "{hypothesis}", "{label}"):

@@ -114,9 +114,14 @@ def neighbour_acted_on(rng: Random) -> Pair:
     return Located(_passive(clause), rng.choice(POSITIONS), three), replace(clause, patient=three)
 
 
-def open_or_missed_passive(rng: Random) -> Pair:
+def doubtful_passive(rng: Random) -> Pair:
     clause = _act(rng, *_people(rng, 2))
-    return replace(_passive(clause), adverb=rng.choice(("nearly", "reportedly", "perhaps"))), clause
+    return replace(_passive(clause), adverb=rng.choice(of_kind("open adverb"))), clause
+
+
+def nearly_passive(rng: Random) -> Pair:
+    clause = _act(rng, *_people(rng, 2))
+    return replace(_passive(clause), adverb="nearly"), clause
 
 
 def denied_passive(rng: Random) -> Pair:
@@ -127,7 +132,29 @@ def denied_passive(rng: Random) -> Pair:
 def said_passive(rng: Random) -> Pair:
     one, two, three = _people(rng, 3)
     clause = _act(rng, one, two)
-    return Reported(three, rng.choice(of_kind("open speech", "false speech")), _passive(clause)), clause
+    return Reported(three, rng.choice(of_kind("open speech")), _passive(clause)), clause
+
+
+def pretended_passive(rng: Random) -> Pair:
+    premise, clause = said_passive(rng)
+    return replace(premise, speech="pretended"), clause
+
+
+def condition_passive(rng: Random) -> Pair:
+    premise, clause = either_passive(rng)
+    return replace(premise, link=rng.choice(("if", "unless"))), clause
+
+
+def either_passive(rng: Random) -> Pair:
+    one, two, three = _people(rng, 3)
+    clause = _act(rng, one, two)
+    return Joined(_passive(clause), "or", _do(rng, three)), clause
+
+
+def none_acted(rng: Random) -> Pair:
+    one, two = _people(rng, 2)
+    clause = _act(rng, one, two)
+    return replace(clause, agent=replace(one, determiner="no"), passive=rng.random() < 0.5), clause
 
 
 # Subsequence: the hypothesis is an unbroken run of the premise's words.
@@ -233,9 +260,14 @@ _PAIRS = {
         relative_swap,
         group_left_out,
         neighbour_acted_on,
-        open_or_missed_passive,
+        doubtful_passive,
+        nearly_passive,
         denied_passive,
         said_passive,
+        pretended_passive,
+        condition_passive,
+        either_passive,
+        none_acted,
     ),
     ("subsequence", ENTAILMENT): (second_of_pair, modifier_dropped, first_of_objects),
     ("subsequence", NON_ENTAILMENT): (neighbour, relative_object, second_of_choice, second_left_out),

@@ -38,14 +38,14 @@ HANS_FEATURES = Features(
 # Share of a label's hypotheses that only use words of their premise.
 OVERLAP_SHARE = {ENTAILMENT: 0.065, NEUTRAL: 0.02, CONTRADICTION: 0.02}
 LONGEST_PREMISE, LONGEST_HYPOTHESIS = 14, 16  # words, full stop included
-_TRIES = 40
+_TRIES = 20
 
 
 def mnli_like(train_rows: int, matched_rows: int, seed: int) -> DatasetDict:
     """Splits `train` and `validation_matched` in MNLI's schema, three hypotheses a premise, one of each label.
 
-    No pair occurs twice, in a split or across splits, nor in `hans_like` of any seed. A last premise may lack hypotheses
-    where a number of rows is no multiple of three.
+    No pair occurs twice, in a split or across splits, nor in `hans_like` of any seed. Where a number of rows is no
+    multiple of three, the last premise lacks hypotheses.
     """
     sizes = {"train": train_rows, "validation_matched": matched_rows}
     splits = {}
@@ -61,9 +61,10 @@ def mnli_like(train_rows: int, matched_rows: int, seed: int) -> DatasetDict:
 
 
 def hans_like(rows: int, seed: int) -> Dataset:
-    """A challenge set in HANS's schema: equal rows of each heuristic and label, within them equal rows of each subcase.
+    """A challenge set in HANS's schema: equal rows of each heuristic and label.
 
-    A remainder goes to the first ones. Raises ValueError for fewer rows than there are subcases.
+    Within them, subcases have equal rows; a remainder goes to the first ones. Raises ValueError for fewer rows than
+    there are subcases.
     """
     if rows < len(SUBCASES):
         raise ValueError(f"The HANS-like set has {len(SUBCASES)} subcases; ask for at least as many rows, not {rows}.")
@@ -85,13 +86,17 @@ def split_of(premise_text: str) -> str:
     return {0: "hans", 1: "validation_matched"}.get(part, "train")
 
 
-def wording(rng: Random, known: dict[str, str] | None = None) -> tuple[Wording, dict[str, str]]:
-    """A choice of words, made as they are needed, and the record of it; `known` words are kept."""
-    chosen = dict(known or {})
+def wording(
+    rng: Random, kept: dict[str, str] | None = None, avoided: dict[str, str] | None = None
+) -> tuple[Wording, dict[str, str]]:
+    """A choice of words, made as they are needed, and the record of it: the kept ones, else others than the avoided."""
+    chosen = dict(kept or {})
 
     def word(concept: str) -> str:
         if concept not in chosen:
-            chosen[concept] = rng.choice(CONCEPTS[concept].words)
+            words = CONCEPTS[concept].words
+            fresh = [word for word in words if avoided and word != avoided.get(concept)]
+            chosen[concept] = rng.choice(fresh or words)
         return chosen[concept]
 
     return word, chosen
@@ -115,21 +120,20 @@ def _triples(split: str, rows: int, rng: Random) -> Iterator[dict[str, tuple[str
 
 
 def _hypotheses(rng: Random, sentence: Sentence, text: str, chosen: dict[str, str]) -> dict[str, str] | None:
-    """One hypothesis a label, or None where the tries run out."""
-    overlap = {label: rng.random() < share for label, share in OVERLAP_SHARE.items()}
-    found: dict[str, str] = {}
+    """One hypothesis a label, or None where the tries for one run out."""
+    found = {label: _hypothesis(rng, sentence, text, chosen, label) for label in LABELS}
+    return found if all(found.values()) else None
+
+
+def _hypothesis(rng: Random, sentence: Sentence, text: str, chosen: dict[str, str], label: str) -> str | None:
+    overlap = rng.random() < OVERLAP_SHARE[label]
     for _ in range(_TRIES):
-        guess = hypothesis(rng, sentence)
-        label = relation(sentence, guess)
-        if label is None or label in found:
-            continue
-        word, _ = wording(rng, chosen if overlap[label] else None)
+        guess = hypothesis(rng, sentence, label)
+        word, _ = wording(rng, kept=chosen) if overlap else wording(rng, avoided=chosen)
         guess_text = realise(guess, word)
         fits = len(guess_text.split()) <= LONGEST_HYPOTHESIS and guess_text != text
-        if fits and lexical_overlap(text, guess_text) == overlap[label]:
-            found[label] = guess_text
-        if len(found) == len(LABELS):
-            return found
+        if fits and lexical_overlap(text, guess_text) == overlap and relation(sentence, guess) == label:
+            return guess_text
     return None
 
 

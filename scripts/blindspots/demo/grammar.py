@@ -57,7 +57,7 @@ class Reported:
 
 @dataclass(frozen=True)
 class Relative:
-    """The subject of `outer` with a relative clause `inner` about the same individual, its subject or active object."""
+    """The subject of `outer` with a relative clause `inner`, of which it is the subject or the active object."""
 
     inner: Clause
     outer: Clause

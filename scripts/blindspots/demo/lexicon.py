@@ -6,7 +6,7 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Concept:
-    """One meaning with its interchangeable words; a verb's word is written `base/past`, its past also its participle."""
+    """One meaning with its interchangeable words; a verb's are written `base/past`, past and participle alike."""
 
     kind: str
     words: tuple[str, ...]
@@ -160,7 +160,7 @@ def ancestors(concept: str) -> tuple[str, ...]:
 
 @cache
 def clash(one: str, other: str) -> bool:
-    """Whether two concepts cannot hold of one event: opposites, or two places or times of which neither is the other."""
+    """Whether two concepts cannot hold of one event: opposites, or two places or times that lie apart."""
     if any(CONCEPTS[a].opposite == b or CONCEPTS[b].opposite == a for a in ancestors(one) for b in ancestors(other)):
         return True
     kinds = {CONCEPTS[one].kind, CONCEPTS[other].kind}

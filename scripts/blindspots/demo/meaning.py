@@ -1,7 +1,7 @@
 """What a sentence of the grammar says, and how two sentences are related: entailment, neutral or contradiction.
 
-A meaning is a formula over facts. Facts are tied to one another by the lexicon (who chased, followed; who slept in the cellar was
-indoors and not in the garden), so the relation is decided by a truth table over the facts that the two formulas mention.
+A meaning is a formula over facts. The lexicon ties facts to one another (who chased, followed; who slept in the cellar
+was indoors and not in the garden), so a truth table over the facts of two formulas decides their relation.
 As in MNLI, two sentences of a pair speak of the same people and the same event.
 """
 
@@ -67,7 +67,7 @@ def relation(premise: Sentence, hypothesis: Sentence) -> str | None:
 
 
 def meaning(sentence: Sentence) -> Formula:
-    """The formula of a sentence. A quantified noun ranges over two individuals, a class over those of all its nouns."""
+    """The formula of a sentence. A quantified noun ranges over two individuals, a class over its nouns'."""
     match sentence:
         case Clause():
             return _clause(sentence)

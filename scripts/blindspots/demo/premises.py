@@ -1,4 +1,4 @@
-"""A seeded probabilistic grammar: sentences of several genres, each with its own people and favourite constructions."""
+"""A seeded probabilistic grammar: sentences of several genres, each with its people and constructions."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Small edits that turn a clause of a premise into a hypothesis. None has a label of its own: the pair's meaning decides."""
+"""Small edits that turn a clause of a premise into a hypothesis; the pair's meaning alone decides its label."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,41 +7,42 @@ from random import Random
 from blindspots.demo.grammar import Clause, Denied, Group, Joined, Located, NounPhrase, Relative, Reported, Sentence
 from blindspots.demo.lexicon import ALL_NOUNS, CLASS_OF, CONCEPTS
 from blindspots.demo.premises import MODIFIERS, adjective_for, event, quantify
+from blindspots.nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 
 Edit = Callable[[Random, Clause, list[str]], Clause]
 
 
-def hypothesis(rng: Random, sentence: Sentence) -> Sentence:
-    """A clause of the sentence after none to three edits; of a sentence that leaves its clauses open often the whole."""
-    if _is_open(sentence) and rng.random() < 0.5:
+def hypothesis(rng: Random, sentence: Sentence, label: str) -> Sentence:
+    """A guess at a hypothesis of this label: an edited clause, or all of a sentence that leaves clauses open."""
+    if _is_open(sentence) and label != NEUTRAL:
         whole = restated(rng, sentence)
-        return Denied(whole) if rng.random() < 0.5 else whole
+        return Denied(whole) if label == CONTRADICTION else whole
     clause = replace(rng.choice(clauses_of(sentence)), adverb=None, fronted=rng.random() < 0.15)
-    return edited(rng, clause, nouns_of(sentence), rng.choice((0, 1, 1, 1, 1, 2)))
+    return edited(rng, clause, nouns_of(sentence), label, rng.choice((1, 1, 2, 2)))
 
 
-def edited(rng: Random, clause: Clause, nouns: list[str], edits: int) -> Clause:
-    """The clause after so many edits, drawn by their weights."""
-    for edit in rng.choices(tuple(EDITS), tuple(EDITS.values()), k=edits):
+def edited(rng: Random, clause: Clause, nouns: list[str], label: str, edits: int) -> Clause:
+    """The clause after so many edits, drawn by the label's habits."""
+    for edit in rng.choices(tuple(HABITS[label]), tuple(HABITS[label].values()), k=edits):
         clause = edit(rng, clause, nouns)
     return clause
 
 
 def restated(rng: Random, sentence: Sentence) -> Sentence:
-    """The sentence with one clause edited, or only reordered."""
-    nouns, edits = nouns_of(sentence), rng.choice((0, 0, 1, 1, 2))
+    """The sentence said in another order or voice."""
+    nouns = nouns_of(sentence)
     match sentence:
         case Joined(first, link, second, link_first):
-            first = edited(rng, first, nouns, edits)
+            first = other_voice(rng, first, nouns) if rng.random() < 0.3 else first
             if link == "if":
                 return Joined(second, link, first, not link_first)
             return Joined(second, link, first, False)
         case Reported(speaker, _, clause):
-            clause = edited(rng, other_voice(rng, clause, nouns), nouns, edits)
+            clause = other_voice(rng, clause, nouns)
             return replace(sentence, speaker=replace(speaker, adjective=None), clause=clause)
         case Group(clause, role, _, other):
             return replace(sentence, clause=replace(clause, **{role: other}), other=getattr(clause, role))
-    return edited(rng, other_voice(rng, sentence, nouns), nouns, edits)
+    return other_voice(rng, sentence, nouns)
 
 
 def _is_open(sentence: Sentence) -> bool:
@@ -151,19 +152,36 @@ def other_event(rng: Random, clause: Clause, nouns: list[str]) -> Clause:
     return event(rng, *people[:2])
 
 
-# How often each edit is tried.
-EDITS: dict[Edit, float] = {
-    other_voice: 1,
-    other_predicate: 4,
-    other_modifier: 1.5,
-    no_modifiers: 2,
-    other_polarity: 1.5,
-    swapped_roles: 0.4,
-    other_noun: 2.5,
-    other_quantifier: 1,
-    no_adjectives: 1,
-    one_adjective: 1,
-    other_event: 2,
+# Habits of those who write hypotheses, as in crowd-sourced sets: what follows says less, what may be adds something,
+# what cannot be denies. A habit only proposes; other labels come of it as well and are then thrown away.
+HABITS: dict[str, dict[Edit, float]] = {
+    ENTAILMENT: {
+        no_modifiers: 7,
+        no_adjectives: 2,
+        other_predicate: 2,
+        other_voice: 2,
+        other_quantifier: 1,
+        other_polarity: 0.5,
+        other_modifier: 0.5,
+    },
+    NEUTRAL: {
+        other_modifier: 5,
+        one_adjective: 4,
+        other_noun: 1.5,
+        other_event: 1.5,
+        swapped_roles: 0.5,
+        other_quantifier: 0.5,
+        other_predicate: 0.5,
+        other_voice: 0.5,
+    },
+    CONTRADICTION: {
+        other_polarity: 6,
+        other_predicate: 3,
+        no_modifiers: 3,
+        other_quantifier: 1,
+        other_voice: 1,
+        other_modifier: 0.5,
+    },
 }
 
 

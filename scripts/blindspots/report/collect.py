@@ -12,10 +12,10 @@ import pandas as pd
 import yaml
 
 from blindspots.errors import RecipeError, UserError
-from blindspots.grid import Cell, cells, check_axes, starts
+from blindspots.grid import Cell, cells, starts
 from blindspots.nli import LABELS, NON_ENTAILMENT, fold_for_hans
 from blindspots.prediction import read_predictions, score
-from blindspots.recipes import GridRecipe, ReportRecipe
+from blindspots.recipes import KINDS, GridRecipe, ReportRecipe
 
 START = "start"
 MNLI, HANS, LO_NE = METRICS = ("mnli_matched", "hans", "hans_lo_non_entailment")
@@ -31,6 +31,7 @@ POINT_COLUMNS = {
     "hans_lo_nonent": LO_NE,
 }
 KEY = ["start", "kind", "size", "seed"]
+DTYPES = {"start": int, "size": int, "seed": int, **dict.fromkeys([*METRICS, *AUROCS], float)}
 
 
 @dataclass
@@ -81,25 +82,32 @@ def _folded(predicted: np.ndarray, gold: np.ndarray) -> np.ndarray:
 def read_grid(recipe: ReportRecipe) -> Grid:
     """The models below `recipe.models`, scored; those missing are listed, those of other axes left out.
 
+    Args:
+        recipe: its axes have passed `grid.check_axes`.
+
     Raises UserError where there is no such folder, a folder's name is no cell's, two models predicted different rows
-    or a logit is no number, and RecipeError for axes with repeated, empty or impossible values.
+    or a logit is no number.
     """
-    check_axes(recipe)
     folder = Path(recipe.models)
     if not folder.is_dir():
         raise UserError(f"There is no folder of models at {folder}.")
-    wanted = [cell.name for cell in starts(recipe) + cells(recipe)]
+    places = sorted(starts(recipe) + cells(recipe), key=_order)
+    wanted = [cell.name for cell in places]
     there = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     for name in there:
         _check_name(name, folder, wanted)
     done = [name for name in wanted if (folder / name / "predictions").is_dir()]
-    grid = Grid(pd.DataFrame(columns=[*KEY, *METRICS, *AUROCS]))
+    grid = Grid(pd.DataFrame(columns=[*KEY, *METRICS, *AUROCS]).astype(DTYPES))
     grid.missing = [name for name in wanted if name not in done]
     grid.others = [name for name in there if name not in wanted]
     rows = [_add_model(grid, folder / name) for name in done]
     if rows:
-        grid.models = pd.DataFrame(rows, index=done)
+        grid.models = pd.DataFrame(rows, index=done).astype(DTYPES)
     return grid
+
+
+def _order(cell: Cell) -> tuple[int, int, int, int]:
+    return cell.start, KINDS.index(cell.kind) + 1 if cell.kind else 0, cell.size or 0, cell.seed
 
 
 def _check_name(name: str, folder: Path, wanted: list[str]) -> None:
@@ -137,8 +145,8 @@ def _add_rows(grid: Grid, name: str, test_set: str, part: pd.DataFrame) -> None:
     part = part.sort_values("id", kind="stable").reset_index(drop=True)
     described = part[["id", "gold", "heuristic", "subcase", "genre", "cluster"]]
     if test_set not in grid.tests:
-        if grid.predicted:
-            first = next(iter(grid.predicted))[0]
+        first = next((model for model, _ in grid.predicted if model != name), None)
+        if first is not None:
             raise UserError(f"{name} has predictions of {test_set}, {first} has none; evaluate all on the same sets.")
         grid.tests[test_set] = described
     common = grid.tests[test_set]
@@ -196,6 +204,9 @@ def _check_points(path: Path, points: pd.DataFrame) -> None:
         where = f"{path}, line {line}"
         if row["kind"] not in POINT_KINDS:
             raise UserError(f"{where}: augmentation_data {row['kind']!r} is not one of {', '.join(POINT_KINDS)}.")
+        for column, name in list(POINT_COLUMNS.items())[:3:2]:
+            if not isinstance(row[name], int) or row[name] < 0:
+                raise UserError(f"{where}: {column} is {row[name]}, not a number of rows.")
         if (row["kind"] == "none") != (row["size"] == 0):
             raise UserError(f"{where}: a start has augmentation_train_size 0, every other point a larger one.")
         for metric in METRICS:

@@ -12,8 +12,9 @@ from scipy import stats
 from blindspots.corpora import read_split
 from blindspots.errors import UserError
 from blindspots.nli import LABELS
-from blindspots.report.collect import METRIC_NAMES, METRICS, START, Grid
+from blindspots.report.collect import METRIC_NAMES, METRICS, START
 from blindspots.sources import fetch
+from blindspots.statistics import Interval, ratio_of_rates
 
 AUDIT = Path(__file__).parents[3] / "evaluate_modules" / "heuristic_audit"
 KIND_NAMES = {START: "start", "original": "original", "synthetic": "synthetic", "biased_synthetic": "biased synthetic"}
@@ -28,7 +29,9 @@ def summary(models: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFr
     The limits are those of the 95% t-interval of the mean over seeds; sd and limits are nan for one seed.
     Index (start, kind, size), kinds in the order of KIND_NAMES; columns `seeds` and (metric, statistic) joined by `.`.
     """
-    order = models.assign(kind=pd.Categorical(models["kind"], [*KIND_NAMES, *sorted(set(models["kind"]) - {*KIND_NAMES})]))
+    order = models.assign(
+        kind=pd.Categorical(models["kind"], [*KIND_NAMES, *sorted(set(models["kind"]) - {*KIND_NAMES})])
+    )
     groups = order.groupby(PLACE, observed=True)
     table = groups.size().to_frame("seeds")
     for metric in metrics:
@@ -40,7 +43,7 @@ def summary(models: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFr
 
 
 def grid_table(models: pd.DataFrame) -> pd.DataFrame:
-    """The three accuracies of every place of the grid as text: the mean, with the seeds' sd where there are several."""
+    """The three accuracies of every place of the grid: the mean, with the seeds' sd where there are several."""
     table = summary(models).reset_index()
     several = bool(len(table)) and table["seeds"].max() > 1
     shown = pd.DataFrame(
@@ -78,8 +81,8 @@ def _numeric(column: pd.Series) -> bool:
 def latex(table: pd.DataFrame) -> str:
     """A booktabs table; ± becomes \\pm."""
     align = "".join("r" if _numeric(table[column]) else "l" for column in table)
-    text = table.replace({"±": r"$\\pm$", "%": r"\\%"}, regex=True).to_latex(index=False, column_format=align)
-    return text
+    escaped = table.replace({"±": r"$\\pm$", "%": r"\\%"}, regex=True)
+    return escaped.to_latex(index=False, column_format=align)
 
 
 def heuristic_counts(original: str, synthetic: str) -> pd.DataFrame:
@@ -127,20 +130,23 @@ def table1(counts: pd.DataFrame) -> pd.DataFrame:
     Rows by words (raw as published, then stripped) and label, in the order of LABELS, then all labels together.
     Source: Zhang & Pavlick (2025), table 1.
     """
-    from blindspots.statistics import ratio_of_rates
-
     total = counts.groupby("words", as_index=False).sum(numeric_only=True).assign(label="all")
-    table = pd.concat([counts, total])[COUNTS].astype({name: int for name in COUNTS[2:]})
+    table = pd.concat([counts, total])[COUNTS].astype(dict.fromkeys(COUNTS[2:], int))
     table["label"] = pd.Categorical(table["label"], [*LABELS, "all"])
     table["words"] = pd.Categorical(table["words"], ["raw", "stripped"])
     table = table.sort_values(["words", "label"]).reset_index(drop=True)
     table["original_rate"] = table["original_count"] / table["original_n"]
     table["synthetic_rate"] = table["synthetic_count"] / table["synthetic_n"]
-    ratios = [
-        ratio_of_rates(row["synthetic_count"], row["synthetic_n"], row["original_count"], row["original_n"])
-        for row in table.to_dict("records")
-    ]
+    ratios = [_ratio(*row) for row in table[[f"{side}_{what}" for side in ("synthetic", "original")
+                                             for what in ("count", "n")]].itertuples(index=False)]  # fmt: skip
     return table.assign(ratio=[r.estimate for r in ratios], low=[r.low for r in ratios], high=[r.high for r in ratios])
+
+
+def _ratio(count: int, n: int, reference_count: int, reference_n: int) -> Interval:
+    """The ratio of the rates; nan where a side has no row of the label."""
+    if not n or not reference_n:
+        return Interval(np.nan, np.nan, np.nan)
+    return ratio_of_rates(count, n, reference_count, reference_n)
 
 
 def shown_table1(table: pd.DataFrame) -> pd.DataFrame:

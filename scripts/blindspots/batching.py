@@ -1,0 +1,110 @@
+"""Batches of equal token count: rows of like length together, so that almost nothing is computed for padding."""
+
+from collections.abc import Iterator
+
+import torch
+from datasets import Dataset
+from transformers import Trainer, TrainerCallback
+from transformers.trainer_pt_utils import BatchRebalanceSampler
+from trl import SFTTrainer
+
+
+def length_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:
+    """Row numbers by falling length, at most `batch_tokens` padded tokens (or one row) a batch."""
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    batches: list[list[int]] = []
+    for row in order:
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= batch_tokens:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
+def padding_share(lengths: list[int], batches: list[list[int]]) -> float:
+    """Share of the computed tokens that is padding, each batch being padded to its longest row."""
+    computed = sum(len(batch) * max(lengths[row] for row in batch) for batch in batches)
+    return 1 - sum(lengths[row] for batch in batches for row in batch) / computed
+
+
+class TokenBatchSampler(BatchRebalanceSampler):
+    """`length_batches` for training: every row once an epoch, batches in random order, as many on every process.
+
+    Rows of one length change places from epoch to epoch, so the number of batches stays. Trainer hands a
+    BatchRebalanceSampler to the DataLoader as it is, and leaves the spreading over processes to it.
+    """
+
+    def __init__(self, lengths: list[int], batch_tokens: int, seed: int, processes: int = 1, rank: int = 0):
+        super().__init__(lengths, processes, processes, 1, seed=seed, rank=rank)
+        self.batch_tokens = batch_tokens
+        self.batches_per_process = len(self.all_batches()) // processes
+
+    def all_batches(self) -> list[list[int]]:
+        """The batches of all processes in this epoch: those of one optimiser step stand together."""
+        random = torch.Generator().manual_seed(self.seed + self.epoch)
+        rows = torch.randperm(len(self.lengths), generator=random).tolist()
+        batches = [
+            [rows[index] for index in batch]
+            for batch in length_batches([self.lengths[row] for row in rows], self.batch_tokens)
+        ]
+        while len(batches) % self.dp_size:  # halve the fullest batch: no row is left out, none comes twice
+            fullest = batches.pop(max(range(len(batches)), key=lambda index: len(batches[index])))
+            middle = max(1, len(fullest) // 2)
+            batches += [fullest[:middle], fullest[middle:] or fullest]
+        return [batches[index] for index in torch.randperm(len(batches), generator=random).tolist()]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        yield from self.all_batches()[self.rank :: self.dp_size]
+
+    def __len__(self) -> int:
+        return self.batches_per_process
+
+
+class _DrawEpoch(TrainerCallback):
+    """Tells the sampler its epoch, which a resumed run of several processes otherwise does not."""
+
+    def __init__(self, sampler: TokenBatchSampler):
+        self.sampler = sampler
+
+    def on_epoch_begin(self, args, state, control, **kwargs) -> None:
+        self.sampler.set_epoch(int(state.epoch or 0))
+
+
+class _TokenBatches:
+    """A Trainer that takes batches of `tokens_per_batch` padded tokens where it is given one."""
+
+    def __init__(self, *args, tokens_per_batch: int | None = None, **kwargs):
+        self.tokens_per_batch = tokens_per_batch
+        super().__init__(*args, **kwargs)
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None):
+        if self.tokens_per_batch is None:
+            return super()._get_train_sampler(train_dataset)
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        lengths = [len(ids) for ids in rows["input_ids"]]
+        arguments = self.args
+        seed = arguments.seed if arguments.data_seed is None else arguments.data_seed
+        sampler = TokenBatchSampler(
+            lengths, self.tokens_per_batch, seed, arguments.world_size, arguments.process_index
+        )
+        self.add_callback(_DrawEpoch(sampler))
+        self.rows_a_step = len(rows) / len(sampler) * arguments.gradient_accumulation_steps
+        return sampler
+
+
+class TaskTrainer(_TokenBatches, Trainer):
+    """Trainer of a task model."""
+
+    def compute_loss(self, model, inputs, return_outputs: bool = False, num_items_in_batch=None):
+        """As Trainer's, but batches of tokens hold unequal numbers of rows, and every row is to count the same.
+
+        The divisor of a step's summed loss is the mean number of rows a step, not the step's own.
+        """
+        if self.tokens_per_batch is not None and model.training and num_items_in_batch is not None:
+            shared = self.args.average_tokens_across_devices
+            num_items_in_batch = self.rows_a_step / (1 if shared else self.args.world_size)
+        return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+
+
+class GeneratorTrainer(_TokenBatches, SFTTrainer):
+    """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of."""

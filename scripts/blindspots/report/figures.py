@@ -1,0 +1,239 @@
+"""Figures of a grid: Figure 1, learning curves of the starts, spread over seeds, HANS by subcase.
+
+Colours are Okabe and Ito's, legible to the colour-blind; every kind also has its own marker and line style, so that
+a greyscale print tells them apart. Files carry no date and no random ids: equal input gives equal bytes.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from blindspots.report.collect import METRIC_NAMES, METRICS, START, Grid, read_points
+from blindspots.report.tables import KIND_NAMES, summary
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+PAPER_POINTS = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
+# Okabe and Ito (2008), by falling lightness contrast to white.
+STYLES = {
+    "original": {"color": "#0072B2", "marker": "o", "linestyle": "-"},
+    "synthetic": {"color": "#E69F00", "marker": "^", "linestyle": "--"},
+    "biased_synthetic": {"color": "#D55E00", "marker": "s", "linestyle": ":"},
+    "mixed": {"color": "#009E73", "marker": "D", "linestyle": "-."},
+    "two_stage": {"color": "#CC79A7", "marker": "v", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
+}
+OTHER = {"color": "#000000", "marker": "x", "linestyle": (0, (1, 3))}
+METRIC_STYLES = dict(zip(METRICS, STYLES.values()))
+PAPER_STYLE = {"color": "0.55", "linewidth": 0.8, "markersize": 3, "markerfacecolor": "white", "zorder": 1}
+SVG = "{http://www.w3.org/2000/svg}"
+matplotlib.rcParams |= {"svg.hashsalt": "blindspots", "svg.fonttype": "none", "font.size": 9, "axes.grid": True,
+                        "grid.color": "0.92", "axes.axisbelow": True}  # fmt: skip
+
+
+def save(figure: Figure, file: Path) -> None:
+    """Write a PNG or an SVG, the same bytes for the same figure, and close the figure."""
+    nothing = {"Date": None, "Creator": None} if file.suffix == ".svg" else {"Software": None}
+    figure.savefig(file, dpi=150, metadata=nothing)
+
+
+def figure1(grid: Grid, title: str, from_figure: bool = False) -> Figure:
+    """The paper's Figure 1: a column a start, a row a metric; the start is the point at 0 and the dashed line.
+
+    Means over seeds, with the 95% t-interval of the mean as a band where there are several seeds.
+
+    Args:
+        from_figure: the grid itself was read off a figure; the figure says so.
+    """
+    table, starts = summary(grid.models), grid.axis("start")
+    figure, panels = pyplot.subplots(len(METRICS), max(1, len(starts)), sharex=True, sharey="row", squeeze=False,
+                                     figsize=(2.1 + 2.1 * max(1, len(starts)), 7.6), layout="constrained")  # fmt: skip
+    paper = None if from_figure else _paper_points(grid)
+    for row, metric in zip(panels, METRICS):
+        row[0].set_ylabel(f"{METRIC_NAMES[metric]}\naccuracy")
+        for panel, start in zip(row, starts):
+            if paper is not None:
+                _curves(panel, paper, start, metric, lambda kind: _paper_style(kind))
+            _curves(panel, table, start, metric, lambda kind: {"markersize": 5, **STYLES.get(kind, OTHER)}, True)
+    for panel, start in zip(panels[0], starts):
+        panel.set_title("random head" if start == 0 else f"start: {start:,} rows", fontsize=9)
+    for panel in panels[-1]:
+        panel.set_xlabel("augmentation rows")
+    _axes(panels, grid.axis("size"))
+    figure.suptitle(title + ("\n(points read off the published figure)" if from_figure else ""), fontsize=10)
+    _legend(figure, grid, paper is not None)
+    return figure
+
+
+def _paper_points(grid: Grid) -> pd.DataFrame | None:
+    """The paper's digitised points, where the grid has starts of theirs and the same sizes."""
+    if not PAPER_POINTS.is_file():
+        return None
+    paper = read_points(PAPER_POINTS)
+    same = set(paper.axis("start")) & set(grid.axis("start")) and paper.axis("size") == grid.axis("size")
+    return summary(paper.models) if same else None
+
+
+def _paper_style(kind: str) -> dict:
+    return {**STYLES.get(kind, OTHER), **PAPER_STYLE}
+
+
+def _curves(panel: Axes, table: pd.DataFrame, start: int, metric: str, style: Callable, main: bool = False) -> None:
+    """The start as a dashed line and, kind by kind, its curve from the start over the sizes."""
+    if start not in table.index.get_level_values("start"):
+        return
+    part = table.loc[start]
+    origin = part.xs(START, level="kind") if START in part.index.get_level_values("kind") else part.iloc[:0]
+    if main and len(origin):
+        panel.axhline(origin[f"{metric}.mean"].iloc[0], color="0.35", linestyle=(0, (4, 3)), linewidth=0.8, zorder=1)
+    for kind in part.index.get_level_values("kind").unique():
+        if kind == START:
+            continue
+        curve = pd.concat([origin, part.xs(kind, level="kind")])
+        sizes, mean = curve.index.to_numpy(), curve[f"{metric}.mean"].to_numpy()
+        panel.plot(sizes, mean, gid=f"curve.{start}.{kind}.{metric}" if main else None, **style(kind))
+        if main:
+            panel.fill_between(sizes, curve[f"{metric}.low"], curve[f"{metric}.high"], alpha=0.2, linewidth=0,
+                               color=style(kind)["color"])  # fmt: skip
+    if main and len(origin):
+        panel.plot([0], origin[f"{metric}.mean"], color="black", marker="*", markersize=8, linestyle="none", zorder=4)
+
+
+def _axes(panels: np.ndarray, sizes: list[int]) -> None:
+    """Ticks at the sizes, and accuracies no further than a little beyond 0 and 1, whatever the bands do."""
+    panels[0, 0].set_xticks([0, *sizes], [_short(size) for size in (0, *sizes)])
+    if sizes:
+        panels[0, 0].set_xlim(-0.06 * sizes[-1], 1.06 * sizes[-1])
+    for panel in panels[:, 0]:
+        low, high = panel.get_ylim()
+        panel.set_ylim(max(low, -0.03), min(high, 1.03))
+
+
+def _short(size: int) -> str:
+    return f"{size / 1000:.3g}K" if size >= 10000 else f"{size:,}"
+
+
+def _legend(figure: Figure, grid: Grid, with_paper: bool) -> None:
+    kinds = [kind for kind in KIND_NAMES if kind in set(grid.models["kind"]) - {START}]
+    lines = [pyplot.Line2D([], [], label=KIND_NAMES[kind], **STYLES[kind]) for kind in kinds]
+    lines.append(pyplot.Line2D([], [], color="black", marker="*", linestyle=(0, (4, 3)), linewidth=0.8, label="start"))
+    if with_paper:
+        style = {**STYLES["original"], **PAPER_STYLE}
+        lines.append(pyplot.Line2D([], [], label="the paper's, read off its figure (error about .003)", **style))
+    seeds = len(grid.axis("seed")) if len(grid.models) else 0
+    note = "one seed: no band" if seeds == 1 else f"band: 95% interval of the mean over {seeds} seeds"
+    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), title=note, frameon=False)
+
+
+def add_titles(svg: Path, grid: Grid) -> None:
+    """Give each point of Figure 1's SVG a <title>, what a browser shows on hover, and the name of its cell's group."""
+    ElementTree.register_namespace("", SVG.strip("{}"))
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    table = summary(grid.models)
+    tree = ElementTree.parse(svg)
+    for group in tree.iter(f"{SVG}g"):
+        if not (group.get("id") or "").startswith("curve."):
+            continue
+        _, start, kind, metric = group.get("id").split(".")
+        part = table.loc[int(start)]
+        places = [(START, 0)] if (START, 0) in part.index else []
+        places += [place for place in part.index if place[0] == kind]
+        for place, point in zip(places, group.iter(f"{SVG}use")):
+            row, rows = part.loc[place], f", {place[1]:,} rows" if place[1] else ""
+            point.set("class", "point")
+            point.set("data-place", f"{start} {place[0]} {place[1]}")
+            value = f"{METRIC_NAMES[metric]} {row[f'{metric}.mean']:.3f} ({_seeds(int(row['seeds']))})"
+            title = ElementTree.SubElement(point, f"{SVG}title")
+            title.text = f"start {int(start):,}, {KIND_NAMES.get(place[0], place[0])}{rows}: {value}"
+    tree.write(svg, encoding="utf-8", xml_declaration=True)
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def learning_curve(grid: Grid) -> Figure:
+    """The starts alone: the three accuracies by rows of MNLI, on a logarithmic axis that begins at 0."""
+    table = summary(grid.models[grid.models["kind"] == START]).reset_index()
+    figure, panel = pyplot.subplots(figsize=(5.5, 4.2), layout="constrained")
+    for metric in METRICS:
+        style = METRIC_STYLES[metric]
+        panel.plot(table["start"], table[f"{metric}.mean"], label=METRIC_NAMES[metric], **style)
+        panel.fill_between(table["start"], table[f"{metric}.low"], table[f"{metric}.high"], alpha=0.2, linewidth=0,
+                           color=style["color"])  # fmt: skip
+    positive = [start for start in table["start"] if start]
+    panel.set_xscale("symlog", linthresh=min(positive, default=1))
+    panel.set_xticks(table["start"], [_short(start) for start in table["start"]])
+    panel.minorticks_off()
+    panel.set(xlabel="rows of MNLI that the start was tuned on", ylabel="accuracy", title="Starting models")
+    panel.legend(frameon=False)
+    return figure
+
+
+def seed_spread(grid: Grid) -> Figure:
+    """Every model as a point, a row a place of the grid, so that the spread over seeds can be seen."""
+    table = summary(grid.models)
+    figure, panels = pyplot.subplots(1, len(METRICS), sharey=True, figsize=(9, 1.6 + 0.2 * len(table)),
+                                     layout="constrained")  # fmt: skip
+    heights = {place: -row for row, place in enumerate(table.index)}
+    for panel, metric in zip(panels, METRICS):
+        for place, models in grid.models.groupby(["start", "kind", "size"]):
+            style = {"color": "black", "marker": "*"} if place[1] == START else STYLES.get(place[1], OTHER)
+            values = models[metric]
+            panel.plot(values, [heights[place]] * len(values), color=style["color"], marker=style["marker"],
+                       linestyle="none", markerfacecolor="none")  # fmt: skip
+        panel.set(title=METRIC_NAMES[metric], xlabel="accuracy, a point a seed")
+    panels[0].set_yticks(list(heights.values()), [_place(*place) for place in heights], fontsize=7)
+    return figure
+
+
+def _place(start: int, kind: str, size: int) -> str:
+    return f"start {start:,}" + ("" if kind == START else f" + {KIND_NAMES.get(kind, kind)} {size:,}")
+
+
+def subcases(grid: Grid) -> Figure | None:
+    """Heat map of HANS: a row a place of the grid (mean over seeds), a column a subcase; None without predictions."""
+    rows = [
+        {**slice_, "name": name}
+        for name, results in grid.results.items()
+        for slice_ in results["slices"]
+        if slice_["subcase"]
+    ]
+    if not rows:
+        return None
+    slices = pd.DataFrame(rows).merge(grid.models.rename_axis("name").reset_index(), on="name")
+    slices["heuristic"] = pd.Categorical(slices["heuristic"], ["lexical_overlap", "subsequence", "constituent"])
+    columns = ["label", "heuristic", "subcase"]
+    table = slices.pivot_table(index=["start", "kind", "size"], columns=columns, values="accuracy", observed=True)
+    order = [place for place in summary(grid.models).index if place in table.index]
+    table = table.loc[order]
+    smallest = table.columns.to_frame(index=False).groupby(["label", "heuristic"], observed=True).size().min()
+    width = max(0.36, 0.95 / smallest)  # inches: the names of the groups stand above their columns
+    figure, panel = pyplot.subplots(figsize=(3.2 + width * table.shape[1], 3.2 + 0.22 * len(table)),
+                                    layout="constrained")  # fmt: skip
+    image = panel.imshow(table, vmin=0, vmax=1, cmap="cividis", aspect="auto")
+    panel.set_yticks(range(len(table)), [_place(*place) for place in table.index], fontsize=7)
+    panel.set_xticks(range(table.shape[1]), [subcase for _, _, subcase in table.columns], rotation=90, fontsize=7)
+    panel.grid(False)
+    if table.size <= 2000:
+        for (row, column), value in np.ndenumerate(table.to_numpy()):
+            panel.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=5.5,
+                       color="white" if value < 0.55 else "black")  # fmt: skip
+    _group_columns(panel, table.columns)
+    figure.colorbar(image, ax=panel, label="accuracy (mean over seeds)", shrink=0.7)
+    return figure
+
+
+def _group_columns(panel: Axes, columns: pd.MultiIndex) -> None:
+    """Name the label and heuristic of the columns above them, with a line between the groups."""
+    groups = pd.Series(range(len(columns)), index=columns).groupby(level=["label", "heuristic"], observed=True)
+    for (label, heuristic), at in groups:
+        panel.text(at.mean(), -0.7, f"{heuristic.replace('_', ' ')}\n{label}", ha="center", va="bottom", fontsize=7)
+        if at.max() < len(columns) - 1:
+            panel.axvline(at.max() + 0.5, color="white", linewidth=2)

@@ -1,0 +1,107 @@
+"""index.html: the report as one static page that needs no network, no server and no other file."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from blindspots.report.claims import Claim
+from blindspots.report.claims_text import PREFACE, readings_table
+from blindspots.report.collect import METRIC_NAMES, METRICS, Grid
+from blindspots.report.tables import KIND_NAMES
+
+PICTURES = {
+    "learning_curve.png": "The starts by rows of MNLI",
+    "seed_spread.png": "Spread over seeds",
+    "subcases.png": "HANS by subcase, in percent",
+}
+SLICE = ("test_set", "heuristic", "subcase", "genre", "label", "n", "accuracy", "low", "high")
+# Of lineage.json the page shows all but what it shows elsewhere.
+SHOWN_ELSEWHERE = ("recipe", "results", "files")
+
+
+def write_page(
+    folder: Path, title: str, grid: Grid, table1: Any, claims: list[Claim], changed: dict[str, Any]
+) -> None:
+    """Write folder/index.html from what the folder already holds and from the models' details.
+
+    Args:
+        table1: from `tables.shown_table1`, or None.
+        changed: by model, from `flips.flips`.
+    """
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
+                              lstrip_blocks=True, undefined=StrictUndefined)  # fmt: skip
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    svg = (folder / "figure1.svg").read_text(encoding="utf-8")
+    page = environment.get_template("page.html.j2").render(
+        title=title,
+        metrics=METRIC_NAMES,
+        figure=svg[svg.index("<svg") :],
+        pictures=[
+            (caption, _embedded(folder / file)) for file, caption in PICTURES.items() if (folder / file).is_file()
+        ],
+        table1=table1,
+        claims=[(claim, readings_table(claim)) for claim in claims],
+        preface=PREFACE,
+        tests={name: len(rows) for name, rows in grid.tests.items()},
+        missing=grid.missing,
+        others=grid.others,
+        models=[model(grid, name) for name in grid.models.index],
+        details={name: details(grid, name, changed.get(name)) for name in grid.models.index},
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _embedded(picture: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+
+
+def model(grid: Grid, name: str) -> dict[str, Any]:
+    """One row of the page's grid; a metric that was not evaluated is None."""
+    row = grid.models.loc[name]
+    overall = {
+        slice_["test_set"]: slice_
+        for slice_ in grid.results.get(name, {}).get("slices", [])
+        if not any(slice_[key] for key in ("heuristic", "subcase", "genre", "label"))
+    }
+    return {
+        "name": name,
+        "start": int(row["start"]),
+        "kind": KIND_NAMES.get(row["kind"], row["kind"]),
+        "size": int(row["size"]),
+        "seed": int(row["seed"]),
+        "place": f"{row['start']} {row['kind']} {row['size']}",
+        "values": [(None if row[metric] != row[metric] else float(row[metric]), _hover(overall.get(metric)))
+                   for metric in METRICS],
+    }  # fmt: skip
+
+
+def _hover(overall: dict[str, Any] | None) -> str:
+    if overall is None:
+        return ""
+    return f"{overall['n']:,} rows, 95% interval over rows {overall['low']:.3f} to {overall['high']:.3f}"
+
+
+def details(grid: Grid, name: str, changed: dict[str, Any] | None) -> dict[str, Any]:
+    """What a click on a model shows: slices, AUROCs, recipe, lineage, changed rows."""
+    results = grid.results.get(name, {})
+    lineage = {key: value for key, value in grid.lineages.get(name, {}).items() if key not in SHOWN_ELSEWHERE}
+    slices = [[slice_[key] for key in SLICE] for slice_ in results.get("slices", [])]
+    scores = [
+        [row["test_set"], row["heuristic"], row["n"], row["auroc"]]
+        for row in results.get("scores", [])
+        if row["auroc"] is not None
+    ]
+    return {
+        "slices": [[round(value, 4) if isinstance(value, float) else value for value in row] for row in slices],
+        "scores": [[*row[:3], round(row[3], 4)] for row in scores],
+        "recipe": _yaml(grid.recipes.get(name)),
+        "lineage": _yaml(lineage),
+        "changed": changed,
+    }
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100) if value else ""

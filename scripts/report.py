@@ -1,0 +1,47 @@
+"""Report on a grid from its predictions alone: Figure 1, Table 1, the grid, the claims and a page.
+
+python scripts/report.py recipes/demo/grid.yaml --models outputs/demo/models --original outputs/demo/mnli \
+    --synthetic outputs/demo/synthetic --output_dir outputs/demo/report
+"""
+
+from pathlib import Path
+
+from blindspots.errors import RecipeError, run_script
+from blindspots.grid import check_axes
+from blindspots.parsing import parse_recipe
+from blindspots.recipes import ReportRecipe
+
+
+def main() -> None:
+    (recipe,) = parse_recipe(ReportRecipe)
+    if (recipe.models is None) == (recipe.points is None):
+        raise RecipeError("Name either models, a folder of model artifacts, or points, a CSV of digitised points.")
+    if (recipe.original is None) != (recipe.synthetic is None):
+        raise RecipeError("Table 1 compares two datasets; name both original and synthetic, or neither.")
+    if recipe.original and recipe.table1_counts:
+        raise RecipeError("Table 1 is given twice, by original and synthetic and by table1_counts; keep one.")
+    if recipe.models:
+        check_axes(recipe)
+    from blindspots.report.collect import read_grid, read_points
+    from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
+    from blindspots.report.write import write_report
+
+    grid = read_points(Path(recipe.points)) if recipe.points else read_grid(recipe)
+    counts = None
+    if recipe.table1_counts:
+        counts = table1(read_counts(Path(recipe.table1_counts)))
+    elif recipe.original:
+        counts = table1(heuristic_counts(recipe.original, recipe.synthetic))
+    claims = write_report(recipe, grid, counts)
+    print(markdown(grid_table(grid.models)))
+    for claim in claims:
+        print(f"{claim.id} {claim.verdict}: {claim.statement}")
+    if grid.missing:
+        print(f"missing from the grid, {len(grid.missing)}: {', '.join(grid.missing)}.")
+    if grid.others:
+        print(f"not of this grid and left out, {len(grid.others)}: {', '.join(grid.others)}.")
+    print(f"report: {Path(recipe.output_dir) / 'index.html'}")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,155 @@
+"""Reading a grid: what is there, what is missing, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from blindspots.errors import UserError
+from blindspots.report.collect import read_grid, read_points
+
+PAPER = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
+
+
+def rewrite(file, change):
+    """Change one parquet of predictions."""
+    rows = pd.read_parquet(file)
+    change(rows).to_parquet(file)
+
+
+def test_every_model_of_the_axes_is_read_with_its_scores(make_grid):
+    grid = read_grid(make_grid(seeds=[0, 1]))
+    assert len(grid.models) == 2 * (2 + 2 * 9)
+    assert grid.missing == grid.others == []
+    assert {name: len(rows) for name, rows in grid.tests.items()} == {"hans": 60, "mnli_matched": 30}
+    row = grid.models.loc["n900-synthetic-n120-s1"]
+    assert (row["start"], row["kind"], row["size"], row["seed"]) == (900, "synthetic", 120, 1)
+    assert 0 <= row["auroc_lexical_overlap"] <= 1
+
+
+def test_right_rows_give_the_metric_modules_accuracy(make_grid):
+    grid = read_grid(make_grid(starts=[0], sizes=[60]))
+    for name in grid.models.index:
+        for test_set in ("mnli_matched", "hans"):
+            assert grid.right(name, test_set).mean() == pytest.approx(grid.models.at[name, test_set])
+
+
+def test_a_partial_grid_names_what_is_missing(make_grid):
+    grid = read_grid(make_grid(leave_out=["n0-s0", "n900-original-n60-s0"]))
+    assert grid.missing == ["n0-s0", "n900-original-n60-s0"]
+
+
+def test_an_empty_grid_is_read_and_all_of_it_is_missing(make_grid):
+    recipe = make_grid(starts=[0], sizes=[60], leave_out=["n0-s0"] + [f"n0-{k}-n60-s0" for k in
+                       ("original", "synthetic", "biased_synthetic")])  # fmt: skip
+    grid = read_grid(recipe)
+    assert len(grid.models) == 0
+    assert len(grid.missing) == 4
+
+
+def test_a_model_of_other_axes_is_left_out_and_named(make_grid):
+    recipe = make_grid(starts=[0, 900])
+    recipe.starts = [900]
+    grid = read_grid(recipe)
+    assert "n0-s0" in grid.others
+    assert set(grid.models["start"]) == {900}
+
+
+def test_no_folder_of_models(make_grid, tmp_path):
+    recipe = make_grid(starts=[0], sizes=[60])
+    recipe.models = str(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="nowhere"):
+        read_grid(recipe)
+
+
+def test_an_unknown_cell_name_shows_the_nearest(make_grid, folder_of):
+    recipe = make_grid(starts=[0], sizes=[60])
+    folder_of("n0-synthetic-n60-s0").rename(folder_of("n0-s0").parent / "n0-syntetic-n60-s0")
+    with pytest.raises(UserError, match=r"n0-syntetic-n60-s0.*nearest.*n0-synthetic-n60-s0"):
+        read_grid(recipe)
+
+
+def test_different_rows_of_a_test_set_name_both_models(make_grid, folder_of):
+    recipe = make_grid(starts=[0], sizes=[60])
+    rewrite(folder_of("n0-synthetic-n60-s0") / "predictions" / "hans.parquet", lambda rows: rows.iloc[5:])
+    with pytest.raises(UserError, match=r"n0-s0 and n0-synthetic-n60-s0.*hans.*60 and 55 rows, 5"):
+        read_grid(recipe)
+
+
+def test_rows_in_another_order_are_the_same_rows(make_grid, folder_of):
+    recipe = make_grid(starts=[0], sizes=[60])
+    before = read_grid(recipe)
+    rewrite(folder_of("n0-s0") / "predictions" / "hans.parquet", lambda rows: rows.iloc[::-1])
+    after = read_grid(recipe)
+    assert np.array_equal(before.right("n0-s0", "hans"), after.right("n0-s0", "hans"))
+
+
+def test_a_model_that_lacks_a_test_set(make_grid, folder_of):
+    recipe = make_grid(starts=[0], sizes=[60])
+    (folder_of("n0-synthetic-n60-s0") / "predictions" / "hans.parquet").unlink()
+    with pytest.raises(UserError, match="n0-synthetic-n60-s0 has no predictions of hans"):
+        read_grid(recipe)
+
+
+def test_a_grid_of_one_test_set_has_no_number_for_the_other(make_grid, folder_of):
+    recipe = make_grid(starts=[0], kinds=["original"], sizes=[60])
+    for name in ("n0-s0", "n0-original-n60-s0"):
+        (folder_of(name) / "predictions" / "mnli_matched.parquet").unlink()
+    grid = read_grid(recipe)
+    assert grid.models["mnli_matched"].isna().all()
+    assert grid.models["hans"].notna().all()
+
+
+def test_a_logit_that_is_no_number(make_grid, folder_of):
+    recipe = make_grid(starts=[0], sizes=[60])
+    rewrite(folder_of("n0-s0") / "predictions" / "hans.parquet", lambda rows: rows.assign(logit_neutral=np.nan))
+    with pytest.raises(UserError, match=r"n0-s0: 60 rows"):
+        read_grid(recipe)
+
+
+def test_the_papers_points_are_its_sixty_models():
+    grid = read_points(PAPER)
+    assert len(grid.models) == 60
+    assert grid.missing == []
+    assert grid.axis("size") == [18020, 36040, 73080]
+    assert grid.models.at["n391722-biased_synthetic-n73080-s0", "hans_lo_non_entailment"] == 0.419
+
+
+def test_the_papers_points_are_those_of_the_shared_file(shared):
+    assert PAPER.read_text() == (shared / "reference" / "figure1_digitized.csv").read_text()
+
+
+def points(tmp_path, change):
+    """The paper's points with one change."""
+    file = tmp_path / "points.csv"
+    change(pd.read_csv(PAPER)).to_csv(file, index=False)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.assign(hanss=1), "unknown column hanss; the nearest is hans"),
+        (lambda p: p.drop(columns="hans"), "no column hans"),
+        (lambda p: p.replace("none", "nothing"), "line 2: augmentation_data 'nothing'"),
+        (lambda p: p.assign(hans=1.5), "line 2: HANS is 1.5"),
+        (lambda p: p.assign(mnli_matched=np.nan), "line 2: MNLI matched is nan"),
+        (lambda p: pd.concat([p, p.tail(1)]), "line 62: this point is given twice"),
+        (lambda p: p.assign(augmentation_train_size=0), "line 3: a start has"),
+        (lambda p: p.assign(starting_train_size=p["starting_train_size"] - 0.5), "line 2: starting_train_size"),
+    ],
+)
+def test_points_that_cannot_be_read(tmp_path, change, message):
+    with pytest.raises(UserError, match=message):
+        read_points(points(tmp_path, change))
+
+
+def test_points_may_be_partial(tmp_path):
+    grid = read_points(points(tmp_path, lambda p: p.head(9)))
+    assert grid.missing == ["n0-biased_synthetic-n73080-s0"]
+
+
+def test_no_points_file(tmp_path):
+    with pytest.raises(UserError, match="no points"):
+        read_points(tmp_path / "none.csv")

@@ -1,0 +1,113 @@
+"""The figures: drawn whole, the same bytes each time, and told apart without colour."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib import colors, pyplot
+
+from blindspots.report import figures
+from blindspots.report.collect import Grid, read_grid, read_points
+
+PAPER = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    pyplot.close("all")
+
+
+def drawn(folder: Path, grid: Grid, suffix: str) -> bytes:
+    file = folder / f"figure{suffix}"
+    figures.save(figures.figure1(grid, "A title"), file)
+    if suffix == ".svg":
+        figures.add_titles(file, grid)
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_the_same_grid_gives_the_same_bytes(tmp_path, suffix):
+    grid = read_points(PAPER)
+    first = drawn(tmp_path, grid, suffix)
+    assert first == drawn(tmp_path, grid, suffix)
+
+
+def test_kinds_differ_in_marker_line_style_and_grey_level():
+    styles = list(figures.STYLES.values())
+    assert len({style["marker"] for style in styles}) == len(styles)
+    assert len({str(style["linestyle"]) for style in styles}) == len(styles)
+    grey = [sum(w * c for w, c in zip((0.299, 0.587, 0.114), colors.to_rgb(style["color"]))) for style in styles[:3]]
+    assert min(abs(a - b) for i, a in enumerate(grey) for b in grey[:i]) > 0.05
+
+
+def test_a_panel_a_start_and_metric_with_every_point_of_the_grid():
+    grid = read_points(PAPER)
+    panels = figures.figure1(grid, "", from_figure=True).axes
+    assert len(panels) == 6 * 3
+    curve = next(line for line in panels[0].lines if line.get_gid() == "curve.0.synthetic.mnli_matched")
+    assert curve.get_xdata().tolist() == [0, 18020, 36040, 73080]
+    assert curve.get_ydata().tolist() == [0.328, 0.754, 0.872, 0.887]
+    assert all(0.328 in line.get_ydata() for line in panels[0].lines)
+
+
+def test_the_figure_says_what_was_read_off_a_figure():
+    figure = figures.figure1(read_points(PAPER), "Title", from_figure=True)
+    assert "read off the published figure" in figure.get_suptitle()
+
+
+def paper_lines(figure) -> int:
+    return sum(line.get_markerfacecolor() == "white" for panel in figure.axes for line in panel.lines)
+
+
+def test_the_papers_curves_lie_under_a_grid_of_its_axes_alone(make_grid):
+    recipe = make_grid(starts=[0, 900], sizes=[18020, 36040, 73080])
+    grid = read_grid(recipe)
+    figure = figures.figure1(grid, "")
+    assert paper_lines(figure) == 3 * 3  # start 0, not start 900
+    assert any("read off its figure" in text.get_text() for text in figure.legends[0].get_texts())
+    grid.models = grid.models[grid.models["size"] < 70000]
+    assert paper_lines(figures.figure1(grid, "")) == 0
+
+
+def test_the_band_is_of_the_seeds_and_one_seed_has_none(make_grid):
+    grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
+    assert "2 seeds" in figures.figure1(grid, "").legends[0].get_title().get_text()
+    one = Grid(grid.models[grid.models["seed"] == 0])
+    assert "one seed: no band" in figures.figure1(one, "").legends[0].get_title().get_text()
+
+
+def test_every_point_of_the_svg_tells_its_value(tmp_path):
+    drawn(tmp_path, read_points(PAPER), ".svg")
+    points = [node for node in ElementTree.parse(tmp_path / "figure.svg").iter() if node.get("class") == "point"]
+    titles = [point[0].text for point in points]
+    assert len(points) == 6 * 3 * 3 * 4
+    assert "start 5,000, synthetic, 36,040 rows: HANS 0.640 (1 seed)" in titles
+
+
+def test_heat_map_of_the_subcases_over_seeds(make_grid):
+    grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
+    panel = figures.subcases(grid).axes[0]
+    image = panel.images[0].get_array()
+    assert image.shape == (4, 12)
+    rows = grid.tests["hans"]
+    chosen = (rows["subcase"] == panel.get_xticklabels()[0].get_text()).to_numpy()
+    expected = [grid.right(f"n0-original-n60-s{seed}", "hans")[chosen].mean() for seed in (0, 1)]
+    assert image[1, 0] == pytest.approx(sum(expected) / 2)
+
+
+def test_points_have_no_heat_map():
+    assert figures.subcases(read_points(PAPER)) is None
+
+
+@pytest.mark.parametrize("draw", [lambda grid: figures.figure1(grid, ""), figures.learning_curve])
+def test_an_empty_grid_is_drawn_empty(tmp_path, draw):
+    empty = Grid(read_points(PAPER).models.iloc[:0])
+    figures.save(draw(empty), tmp_path / "empty.png")
+    assert (tmp_path / "empty.png").stat().st_size > 0
+
+
+def test_every_model_is_a_point_of_the_spread(make_grid):
+    grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
+    panels = figures.seed_spread(grid).axes
+    assert [sum(len(line.get_xdata()) for line in panel.lines) for panel in panels] == [8, 8, 8]

@@ -1,0 +1,97 @@
+"""The grid table and Table 1."""
+
+import io
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from datasets import Dataset
+from scipy import stats
+
+from blindspots.corpora import PAIR_FEATURES, write_configs
+from blindspots.errors import UserError
+from blindspots.report.collect import read_grid, read_points
+from blindspots.report.tables import (
+    grid_table,
+    heuristic_counts,
+    latex,
+    markdown,
+    read_counts,
+    shown_table1,
+    summary,
+    table1,
+)
+
+PAPER = Path(__file__).parents[3] / "results" / "paper"
+
+
+def test_mean_and_band_over_seeds(make_grid):
+    models = read_grid(make_grid(seeds=[0, 1, 2], starts=[0], sizes=[60])).models
+    values = models.loc[models["kind"] == "synthetic", "hans"]
+    row = summary(models).loc[(0, "synthetic", 60)]
+    interval = stats.ttest_1samp(values, 0).confidence_interval()
+    assert row["seeds"] == 3
+    assert row["hans.mean"] == pytest.approx(values.mean())
+    assert (row["hans.low"], row["hans.high"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_the_grid_table_has_a_row_a_place_and_the_spread_only_over_seeds(make_grid):
+    table = grid_table(read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60])).models)
+    assert table["further tuned on"].tolist() == ["start", "original", "synthetic", "biased synthetic"]
+    assert all("±" in value for value in table["HANS"])
+    paper = grid_table(read_points(PAPER / "figure1_points.csv").models)
+    assert "seeds" not in paper
+    assert paper.iloc[1].tolist() == ["0", "original", "18,020", ".850", ".680", ".858"]
+
+
+def test_the_table_of_an_empty_grid_has_a_head_alone():
+    empty = read_points(PAPER / "figure1_points.csv").models.iloc[:0]
+    assert len(markdown(grid_table(empty)).splitlines()) == 2
+
+
+def test_markdown_and_latex_hold_the_same_cells():
+    table = pd.DataFrame({"kind": ["a"], "rate": ["5.0%"], "accuracy": [".5 ± .1"]})
+    assert markdown(table) == "| kind | rate | accuracy |\n| --- | ---: | ---: |\n| a | 5.0% | .5 ± .1 |\n"
+    assert r"a & 5.0\% & .5 $\pm$ .1 \\" in latex(table)
+
+
+def test_table_1_as_published():
+    # SEED_FACTS, section 4: rates and S:O of Zhang & Pavlick (2025), table 1.
+    shown = shown_table1(table1(read_counts(PAPER / "table1_counts.csv")))
+    assert shown["original"].tolist()[0] == "2,139 / 130,541 (1.639%)"
+    assert [re.match(r"[\d.]+", ratio)[0] for ratio in shown["S:O"][:3]] == ["2.352", "2.320", "1.827"]
+    assert shown["label"].tolist() == ["entailment", "neutral", "contradiction", "all"]
+
+
+def dataset(folder, pairs):
+    rows = [{"id": str(i), "premise": p, "hypothesis": h, "label": label} for i, (p, h, label) in enumerate(pairs)]
+    write_configs(folder, {"full": {"train": Dataset.from_list(rows, features=PAIR_FEATURES)}})
+    config = "{config_name: full, data_files: [{split: train, path: data/full/train-*.parquet}]}"
+    (folder / "README.md").write_text(f"---\nconfigs: [{config}]\n---\n")
+    return str(folder)
+
+
+def test_counts_of_two_datasets_by_both_rules_of_words(tmp_path):
+    original = dataset(tmp_path / "original", [("a b .", "b a .", 0), ("a b .", "c .", 1), ("a, b .", "a", 2)])
+    synthetic = dataset(tmp_path / "synthetic", [("a b .", "a .", 0), ("a b .", "b .", 0), ("d .", "c .", 1)])
+    counts = heuristic_counts(original, synthetic).set_index(["words", "label"])
+    assert counts.loc[("raw", "entailment")].tolist() == [1, 1, 2, 2]
+    assert counts.loc[("raw", "contradiction")].tolist() == [0, 1, 0, 0]
+    assert counts.loc[("stripped", "contradiction")].tolist() == [1, 1, 0, 0]
+
+
+def test_counts_of_another_file(tmp_path):
+    (tmp_path / "counts.csv").write_text("words,label\nraw,entailment\n")
+    with pytest.raises(UserError, match="original_count"):
+        read_counts(tmp_path / "counts.csv")
+    with pytest.raises(UserError, match="no counts"):
+        read_counts(tmp_path / "none.csv")
+
+
+def test_a_label_that_only_one_dataset_has_makes_no_ratio():
+    text = "words,label,original_count,original_n,synthetic_count,synthetic_n\n"
+    text += "raw,entailment,1,10,2,10\nraw,neutral,0,10,0,0\n"
+    table = table1(pd.read_csv(io.StringIO(text))).set_index("label")
+    assert table.loc["entailment", "ratio"] == 2
+    assert pd.isna(table.loc["neutral", "ratio"])
