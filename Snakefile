@@ -71,6 +71,12 @@ def cell_of(wildcards):
     return Cell(int(wildcards.start), int(wildcards.seed), wildcards.kind, int(wildcards.size))
 
 
+def test_set_flags(recipe):
+    """The test sets, so that the report can show the texts of rows that changed."""
+    keys = ("mnli", "mnli_revision", "hans", "hans_revision", "hans_expected_rows")
+    return " ".join(f"--{key} {recipe[key]}" for key in keys if key in recipe)
+
+
 def raw_name(generation):
     """Folder of the raw synthetic data of a generation of G; the first has no number."""
     return f"synthetic_g{generation}" if generation > 1 else "synthetic"
@@ -240,8 +246,9 @@ rule report:
         f"{OUT}/report/index.html",
     params:
         axes=vars(GRID),
+        tests=test_set_flags(values("augment")),
     resources:
         **needs("report"),
     shell:
         "python scripts/report.py {RECIPES}/grid.yaml --models {OUT}/models --original {OUT}/mnli"
-        " --synthetic {OUT}/synthetic --output_dir {OUT}/report"
+        " --synthetic {OUT}/synthetic {params.tests} --output_dir {OUT}/report"

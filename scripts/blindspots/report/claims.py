@@ -87,7 +87,7 @@ def weak_starts_gain(grid: Grid) -> Claim:
     reading = read(grid, MNLI, "synthetic - original", pairs, within(MARGIN))
     rule = (
         f"Over the weak starts, MNLI matched rises from the start to synthetic (interval above 0) and the mean of "
-        f"synthetic - original lies within -+{MARGIN}. Contradicted where it falls or the difference is surely larger."
+        f"synthetic - original lies within ±{MARGIN}. Contradicted where it falls or the difference is surely larger."
     )
     statement = "Weak starts gain on MNLI matched from synthetic data about as much as from original data."
     return _judged(Claim("C1", statement, rule, [gain, reading], notes=_named("Weak starts", weak)))
@@ -129,7 +129,7 @@ def up_with_down(grid: Grid) -> Claim:
         "where all surely do not, or where only another start than 20,000 can."
     )
     claim = Claim("C3", "Synthetic data raises MNLI matched while it lowers HANS only at the start of 20K rows.", rule,
-                  [], readings)  # fmt: skip
+                  readings)  # fmt: skip
     possible = [start for start in starts if start not in cannot]
     expected = [20_000] if 20_000 in starts else starts
     if len(shows) > 1 or (starts and not set(possible) & set(expected)):

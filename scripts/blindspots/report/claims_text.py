@@ -18,7 +18,8 @@ unit, and no verdict rests on fewer than six starts. Where LO-non-entailment lie
 {rules.CEILING}, the AUROC of entailed against non-entailed lexical-overlap rows decides, and both readings are shown.
 "Seeds needed" would decide the reading with 80% power if the estimate were the truth: from the observed spread of
 the paired difference, or, from one seed, seeds an arm for a single pair of cells from the spread of 100 re-runs of
-one BERT (McCoy et al. 2020: sd .0024 on MNLI, .024 on HANS, .124 on LO-non-entailment)."""
+one BERT (McCoy et al. 2020: sd .0024 on MNLI, .024 on HANS, .124 on LO-non-entailment).
+It counts seeds alone: the part of an interval that comes from the test rows stays however many seeds there are."""
 
 
 def readings_table(claim: Claim) -> pd.DataFrame:
@@ -56,5 +57,5 @@ def claims_markdown(claims: list[Claim]) -> str:
         parts += [f"## {claim.id}: {claim.verdict}", claim.statement, f"Rule: {claim.rule}"]
         if claim.deciding or claim.beside:
             parts.append(markdown(readings_table(claim)))
-        parts += [f"- {note}" for note in claim.notes]
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+        parts.append("\n".join(f"- {note}" for note in claim.notes))
+    return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"

@@ -13,7 +13,7 @@ import yaml
 
 from blindspots.errors import RecipeError, UserError
 from blindspots.grid import Cell, cells, starts
-from blindspots.nli import LABELS, NON_ENTAILMENT, fold_for_hans
+from blindspots.nli import LABELS, fold_for_hans
 from blindspots.prediction import read_predictions, score
 from blindspots.recipes import KINDS, GridRecipe, ReportRecipe
 
@@ -43,6 +43,7 @@ class Grid:
     tests: by test set, the rows that every model predicted: id, gold, heuristic, subcase, genre, cluster. Empty for
         digitised points.
     predicted: by (model, test set), index in LABELS of each row's prediction, shape [rows], int8.
+    right: by the same, whether it is the gold label, on HANS by the folded labels; shape [rows], bool.
     results, lineages, recipes: by model, of `prediction.score`, lineage.json and recipe.yaml.
     missing, others: models of the axes that are not there; models that are there but not of the axes.
     """
@@ -50,6 +51,7 @@ class Grid:
     models: pd.DataFrame
     tests: dict[str, pd.DataFrame] = field(default_factory=dict)
     predicted: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    right: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     lineages: dict[str, dict[str, Any]] = field(default_factory=dict)
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -66,17 +68,6 @@ class Grid:
         augmentation = (None, None) if kind == START else (kind, size)
         name = Cell(start, seed, *augmentation).name
         return name if name in self.models.index else None
-
-    def right(self, name: str, test_set: str) -> np.ndarray:
-        """Which rows a model has right, shape [rows]; on HANS by the folded labels."""
-        gold, predicted = self.tests[test_set]["gold"].to_numpy(), np.array(LABELS)[self.predicted[name, test_set]]
-        return _folded(predicted, gold) == gold
-
-
-def _folded(predicted: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    """Predictions by name, folded to HANS's two labels where the gold labels are HANS's."""
-    names = {label: fold_for_hans(label) if NON_ENTAILMENT in gold else label for label in LABELS}
-    return pd.Series(predicted).map(names).to_numpy()
 
 
 def read_grid(recipe: ReportRecipe) -> Grid:
@@ -157,7 +148,11 @@ def _add_rows(grid: Grid, name: str, test_set: str, part: pd.DataFrame) -> None:
             f"{first} and {name} were evaluated on different rows of {test_set}: {len(common)} and {len(described)} "
             f"rows, {lone} of them in only one of the two. Evaluate both again on the same set."
         )
-    grid.predicted[name, test_set] = part["prediction"].map(LABELS.index).to_numpy(np.int8)
+    predicted, gold = part["prediction"], part["gold"]
+    grid.predicted[name, test_set] = predicted.map(LABELS.index).to_numpy(np.int8)
+    if test_set == HANS:
+        predicted, gold = predicted.map(fold_for_hans), gold.map(fold_for_hans)
+    grid.right[name, test_set] = (predicted == gold).to_numpy()
 
 
 def read_points(path: Path) -> Grid:

@@ -199,7 +199,7 @@ def _over_seeds(grid: Grid, reading: Reading, pairs: list[Pair], seeds: list[int
             sides.append([[grid.models.loc[row, reading.metric].mean()] for row in names])
         else:
             test_set, chosen = rows
-            sides.append([np.mean([grid.right(name, test_set)[chosen] for name in row], axis=0) for row in names])
+            sides.append([np.mean([grid.right[name, test_set][chosen] for name in row], axis=0) for row in names])
     first, second = map(np.array, sides)
     if rows is None:
         effect, reading.basis = seed_cluster_bootstrap(first, second, level=level), "seeds"

@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 PAPER_POINTS = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
-# Okabe and Ito (2008), by falling lightness contrast to white.
+# Okabe and Ito (2008).
 STYLES = {
     "original": {"color": "#0072B2", "marker": "o", "linestyle": "-"},
     "synthetic": {"color": "#E69F00", "marker": "^", "linestyle": "--"},

@@ -51,7 +51,7 @@ def flips(grid: Grid, name: str, words: dict[str, pd.DataFrame]) -> dict[str, An
         if (rows := metric_rows(grid, metric)) is None:
             continue
         test_set, chosen = rows
-        before, after = grid.right(start, test_set) & chosen, grid.right(name, test_set) & chosen
+        before, after = grid.right[start, test_set] & chosen, grid.right[name, test_set] & chosen
         differs = (grid.predicted[start, test_set] != grid.predicted[name, test_set]) & chosen
         lost, won = before & ~after, ~before & after
         changed[metric] = {

@@ -32,7 +32,7 @@ def test_right_rows_give_the_metric_modules_accuracy(make_grid):
     grid = read_grid(make_grid(starts=[0], sizes=[60]))
     for name in grid.models.index:
         for test_set in ("mnli_matched", "hans"):
-            assert grid.right(name, test_set).mean() == pytest.approx(grid.models.at[name, test_set])
+            assert grid.right[name, test_set].mean() == pytest.approx(grid.models.at[name, test_set])
 
 
 def test_a_partial_grid_names_what_is_missing(make_grid):
@@ -82,7 +82,7 @@ def test_rows_in_another_order_are_the_same_rows(make_grid, folder_of):
     before = read_grid(recipe)
     rewrite(folder_of("n0-s0") / "predictions" / "hans.parquet", lambda rows: rows.iloc[::-1])
     after = read_grid(recipe)
-    assert np.array_equal(before.right("n0-s0", "hans"), after.right("n0-s0", "hans"))
+    assert np.array_equal(before.right["n0-s0", "hans"], after.right["n0-s0", "hans"])
 
 
 def test_a_model_that_lacks_a_test_set(make_grid, folder_of):

@@ -92,7 +92,7 @@ def test_heat_map_of_the_subcases_over_seeds(make_grid):
     assert image.shape == (4, 12)
     rows = grid.tests["hans"]
     chosen = (rows["subcase"] == panel.get_xticklabels()[0].get_text()).to_numpy()
-    expected = [grid.right(f"n0-original-n60-s{seed}", "hans")[chosen].mean() for seed in (0, 1)]
+    expected = [grid.right[f"n0-original-n60-s{seed}", "hans"][chosen].mean() for seed in (0, 1)]
     assert image[1, 0] == pytest.approx(sum(expected) / 2)
 
 

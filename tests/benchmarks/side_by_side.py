@@ -1,0 +1,128 @@
+"""What every benchmark shares: rows, model, the machine's measured rate, and timing in turns."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from datasets import Dataset, load_dataset
+from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedTokenizerBase
+
+from blindspots.classifier import load_tokenizer
+from blindspots.demo.base_model import tiny_base
+from blindspots.demo.corpus import hans_like, mnli_like
+
+ROOT = Path(__file__).parents[2]
+HUB = ROOT.parent / "shared" / "hub" / "datasets"
+
+
+@dataclass
+class Result:
+    """One line of the table: ours against another, both in `unit`; `ratio` above 1 means that ours is better.
+
+    of_floor is the share of the time that the useful operations alone take at the machine's measured rate.
+    """
+
+    section: str
+    what: str
+    ours: float
+    other: float
+    unit: str
+    ratio: float
+    goal: str = ""
+    of_floor: float | None = None
+    note: str = ""
+
+    @property
+    def met(self) -> str:
+        """Whether the ratio reaches the goal, written `>= 2.2` or `<= 1.05`; empty where there is no goal."""
+        if not self.goal:
+            return ""
+        sign, bound = self.goal.split()
+        return "yes" if (self.ratio >= float(bound) if sign == ">=" else self.ratio <= float(bound)) else "no"
+
+    def record(self) -> dict:
+        """The line as cpu.json holds it, to four digits."""
+        values = {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in asdict(self).items()}
+        return values | {"met": self.met}
+
+
+def alternate(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each run, one after the other in turns, so that a busy machine disturbs all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    names = list(runs)
+    for turn in range(repeats):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            start = time.process_time()
+            runs[name]()
+            seconds[name].append(time.process_time() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def matmul_rate(device: str = "cpu", dtype: torch.dtype = torch.float32, size: int = 1536) -> float:
+    """Operations a second of square matrix products: the best of five rounds of at least 0.1 s."""
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    best, products = 0.0, 1
+    while True:
+        start = time.process_time()
+        for _ in range(products):
+            a @ b
+        if device != "cpu":
+            torch.cuda.synchronize()
+        spent = time.process_time() - start
+        if spent >= 0.1:
+            break
+        products *= 2
+    for _ in range(5):
+        start = time.process_time()
+        for _ in range(products):
+            a @ b
+        if device != "cpu":
+            torch.cuda.synchronize()
+        best = max(best, 2 * size**3 * products / (time.process_time() - start))
+    return best
+
+
+def matmul_parameters(model: torch.nn.Module) -> int:
+    """Weights that every token of the backbone is multiplied with: two operations a token and weight."""
+    return sum(p.numel() for name, p in model.named_parameters() if p.dim() == 2 and "embed_tokens" not in name)
+
+
+def mnli(split: str, rows: int | None = None, whole_premises: bool = False) -> Dataset:
+    """Rows of real MNLI where ../shared holds it, else of the demo corpus; a sample of them, seed 0.
+
+    whole_premises keeps the rows of one premise together and samples premises.
+    """
+    folder = HUB / "nyu-mll" / "multi_nli"
+    data = load_dataset(str(folder), split=split) if folder.is_dir() else mnli_like(6000, 2000, 0)[split]
+    if rows is None or rows >= len(data):
+        return data
+    if not whole_premises:
+        return data.shuffle(seed=0).select(range(rows))
+    premises = list(dict.fromkeys(data.shuffle(seed=0)["premise"]))[: rows // 3]
+    chosen = set(premises)
+    return data.select([row for row, premise in enumerate(data["premise"]) if premise in chosen])
+
+
+def hans(rows: int) -> Dataset:
+    """Rows of real HANS where ../shared holds it, else of the demo's challenge set; a sample, seed 0."""
+    folder = HUB / "jhu-cogsci" / "hans"
+    data = load_dataset(str(folder), split="validation") if folder.is_dir() else hans_like(3000, 0)
+    return data.shuffle(seed=0).select(range(rows))
+
+
+def base_model(folder: Path | None, texts: list[str]) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
+    """The base model of a folder, in fp32; without one a random Llama of SmolLM2-135M's width, four layers."""
+    if folder is not None:
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), load_tokenizer(folder)
+    return tiny_base(texts, seed=0, hidden_size=576, layers=4, vocabulary=8192)
+
+
+def described(folder: Path | None, model: LlamaForCausalLM) -> str:
+    """The model of a benchmark in words, never its path."""
+    shape = f"{model.config.num_hidden_layers} layers, width {model.config.hidden_size}"
+    if folder is None:
+        return f"random Llama, {shape}, tokenizer trained on the rows"
+    return f"pretrained {model.config.model_type} weights, {shape}, fp32"
