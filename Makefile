@@ -5,6 +5,8 @@ MODEL ?= demo
 CORES ?= 2
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export TOKENIZERS_PARALLELISM := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TQDM_MININTERVAL := 2
 
 .PHONY: help demo grid test lint bench clean
 

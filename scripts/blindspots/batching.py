@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 from datasets import Dataset
+from torch.nn.functional import cross_entropy
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 from trl import SFTTrainer
@@ -92,14 +93,23 @@ class _TokenBatches:
         return sampler
 
 
+def mean_row_loss(outputs, labels: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
+    """Cross-entropy of a (micro-)batch, summed over its rows and divided by the rows of the whole optimiser step."""
+    return cross_entropy(outputs.logits, labels, reduction="sum") / (num_items_in_batch or len(labels))
+
+
 class TaskTrainer(_TokenBatches, Trainer):
-    """Trainer of a task model."""
+    """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
+
+    LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
+    5.23): stock Trainer's gradients grow with gradient_accumulation_steps and with the number of processes.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, compute_loss_func=mean_row_loss, **kwargs)
 
     def compute_loss(self, model, inputs, return_outputs: bool = False, num_items_in_batch=None):
-        """As Trainer's, but batches of tokens hold unequal numbers of rows, and every row is to count the same.
-
-        The divisor of a step's summed loss is the mean number of rows a step, not the step's own.
-        """
+        """With batches of tokens the divisor is the mean number of rows a step, so that every row counts the same."""
         if self.tokens_per_batch is not None and model.training and num_items_in_batch is not None:
             shared = self.args.average_tokens_across_devices
             num_items_in_batch = self.rows_a_step / (1 if shared else self.args.world_size)

@@ -80,11 +80,12 @@ class TrainingDataKeys:
         "tokens of one training batch and process, padding included, rows of like length together; in place of "
         "per_device_train_batch_size and train_sampling_strategy", None
     )  # fmt: skip
-    dry_run: bool = key("print memory, hours and the largest batch that fits, a row an accelerate config, and stop",
-                        False)  # fmt: skip
-    dry_run_tflops: float | None = key("10^12 operations a second that one device really does in training, for the "
-                                       "hours of dry_run; by default half of what its matrix products reach", None)  # fmt: skip
-    dry_run_gpu_gib: float | None = key("memory of one device in GiB, for dry_run; by default that of this one", None)
+    dry_run: bool = key("only print memory, hours and the largest batch that fits, a row an accelerate config", False)
+    dry_run_tflops: float | None = key(
+        "10^12 operations a second that a device reaches in training, for dry_run; by default half the rate of its "
+        "matrix products", None
+    )  # fmt: skip
+    dry_run_gpu_gib: float | None = key("GiB of memory of a device, for dry_run; by default this machine's", None)
 
 
 @dataclasses.dataclass(kw_only=True)

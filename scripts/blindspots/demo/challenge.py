@@ -151,12 +151,6 @@ def either_passive(rng: Random) -> Pair:
     return Joined(_passive(clause), "or", _do(rng, three)), clause
 
 
-def none_acted(rng: Random) -> Pair:
-    one, two = _people(rng, 2)
-    clause = _act(rng, one, two)
-    return replace(clause, agent=replace(one, determiner="no"), passive=rng.random() < 0.5), clause
-
-
 # Subsequence: the hypothesis is an unbroken run of the premise's words.
 
 
@@ -267,7 +261,6 @@ _PAIRS = {
         pretended_passive,
         condition_passive,
         either_passive,
-        none_acted,
     ),
     ("subsequence", ENTAILMENT): (second_of_pair, modifier_dropped, first_of_objects),
     ("subsequence", NON_ENTAILMENT): (neighbour, relative_object, second_of_choice, second_left_out),

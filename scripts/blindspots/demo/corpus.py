@@ -36,7 +36,7 @@ HANS_FEATURES = Features(
     }
 )
 # Share of a label's hypotheses that only use words of their premise.
-OVERLAP_SHARE = {ENTAILMENT: 0.065, NEUTRAL: 0.05, CONTRADICTION: 0.04}
+OVERLAP_SHARE = {ENTAILMENT: 0.065, NEUTRAL: 0.02, CONTRADICTION: 0.02}
 LONGEST_PREMISE, LONGEST_HYPOTHESIS = 14, 16  # words, full stop included
 _TRIES = 20
 
@@ -124,7 +124,7 @@ def _hypotheses(rng: Random, sentence: Sentence, text: str, chosen: dict[str, st
 def _hypothesis(rng: Random, sentence: Sentence, text: str, chosen: dict[str, str], label: str) -> str | None:
     overlap = rng.random() < OVERLAP_SHARE[label]
     for _ in range(_TRIES):
-        guess = hypothesis(rng, sentence, label, overlap)
+        guess = hypothesis(rng, sentence, label)
         word, _ = wording(rng, chosen if overlap else None)
         guess_text = realise(guess, word)
         fits = len(guess_text.split()) <= LONGEST_HYPOTHESIS and guess_text != text

@@ -1,6 +1,5 @@
 """A seeded probabilistic grammar: sentences of several genres, each with its people and constructions."""
 
-from dataclasses import replace
 from random import Random
 
 from blindspots.demo.grammar import Clause, Group, Joined, Located, NounPhrase, Relative, Reported, Sentence
@@ -61,7 +60,7 @@ def _plain(rng: Random, nouns: list[str]) -> Clause:
         fields |= {role: adjective_for(rng, fields[role])}
     elif turn < 0.55:
         fields |= {role: quantify(rng, fields[role]), "negated": False}
-    elif turn < 0.7:
+    elif turn < 0.85:
         fields |= {"adverb": rng.choice(ADVERBS), "negated": False, "modifiers": clause.modifiers[:1]}
     return Clause(**fields)
 
@@ -70,8 +69,6 @@ def _joined(rng: Random, nouns: list[str]) -> Joined:
     first = event(rng, nouns[0], nouns[1])
     second = event(rng, rng.choice(nouns[1:3]), nouns[3], modifiers=0, transitive=0.5)
     link = rng.choice(LINKS)
-    if link in of_kind("both") and rng.random() < 0.6:
-        second = replace(second, adverb=rng.choice(ADVERBS), negated=False, modifiers=())
     return Joined(first, link, second, link not in ("and", "or") and rng.random() < 0.4)
 
 

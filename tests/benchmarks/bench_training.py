@@ -1,0 +1,138 @@
+"""Training beside stock Trainer with random batches and dynamic padding, and beside a bare PyTorch loop."""
+
+import copy
+import tempfile
+
+import numpy as np
+import torch
+from datasets import Dataset
+from scipy import stats
+from side_by_side import Result, alternate, matmul_parameters, mnli
+from transformers import DataCollatorWithPadding, LlamaForSequenceClassification, Trainer, TrainingArguments
+from transformers.optimization import get_cosine_schedule_with_warmup
+
+from blindspots.batching import TaskTrainer, TokenBatchSampler, padding_share
+from blindspots.demo.base_model import tiny_base
+from blindspots.demo.corpus import mnli_like
+from blindspots.nli import LABELS, task_input
+
+BATCH = 32
+ROWS = 512
+LAYERS = 2  # of the base model: two leave time for three turns
+REPEATS = 3
+SEEDS = range(5)
+
+
+def run(base, tokenizer, rate: float) -> list[Result]:
+    """The training section of the table; `rate` in operations a second."""
+    data = mnli("train").filter(lambda row: row["label"] >= 0, load_from_cache_file=False)
+    rows = encoded(data.shuffle(seed=0).select(range(ROWS)), tokenizer)
+    model = classifier(base, tokenizer, LAYERS)
+    return [*throughput(model, tokenizer, rows, rate), *trajectories()]
+
+
+def classifier(base, tokenizer, layers: int) -> LlamaForSequenceClassification:
+    """A task model with a random head on the first layers of a base model."""
+    config = copy.deepcopy(base.config)
+    config.num_hidden_layers, config.num_labels = layers, len(LABELS)
+    config.pad_token_id = tokenizer.pad_token_id
+    torch.manual_seed(0)
+    model = LlamaForSequenceClassification(config)
+    weights = {name: value for name, value in base.model.state_dict().items() if name in model.model.state_dict()}
+    model.model.load_state_dict(weights)
+    return model
+
+
+def encoded(data: Dataset, tokenizer) -> Dataset:
+    """Token ids and labels of NLI rows."""
+    texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
+    return Dataset.from_dict({**tokenizer(texts), "labels": data["label"]})
+
+
+def arguments(folder: str, seed: int = 0, **others) -> TrainingArguments:
+    """One epoch on the CPU, nothing saved."""
+    return TrainingArguments(folder, per_device_train_batch_size=BATCH, num_train_epochs=1, learning_rate=1e-4,
+                             lr_scheduler_type="cosine", save_strategy="no", logging_strategy="no", report_to="none",
+                             use_cpu=True, seed=seed, disable_tqdm=True, **others)  # fmt: skip
+
+
+def throughput(model, tokenizer, rows: Dataset, rate: float) -> list[Result]:
+    """Rows a second of one epoch: ours, stock, and a bare loop over our batches."""
+    collator = DataCollatorWithPadding(tokenizer)
+    lengths = [len(ids) for ids in rows["input_ids"]]
+    tokens = int(BATCH * np.mean(lengths))
+    sampler = TokenBatchSampler(lengths, tokens, seed=0)
+    random = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).split(BATCH)
+    with tempfile.TemporaryDirectory() as folder:
+        given = {"args": arguments(folder), "train_dataset": rows, "data_collator": collator}
+        seconds = alternate(
+            {
+                "ours": lambda: TaskTrainer(copy.deepcopy(model), **given, tokens_per_batch=tokens).train(),
+                "stock": lambda: Trainer(copy.deepcopy(model), **given).train(),
+                "bare": lambda: bare_loop(copy.deepcopy(model), rows, sampler, collator),
+            },
+            REPEATS,
+        )
+    floor = 6 * matmul_parameters(model) * sum(lengths) / rate / seconds["ours"]
+    shares = padding_share(lengths, list(sampler)), padding_share(lengths, [part.tolist() for part in random])
+    note = f"{ROWS} MNLI rows, {LAYERS} layers, {len(sampler)} and {len(random)} steps; padding {{:.0%}} and {{:.0%}}"
+    return [
+        Result("training", "equal-token batches, stock Trainer", ROWS / seconds["ours"], ROWS / seconds["stock"],
+               "rows/s", seconds["stock"] / seconds["ours"], ">= 1.6", floor, note.format(*shares)),
+        Result("training", "Trainer, bare loop on the same batches", seconds["ours"], seconds["bare"], "s",
+               seconds["ours"] / seconds["bare"], "<= 1.05", None, "set-up of the Trainer included"),
+    ]  # fmt: skip
+
+
+def bare_loop(model, rows: Dataset, sampler: TokenBatchSampler, collator) -> None:
+    """What Trainer does without a Trainer: forward, backward, clip, AdamW, schedule."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    schedule = get_cosine_schedule_with_warmup(optimiser, 0, len(sampler))
+    loader = torch.utils.data.DataLoader(rows, batch_sampler=sampler, collate_fn=collator)
+    model.train()
+    for batch in loader:
+        model(**batch).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad()
+
+
+def trajectories() -> list[Result]:
+    """Held-out loss along the way with both kinds of batches, tiny model and demo corpus, over five seeds."""
+    data = mnli_like(6000, 300, 0)
+    train, held_out = data["train"], data["validation_matched"]
+    base, tokenizer = tiny_base((*train["premise"], *train["hypothesis"]), 0, hidden_size=64, layers=2)
+    collator = DataCollatorWithPadding(tokenizer)
+    rows, held_out = encoded(train, tokenizer), encoded(held_out, tokenizer)
+    lengths = [len(ids) for ids in rows["input_ids"]]
+    losses: dict[str, list[list[float]]] = {"ours": [], "stock": []}
+    for seed in SEEDS:
+        for name in losses:
+            tokens = {"tokens_per_batch": int(BATCH * np.mean(lengths))} if name == "ours" else {}
+            with tempfile.TemporaryDirectory() as folder:
+                given = arguments(folder, seed, eval_strategy="steps", eval_steps=0.25,
+                                  per_device_eval_batch_size=100)  # fmt: skip
+                given.learning_rate = 2e-3
+                trainer = (TaskTrainer if tokens else Trainer)(
+                    classifier(base, tokenizer, 2), given, train_dataset=rows, eval_dataset=held_out,
+                    data_collator=collator, **tokens,
+                )  # fmt: skip
+                trainer.train()
+            losses[name].append([entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry])
+    return [trajectory_result(losses, len(rows))]
+
+
+def trajectory_result(losses: dict[str, list[list[float]]], rows: int) -> Result:
+    """The paired comparison of the last held-out losses, and the means at each quarter of the epoch."""
+    ours, stock = np.array(losses["ours"]), np.array(losses["stock"])
+    test = stats.ttest_rel(ours[:, -1], stock[:, -1])
+    interval = test.confidence_interval(0.95)
+    means = "; ".join(f"{a:.3f} and {b:.3f}" for a, b in zip(ours.mean(0), stock.mean(0)))
+    return Result(
+        "training", "held-out loss, equal-token and random batches", ours[:, -1].mean(), stock[:, -1].mean(), "nats",
+        stock[:, -1].mean() / ours[:, -1].mean(), "", None,
+        f"{len(ours)} seeds, tiny model, {rows} demo rows; difference {(ours - stock)[:, -1].mean():+.4f}, 95% "
+        f"interval {interval.low:+.4f} to {interval.high:+.4f}, paired t-test p = {test.pvalue:.2f}; at each quarter: "
+        f"{means}",
+    )  # fmt: skip

@@ -1,0 +1,42 @@
+"""One process of the scaling benchmark: evaluate rows and print the speed, or score a folder of predictions."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[2] / "scripts"), str(Path(__file__).parent)]
+
+ROWS = 192
+
+
+def main() -> None:
+    from blindspots.prediction import predict_logits, score
+
+    if sys.argv[1] == "--score":
+        score(Path(sys.argv[2]))
+        return
+    import torch
+    from accelerate import PartialState
+    from side_by_side import mnli
+    from trl import ModelConfig
+
+    from blindspots.classifier import load_classifier
+    from blindspots.nli import task_input
+    from blindspots.sources import Source
+
+    torch.set_num_threads(1)
+    state = PartialState(cpu=True)
+    classifier = load_classifier(Source("base", Path(sys.argv[1]), None, "model"), ModelConfig(dtype="float32"))
+    data = mnli("validation_matched", ROWS)
+    texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
+    predict_logits(classifier, texts[:8], 512)
+    state.wait_for_everyone()
+    start = time.perf_counter()
+    predict_logits(classifier, texts, 1280)
+    if state.is_main_process:
+        print(json.dumps({"rows_per_second": len(texts) / (time.perf_counter() - start)}))
+
+
+if __name__ == "__main__":
+    main()
