@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from datasets import ClassLabel, Dataset, Features, Value, load_dataset
 
@@ -23,12 +24,16 @@ NO_LABEL = "-"
 
 
 def read_split(source: Source, split: str, config: str | None = None) -> Dataset:
-    """Load one split of a dataset folder. Raises UserError where the config or split is not there."""
-    try:
-        return load_dataset(str(source.path), config, split=split)
-    except (ValueError, FileNotFoundError) as error:
-        named = f"config {config}, split {split}" if config else f"split {split}"
-        raise UserError(f"{source.name} has no {named}: {' '.join(str(error).split())[:300]}") from None
+    """Load one split of a dataset folder into memory. Raises UserError where the config or split is not there.
+
+    The library's cache knows a folder by its path, not by its content: it would return a former artifact's rows.
+    """
+    with TemporaryDirectory() as cache:
+        try:
+            return load_dataset(str(source.path), config, split=split, cache_dir=cache, keep_in_memory=True)
+        except (ValueError, FileNotFoundError) as error:
+            named = f"config {config}, split {split}" if config else f"split {split}"
+            raise UserError(f"{source.name} has no {named}: {' '.join(str(error).split())[:300]}") from None
 
 
 def require_columns(dataset: Dataset, columns: Sequence[str], where: str) -> None:
