@@ -18,6 +18,12 @@ from side_by_side import ROOT, Result, mnli
 from blindspots.demo.base_model import tiny_base
 
 IMPORTS = "import torch, transformers, trl, peft; from transformers import Trainer, TrainingArguments, AutoModel"
+# A small parent of its own, because a child's peak starts with that of the process that forked it.
+PEAK_MEMORY = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 SIZES = (1_000, 10_000, 100_000)
 WORKER = Path(__file__).with_name("predict_worker.py")
 
@@ -25,14 +31,11 @@ WORKER = Path(__file__).with_name("predict_worker.py")
 def command(*words: str | Path) -> tuple[float, float]:
     """Seconds and peak memory (MB) of a command that must succeed."""
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *map(str, words)], cwd=ROOT, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True)  # fmt: skip
-    message = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{words[0]} ended with {process.returncode}: {message[-2000:]}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    done = subprocess.run([sys.executable, "-S", "-c", PEAK_MEMORY, sys.executable, *map(str, words)], cwd=ROOT,
+                          capture_output=True, text=True)  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return time.perf_counter() - start, int(done.stdout.splitlines()[-1]) / 1024
 
 
 def startup() -> list[Result]:
@@ -99,13 +102,15 @@ def processes(base, tokenizer, folder: Path) -> Result:
         part.save_pretrained(folder / "base")
     speed = {}
     for count in (1, 2, 1, 2):
-        words = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(count), "--num_machines", "1",
-                 "--mixed_precision", "no", "--dynamo_backend", "no", str(WORKER), str(folder / "base")]  # fmt: skip
+        words = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}", WORKER, folder / "base"]
         done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True,
                               env=os.environ | {"OMP_NUM_THREADS": "1"})  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"{count} processes: {done.stderr[-2000:]}")
-        speed.setdefault(count, []).append(json.loads(done.stdout.splitlines()[-1])["rows_per_second"])
+        measured = json.loads(done.stdout.splitlines()[-1])
+        if measured["processes"] != count:
+            raise RuntimeError(f"{count} processes were wanted, {measured['processes']} ran.")
+        speed.setdefault(count, []).append(measured["rows_per_second"])
     one, two = (statistics.median(speed[count]) for count in (1, 2))
     return Result("scaling", "evaluation, 2 processes beside 1", two, one, "rows/s", two / one, "", None,
                   "one thread each; MNLI matched, start-up left out")  # fmt: skip

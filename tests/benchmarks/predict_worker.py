@@ -26,7 +26,7 @@ def main() -> None:
     from blindspots.sources import Source
 
     torch.set_num_threads(1)
-    state = PartialState(cpu=True)
+    state = PartialState(cpu=True, backend="gloo")
     classifier = load_classifier(Source("base", Path(sys.argv[1]), None, "model"), ModelConfig(dtype="float32"))
     data = mnli("validation_matched", ROWS)
     texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
@@ -35,7 +35,8 @@ def main() -> None:
     start = time.perf_counter()
     predict_logits(classifier, texts, 1280)
     if state.is_main_process:
-        print(json.dumps({"rows_per_second": len(texts) / (time.perf_counter() - start)}))
+        speed = len(texts) / (time.perf_counter() - start)
+        print(json.dumps({"rows_per_second": speed, "processes": state.num_processes}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,114 @@
+"""Artifact folders: whole or not at all, locked, resumable only by the same run, described."""
+
+import json
+
+import pytest
+import yaml
+from huggingface_hub import DatasetCard
+
+from blindspots import artifacts
+from blindspots.artifacts import artifact_name, output_folder, publish, resolved_recipe, resume_or_clear
+from blindspots.errors import UserError
+from blindspots.parsing import parse_recipe
+from blindspots.recipes import PrepareRecipe
+
+
+def recipe(folder, **keys) -> PrepareRecipe:
+    return PrepareRecipe(output_dir=str(folder), mnli="somewhere", **keys)
+
+
+def make(folder, text: str, **keys) -> None:
+    """Publish an artifact of one file."""
+    made = recipe(folder, **keys)
+    with output_folder(made, "prepared_mnli") as out:
+        data = out.staging / "data" / "full"
+        data.mkdir(parents=True)
+        (data / "train-00000-of-00001.parquet").write_text(text)
+        publish(out, resolved_recipe(made), {}, {"rows": 1})
+
+
+def test_an_artifact_is_described_and_its_recipe_is_one(tmp_path):
+    make(tmp_path / "a", "one")
+    lineage = json.loads((tmp_path / "a" / "lineage.json").read_text())
+    assert lineage["row_counts"] == {"rows": 1}
+    assert set(lineage["files"]) == {"data/full/train-00000-of-00001.parquet", "recipe.yaml"}
+    for key in ("code_commit", "versions", "hardware", "wall_time_s", "recipe_sha256", "content_sha256", "parents"):
+        assert key in lineage
+    again = parse_recipe(PrepareRecipe, argv=[str(tmp_path / "a" / "recipe.yaml"), "--output_dir", "x"])
+    assert again[0].mnli == "somewhere"
+    card = DatasetCard.load(tmp_path / "a" / "README.md")
+    assert card.data.configs[0]["config_name"] == "full"
+    assert yaml.safe_load((tmp_path / "a" / "recipe.yaml").read_text())["seed"] == 42
+
+
+def test_content_does_not_depend_on_where_it_lies(tmp_path):
+    make(tmp_path / "a", "one")
+    make(tmp_path / "b", "one")
+    one, other = (json.loads((tmp_path / name / "lineage.json").read_text()) for name in "ab")
+    assert one["content_sha256"] == other["content_sha256"]
+    assert one["recipe_sha256"] == other["recipe_sha256"]
+
+
+def test_a_failed_run_leaves_the_old_artifact_whole(tmp_path):
+    make(tmp_path / "a", "old")
+    with pytest.raises(UserError, match="disk is full"), output_folder(recipe(tmp_path / "a"), "prepared_mnli") as out:
+        (out.staging / "half").write_text("half")
+        raise OSError(28, "No space left on device")
+    assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "old"
+    make(tmp_path / "a", "new")
+    assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "new"
+    assert not (tmp_path / "a" / "half").exists()
+
+
+def test_a_run_killed_between_the_two_renames_loses_nothing(tmp_path, monkeypatch):
+    make(tmp_path / "a", "old")
+    swap = artifacts._swap
+
+    def killed(folder):
+        folder.final.rename(folder.replaced)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(artifacts, "_swap", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "a", "new")
+    assert not (tmp_path / "a").exists()
+    monkeypatch.setattr(artifacts, "_swap", swap)
+    with output_folder(recipe(tmp_path / "a"), "prepared_mnli"):
+        assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "old"
+
+
+def test_a_second_run_of_one_folder_is_told_so(tmp_path):
+    with (
+        output_folder(recipe(tmp_path / "a"), "prepared_mnli"),
+        pytest.raises(UserError, match="Another run is writing"),
+        output_folder(recipe(tmp_path / "a"), "prepared_mnli"),
+    ):
+        pass
+
+
+def test_only_the_same_recipe_and_inputs_go_on_from_what_a_killed_run_left(tmp_path):
+    made = recipe(tmp_path / "a")
+    for keys, kept in (({}, True), ({"seed": 1}, False)):
+        with output_folder(made, "prepared_mnli") as out:
+            resume_or_clear(out, resolved_recipe(made), {})
+            (out.work / "checkpoint").write_text("half-way")
+        made = recipe(tmp_path / "a", **keys)
+        with output_folder(made, "prepared_mnli") as out:
+            resume_or_clear(out, resolved_recipe(made), {})
+            assert (out.work / "checkpoint").exists() == kept
+            assert out.staging.is_dir()
+
+
+def test_output_dir_may_not_be_a_file(tmp_path):
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(UserError, match="is a file"), output_folder(recipe(tmp_path / "a"), "prepared_mnli"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("/x/outputs/demo/models/n5-s0", "demo-models-n5-s0"), ("/x/elsewhere/mine", "mine")]
+)
+def test_the_name_of_an_artifact_is_its_path_below_outputs(folder, name):
+    from pathlib import Path
+
+    assert artifact_name(Path(folder)) == name

@@ -1,0 +1,126 @@
+"""What the benchmarks gain, guarded by counts that no busy machine changes: padding and tokens computed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from blindspots.batching import length_batches, padding_share
+from blindspots.classifier import Classifier, load_classifier
+from blindspots.demo.base_model import tiny_base
+from blindspots.demo.corpus import mnli_like
+from blindspots.generation import TransformersEngine
+from blindspots.nli import generator_prompt, task_input
+from blindspots.prediction import predict_logits, shared_prefix
+from blindspots.recipes import SynthesisRecipe
+from blindspots.sources import Source
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    # Premises joined at will: rows of 25 to 90 tokens, a spread like that of real rows.
+    rows = mnli_like(600, 3, 0)["train"]
+    premises = [" ".join(rows["premise"][row : row + 1 + row % 4]) for row in range(300)]
+    return [task_input(premise, hypothesis) for premise, hypothesis in zip(premises, rows["hypothesis"])]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory, texts) -> Source:
+    folder = tmp_path_factory.mktemp("base")
+    for part in tiny_base(texts, seed=0, hidden_size=16, layers=1):
+        part.save_pretrained(folder)
+    return Source("base", folder, None, "model")
+
+
+@pytest.fixture(scope="module")
+def classifier(base) -> Classifier:
+    return load_classifier(base)
+
+
+@pytest.fixture
+def computed_tokens():
+    """Counts the tokens that go through a model's first layer: call it with the model, read the list's sum."""
+    handles = []
+
+    def watch(model) -> list[int]:
+        counts = []
+        layer = model.model.layers[0]
+        handles.append(layer.register_forward_hook(lambda module, args, out: counts.append(args[0][..., 0].numel())))
+        return counts
+
+    yield watch
+    for handle in handles:
+        handle.remove()
+
+
+def lengths_of(classifier: Classifier, texts: list[str]) -> list[int]:
+    return [len(ids) for ids in classifier.tokenizer(texts)["input_ids"]]
+
+
+def test_training_batches_hold_little_padding(classifier, texts):
+    lengths = lengths_of(classifier, texts)
+    random = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(0)).split(32)
+    assert padding_share(lengths, [part.tolist() for part in random]) > 0.25
+    assert padding_share(lengths, length_batches(lengths, 32 * sum(lengths) // len(lengths))) < 0.05
+
+
+def test_evaluation_computes_the_prefix_once_and_next_to_no_padding(classifier, texts, computed_tokens):
+    counts = computed_tokens(classifier.model)
+    predict_logits(classifier, texts, batch_tokens=1024)
+    lengths = lengths_of(classifier, texts)
+    prefix = shared_prefix(classifier.tokenizer(texts)["input_ids"])
+    needed = prefix + sum(lengths) - prefix * len(lengths)
+    assert prefix > 1
+    assert sum(counts) < 1.05 * needed
+
+
+def test_generation_computes_few_tokens_for_rows_that_have_ended(base, computed_tokens):
+    recipe = SynthesisRecipe(output_dir="unused", generator="unused", samples_per_label=1, batch_size=64,
+                             max_new_tokens=60, temperature=0.7)  # fmt: skip
+    engine = TransformersEngine(base, recipe, torch.device("cpu"))
+    # Untrained, a model ends one row in a thousand tokens; a bias makes that one in fifteen or so.
+    engine.model.lm_head = with_bias(engine.model.lm_head, engine.tokenizer.eos_token_id, 2.9)
+    counts = computed_tokens(engine.model)
+    prompt = generator_prompt("neutral")
+    rows = engine.sample(prompt, 128, seed=0)
+    kept_tokens = sum(len(ids) for ids in engine.tokenizer(rows, add_special_tokens=False)["input_ids"])
+    static = 128 * (len(counts) - 1) / 2  # two waves, each as many steps as its longest row
+    assert sum(counts) < 1.35 * kept_tokens
+    assert static > 2 * kept_tokens
+
+
+def with_bias(head: torch.nn.Linear, token: int, bias: float) -> torch.nn.Linear:
+    biased = torch.nn.Linear(head.in_features, head.out_features)
+    biased.weight = head.weight
+    torch.nn.init.zeros_(biased.bias)
+    with torch.no_grad():
+        biased.bias[token] = bias
+    return biased
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import runpy, sys\n"
+        "sys.argv = ['finetune_task.py', '--help']\n"
+        "try: runpy.run_path('scripts/finetune_task.py', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'pandas', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_committed_figures_meet_their_goals():
+    file = ROOT / "results" / "benchmarks" / "cpu.json"
+    if not file.is_file():
+        pytest.skip("make bench was not run yet")
+    record = json.loads(file.read_text())
+    missed = [line["what"] for line in record["results"] if line["met"] == "no"]
+    assert not missed
+    assert {line["section"] for line in record["results"]} >= {"evaluation", "training", "generation", "start-up"}
