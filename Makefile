@@ -8,7 +8,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TQDM_MININTERVAL := 2
 
-.PHONY: help demo grid test lint bench clean
+.PHONY: help demo grid test lint bench bench-gpu clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 12
@@ -32,8 +32,18 @@ lint: $(VENV)/installed  ## ruff: rules and format
 	ruff check .
 	ruff format --check .
 
-bench: $(VENV)/installed  ## our evaluation and Trainer.predict side by side
-	python tests/benchmarks/bench_evaluation.py
+bench: $(VENV)/installed  ## ours beside what it replaces, on the CPU: results/benchmarks (BASE=folder: real weights)
+	python -W ignore tests/benchmarks/bench.py $(if $(BASE),--model $(BASE))
+
+bench-gpu: $(VENV)/installed  ## tokens/s, MFU and memory on a CUDA device, within 10 minutes: results/benchmarks
+	python -W ignore tests/benchmarks/bench_gpu.py
+
+results: $(VENV)/installed  ## keep a grid's report and lineage under results/$(MODEL), and refresh the READMEs
+	rm -rf results/$(MODEL) && mkdir -p results/$(MODEL)/lineage
+	cp -r outputs/$(MODEL)/report/. results/$(MODEL)/
+	cd outputs/$(MODEL) && for file in $$(find . -name lineage.json -not -path '*/.*'); do \
+		cp $$file ../../results/$(MODEL)/lineage/$$(dirname $${file#./} | tr / -).json; done
+	python scripts/fill_readmes.py
 
 clean:  ## remove what the demo made
 	rm -rf outputs/demo .snakemake

@@ -1,6 +1,6 @@
 """Fill the generated parts of the READMEs: after `<!-- file: PATH -->` that file, after `<!-- keys -->` every key.
 
-    python scripts/fill_readmes.py
+python scripts/fill_readmes.py
 """
 
 import re

@@ -20,19 +20,41 @@ def generator_rows(pairs, loss_on: str):
     return pairs.map(write, remove_columns=pairs.column_names, desc="write examples")
 
 
+def dry_run(recipe, training_keys, model_keys) -> None:
+    """Print memory and hours of the run, without the model's weights."""
+    from trl import ModelConfig, SFTConfig
+
+    from blindspots import dry_run
+    from blindspots.training import training_arguments, training_pairs, training_sources
+
+    training = training_arguments(SFTConfig, recipe, training_keys, "unused")
+    train, _ = training_pairs(recipe, training_sources(recipe))
+    texts = ["".join(example.values()) for example in generator_rows(train, recipe.loss_on)]
+    dry_run.dry_run(recipe, training, ModelConfig(**model_keys), texts, task=False)
+
+
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
+    if recipe.dry_run:
+        return dry_run(recipe, training_keys, model_keys)
     from transformers import AutoModelForCausalLM
     from trl import ModelConfig, SFTConfig, get_peft_config
 
     from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
     from blindspots.batching import GeneratorTrainer
     from blindspots.classifier import load_tokenizer, quantization
+    from blindspots.dry_run import Plan, require_fit
     from blindspots.sources import fetch
-    from blindspots.training import train_and_save, training_pairs, training_sources, within_length
+    from blindspots.training import (
+        train_and_save,
+        training_arguments,
+        training_pairs,
+        training_sources,
+        within_length,
+    )
 
     with output_folder(recipe, "generator") as folder:
-        training = SFTConfig(output_dir=str(folder.checkpoints), **training_keys)
+        training = training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
         model_config = ModelConfig(**model_keys)
         base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
         parents = {"base": base, **training_sources(recipe)}
@@ -50,6 +72,7 @@ def main() -> None:
         examples, row_counts = generator_rows(train, recipe.loss_on), {}
         texts = ["".join(example.values()) for example in examples]
         lengths = [len(ids) + 1 for ids in tokenizer(texts)["input_ids"]]  # SFTTrainer adds the eos token
+        require_fit(Plan.of(model_config, task=False), recipe, training, lengths)
         trainer = GeneratorTrainer(
             model,
             training,

@@ -20,20 +20,44 @@ def task_rows(pairs, classifier):
     return pairs.map(encode, batched=True, remove_columns=pairs.column_names, desc="tokenise")
 
 
+def dry_run(recipe, training_keys, model_keys) -> None:
+    """Print memory and hours of the run, without the model's weights."""
+    from transformers import TrainingArguments
+    from trl import ModelConfig
+
+    from blindspots import dry_run
+    from blindspots.nli import task_input
+    from blindspots.training import training_arguments, training_pairs, training_sources
+
+    training = training_arguments(TrainingArguments, recipe, training_keys, "unused")
+    train, _ = training_pairs(recipe, training_sources(recipe))
+    texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(train["premise"], train["hypothesis"])]
+    dry_run.dry_run(recipe, training, ModelConfig(**model_keys), texts, task=True)
+
+
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
+    if recipe.dry_run:
+        return dry_run(recipe, training_keys, model_keys)
     from transformers import DataCollatorWithPadding, TrainingArguments
     from trl import ModelConfig
 
     from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
     from blindspots.batching import TaskTrainer
     from blindspots.classifier import load_classifier
+    from blindspots.dry_run import Plan, require_fit
     from blindspots.prediction import load_test_sets, predict_test_sets, score, test_set_sources
     from blindspots.sources import Source, fetch
-    from blindspots.training import train_and_save, training_pairs, training_sources, within_length
+    from blindspots.training import (
+        train_and_save,
+        training_arguments,
+        training_pairs,
+        training_sources,
+        within_length,
+    )
 
     with output_folder(recipe, "task_model") as folder:
-        training = TrainingArguments(output_dir=str(folder.checkpoints), **training_keys)
+        training = training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
         model_config = ModelConfig(**model_keys)
         start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
         parents = {"start": start, **training_sources(recipe), **test_set_sources(recipe)}
@@ -48,6 +72,7 @@ def main() -> None:
             train = task_rows(train, classifier)
             lengths = [len(ids) for ids in train["input_ids"]]
             train = within_length(train, lengths, recipe.max_length, row_counts)
+            require_fit(Plan.of(model_config, task=True), recipe, training, [len(ids) for ids in train["input_ids"]])
         if dev is not None:
             dev = task_rows(dev, classifier)
         trainer = TaskTrainer(

@@ -83,7 +83,7 @@ def load_classifier(source: Source, model_config: ModelConfig | None = None, see
         seed: of a new head and of a new adapter.
 
     Raises:
-        UserError: a head with other labels, no pad token, 4-bit without a CUDA device and bitsandbytes.
+        UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without a CUDA device and bitsandbytes.
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():
@@ -108,6 +108,9 @@ def _label_config() -> dict:
 
 
 def _load_adapter(source: Source, model_config: ModelConfig) -> Classifier:
+    with safe_open(source.path / "adapter_model.safetensors", "pt") as tensors:
+        if not any("score" in name.split(".") for name in tensors.keys()):  # noqa: SIM118
+            raise UserError(f"{source.name} is an adapter without a classification head (score); it is no task model.")
     adapter = json.loads((source.path / "adapter_config.json").read_text())
     base = fetch(adapter["base_model_name_or_path"], "model", adapter.get("revision"))
     tokenizer = load_tokenizer(source.path)

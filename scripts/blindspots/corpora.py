@@ -83,19 +83,19 @@ def nli_pairs(dataset: Dataset, where: str, unlabelled: bool = False) -> Dataset
     require_columns(dataset, ("premise", "hypothesis", "label"), where)
     names = label_names(dataset, (*LABELS, NO_LABEL) if unlabelled else LABELS, where)
     id_column = next((column for column in ("id", "pairID") if column in dataset.column_names), None)
-    pairs = Dataset.from_dict(
+    ids = [str(value) for value in (dataset[id_column] if id_column else range(len(dataset)))]
+    labelled = [row for row, name in enumerate(names) if name in LABELS]
+    dataset = dataset.select(labelled)
+    require_text(dataset, where)
+    return Dataset.from_dict(
         {
-            "id": [str(value) for value in dataset[id_column]] if id_column else [str(i) for i in range(len(dataset))],
+            "id": [ids[row] for row in labelled],
             "premise": dataset["premise"],
             "hypothesis": dataset["hypothesis"],
-            "label": [LABELS.index(name) if name in LABELS else -1 for name in names],
+            "label": [LABELS.index(names[row]) for row in labelled],
         },
         features=PAIR_FEATURES,
     )
-    if unlabelled:
-        pairs = pairs.select([row for row, name in enumerate(names) if name in LABELS])
-    require_text(pairs, where)
-    return pairs
 
 
 def mnli_test(source: Source) -> Dataset:
@@ -154,7 +154,7 @@ def hans_test(source: Source, expected_rows: int) -> Dataset:
 def stratified(dataset: Dataset, rows: int | None, column: str) -> Dataset:
     """A part of `rows` rows with the shares of `column` kept, in the old order; all rows where rows is None.
 
-    The part is the same for every model (seed 0). Raises UserError where the dataset is smaller.
+    The part is the same for every model (seed 0). Raises UserError where the dataset is smaller, or has too few rows of a kind.
     """
     if rows is None or rows == len(dataset):
         return dataset
@@ -162,7 +162,10 @@ def stratified(dataset: Dataset, rows: int | None, column: str) -> Dataset:
         raise UserError(f"{rows} rows are wanted for evaluation, the test set has {len(dataset)}.")
     from sklearn.model_selection import train_test_split
 
-    part, _ = train_test_split(range(len(dataset)), train_size=rows, stratify=dataset[column], random_state=0)
+    try:
+        part, _ = train_test_split(range(len(dataset)), train_size=rows, stratify=dataset[column], random_state=0)
+    except ValueError as error:
+        raise UserError(f"No part of {rows} rows can keep the shares of {column}: {error}.") from None
     return dataset.select(sorted(part))
 
 

@@ -29,7 +29,7 @@ _BUILTIN = {"int", "float", "str", "bool", "list", "dict", "None"}
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """One recipe key: name, kinds of value that it takes, default as text, meaning, allowed values."""
+    """One recipe key: name, kinds of value (and of a list's items) that it takes, default as text, meaning, limits."""
 
     name: str
     kinds: frozenset[str]
@@ -37,11 +37,20 @@ class Key:
     help: str
     choices: tuple[str, ...] = ()
     required: bool = False
+    items: frozenset[str] = frozenset({"str"})
+    minimum: int | None = None
 
 
 def kinds_of(annotation: str) -> frozenset[str]:
     """The builtin kinds that an annotation such as `SchedulerType | str | None` admits; an enum is written as str."""
     return frozenset(_kinds(ast.parse(annotation, mode="eval").body))
+
+
+def item_kinds(annotation: str) -> frozenset[str]:
+    """The kinds of the items of the first list in an annotation; str where it holds none."""
+    lists = [node for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Subscript)]
+    items = [_kinds(node.slice) for node in lists if ast.unparse(node.value) == "list"]
+    return frozenset(items[0] if items else {"str"})
 
 
 def _kinds(node: ast.expr) -> set[str]:
@@ -88,6 +97,7 @@ def _read_key(node: ast.stmt) -> Key | None:
         default=ast.unparse(default) if default is not None else "None",
         help=" ".join(str(metadata.get("help", "")).replace("%%", "%").split()),
         choices=tuple(metadata.get("choices", ())),
+        items=item_kinds(ast.unparse(node.annotation)),
     )
 
 

@@ -6,7 +6,6 @@ run with one line and exit code 2.
 """
 
 import argparse
-import ast
 import dataclasses
 import difflib
 import os
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 import yaml
 
 from blindspots.errors import RecipeError
-from blindspots.library_fields import Key, kinds_of, library_keys
+from blindspots.library_fields import Key, item_kinds, kinds_of, library_keys
 
 Recipe = TypeVar("Recipe")
 
@@ -65,27 +64,43 @@ def own_keys(recipe_class: type) -> dict[str, Key]:
             help=field.metadata["help"],
             choices=field.metadata.get("choices", ()),
             required=required,
+            items=item_kinds(field.type),
+            minimum=field.metadata.get("minimum"),
         )
     return keys
 
 
 def check_value(where: str, key: Key, value: Any) -> Any:
-    """Return the value in the key's kind. Raises RecipeError naming the key, the wanted kind and what was given."""
+    """Return the value in the key's kind. Raises RecipeError naming the key, what it wants and what was given."""
     wanted = " or ".join(sorted(key.kinds))
+    converted = _convert(key.kinds, value)
+    if isinstance(converted, list):
+        wanted = f"list of {' or '.join(sorted(key.items))}"
+        converted = [_convert(key.items, item) for item in converted]
+    if converted is _WRONG or (isinstance(converted, list) and _WRONG in converted):
+        raise RecipeError(f"{where}: {key.name} wants {wanted}, got {value!r}.")
+    for item in converted if isinstance(converted, list) else [converted]:
+        if key.choices and isinstance(item, str) and item not in key.choices:
+            raise RecipeError(f"{where}: {key.name} is one of {', '.join(key.choices)}; got {item!r}.")
+        if key.minimum is not None and item is not None and item < key.minimum:
+            raise RecipeError(f"{where}: {key.name} is at least {key.minimum}; got {item}.")
+    return converted
+
+
+# What no value of a recipe can be.
+_WRONG = object()
+
+
+def _convert(kinds: frozenset[str], value: Any) -> Any:
+    """The value in the first of the kinds that fits, or _WRONG."""
     convert = {"int": _to_int, "float": _to_float, "bool": _to_bool, "dict": _to_dict, "list": _to_list}
-    for kind in ("None", "bool", "int", "float", "dict", "list", "str"):
-        if kind not in key.kinds:
-            continue
-        if kind == "None" and (value is None or value == "null"):
-            return None
-        if kind == "str" and isinstance(value, str):
-            if key.choices and value not in key.choices:
-                raise RecipeError(f"{where}: {key.name} is one of {', '.join(key.choices)}; got {value!r}.")
-            return value
-        converted = convert[kind](value) if kind in convert else None
+    if "None" in kinds and (value is None or value == "null"):
+        return None
+    for kind in ("bool", "int", "float", "dict", "list"):
+        converted = convert[kind](value) if kind in kinds else None
         if converted is not None:
             return converted
-    raise RecipeError(f"{where}: {key.name} wants {wanted}, got {value!r}.")
+    return value if "str" in kinds and isinstance(value, str) else _WRONG
 
 
 def _to_int(value: Any) -> int | None:
@@ -115,16 +130,7 @@ def _to_dict(value: Any) -> dict | None:
 def _to_list(value: Any) -> list | None:
     if isinstance(value, str) and value.startswith("["):
         value = yaml.safe_load(value)
-    return [_number(item) for item in value] if isinstance(value, list) else None
-
-
-def _number(item: Any) -> Any:
-    """A list item from the command line is text: 18020 and .5 become numbers, all else stays text."""
-    try:
-        number = ast.literal_eval(item)
-    except (ValueError, SyntaxError, TypeError):
-        return item
-    return number if isinstance(number, int | float) else item
+    return value if isinstance(value, list) else None
 
 
 class _Once(argparse.Action):

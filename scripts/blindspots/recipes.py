@@ -9,9 +9,11 @@ from typing import Any
 KINDS = ("original", "synthetic", "biased_synthetic")
 
 
-def key(help: str, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
-    """A dataclass field with its meaning; without a default the key is required."""
-    metadata = {"help": help, "choices": choices}
+def key(
+    help: str, default: Any = dataclasses.MISSING, choices: tuple[str, ...] = (), minimum: int | None = None
+) -> Any:
+    """A dataclass field with its meaning and limits (of each item of a list); without a default it is required."""
+    metadata = {"help": help, "choices": choices, "minimum": minimum}
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -36,12 +38,18 @@ class TestSetKeys:
 
     mnli: str | None = key("MultiNLI, a Hub id or folder with the split validation_matched", None)
     mnli_revision: str | None = key("commit or tag of mnli", None)
-    mnli_rows: int | None = key("evaluate this many rows of MNLI matched, stratified by label, instead of all", None)
+    mnli_rows: int | None = key(
+        "evaluate this many rows of MNLI matched, stratified by label, instead of all", None, minimum=1
+    )
     hans: str | None = key("HANS, a Hub id or folder with the split validation", None)
     hans_revision: str | None = key("commit or tag of hans", None)
-    hans_rows: int | None = key("evaluate this many rows of HANS, stratified by subcase, instead of all", None)
-    hans_expected_rows: int = key("rows that the HANS split must have; another count is another file", 30000)
-    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192)
+    hans_rows: int | None = key(
+        "evaluate this many rows of HANS, stratified by subcase, instead of all", None, minimum=1
+    )
+    hans_expected_rows: int = key(
+        "rows that the HANS split must have; another count is another file", 30000, minimum=1
+    )
+    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192, minimum=1)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -49,9 +57,9 @@ class DemoRecipe(ArtifactRecipe):
     """Write one of the demo's inputs: the generated corpus in MNLI's or HANS's schema, or a tiny untrained Llama."""
 
     part: str = key("what to write", choices=("mnli", "hans", "base"))
-    train_rows: int = key("rows of the MNLI-like train split", 40000)
-    matched_rows: int = key("rows of the MNLI-like validation_matched split", 2000)
-    hans_rows: int = key("rows of the HANS-like validation split", 3000)
+    train_rows: int = key("rows of the MNLI-like train split", 40000, minimum=1)
+    matched_rows: int = key("rows of the MNLI-like validation_matched split", 2000, minimum=1)
+    hans_rows: int = key("rows of the HANS-like validation split", 3000, minimum=1)
     corpus: str | None = key("MNLI-like corpus that the tokenizer of the base model is trained on", None)
     seed: int = key("seed of the corpus and of the model's weights", 0)
 
@@ -62,8 +70,8 @@ class PrepareRecipe(ArtifactRecipe):
 
     mnli: str = key("MultiNLI, a Hub id or folder with the split train")
     mnli_revision: str | None = key("commit or tag of mnli", None)
-    dev_rows_per_label: int = key("first rows of each label that become the dev set", 250)
-    start_sizes: list[int] = key("rows of each starting subset", [5000, 10000, 20000, 100000])
+    dev_rows_per_label: int = key("first rows of each label that become the dev set", 250, minimum=0)
+    start_sizes: list[int] = key("rows of each starting subset", [5000, 10000, 20000, 100000], minimum=1)
     seed: int = key("seed of the starting subsets", 42)
 
 
@@ -78,8 +86,10 @@ class TrainingDataKeys:
     dev_revision: str | None = key("commit or tag of dev_dataset", None)
     tokens_per_batch: int | None = key(
         "tokens of one training batch and process, padding included, rows of like length together; in place of "
-        "per_device_train_batch_size and train_sampling_strategy", None
-    )  # fmt: skip
+        "per_device_train_batch_size and train_sampling_strategy",
+        None,
+        minimum=1,
+    )
     dry_run: bool = key("only print memory, hours and the largest batch that fits, a row an accelerate config", False)
     dry_run_tflops: float | None = key(
         "10^12 operations a second that a device reaches in training, for dry_run; by default half the rate of its "
@@ -92,7 +102,7 @@ class TrainingDataKeys:
 class TaskRecipe(TestSetKeys, TrainingDataKeys, ArtifactRecipe):
     """Tune a task model: a start from a base model, or a start further on an augmentation set."""
 
-    max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512)
+    max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512, minimum=1)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -111,15 +121,15 @@ class SynthesisRecipe(ArtifactRecipe):
     generator_revision: str | None = key("commit or tag of generator", None)
     engine: str = key("what samples: transformers, or vllm where it is installed", "transformers",
                       choices=("transformers", "vllm"))  # fmt: skip
-    samples_per_label: int | None = key("samples to draw for each label, kept or not", None)
-    kept_per_label: int | None = key("draw until this many samples are kept for each label", None)
+    samples_per_label: int | None = key("samples to draw for each label, kept or not", None, minimum=1)
+    kept_per_label: int | None = key("draw until this many samples are kept for each label", None, minimum=1)
     temperature: float = key("softmax temperature", 1.0)
     top_p: float = key("nucleus: smallest probability mass to sample from", 1.0)
-    top_k: int = key("sample from the k likeliest tokens; 0 is all", 0)
-    max_new_tokens: int = key("longest completion in tokens", 512)
+    top_k: int = key("sample from the k likeliest tokens; 0 is all", 0, minimum=0)
+    max_new_tokens: int = key("longest completion in tokens", 512, minimum=1)
     seed: int = key("seed; every (label, shard) derives its own from it", 0)
-    shard_rows: int = key("samples of one shard, the unit that is resumed and distributed", 2048)
-    batch_size: int = key("samples that are drawn at a time", 256)
+    shard_rows: int = key("samples of one shard, the unit that is resumed and distributed", 2048, minimum=1)
+    batch_size: int = key("samples that are drawn at a time", 256, minimum=1)
     dtype: str = key("precision of the generator: float32, bfloat16, float16 or auto", "auto")
 
 
@@ -138,7 +148,7 @@ class VariantsRecipe(ArtifactRecipe):
     exclude_config: str | None = key("config of original, such as n5000, whose rows are left out of its pool", None)
     bias_rate: float = key("kind biased_synthetic: share of each label that is biased; the rest is as it comes", 1.0)
     synthetic_share: float = key("kind mixed: share of each label that is synthetic", 0.5)
-    sizes: list[int] = key("rows of each set; one config a size", [18020, 36040, 73080])
+    sizes: list[int] = key("rows of each set; one config a size", [18020, 36040, 73080], minimum=1)
     seed: int = key("seed of the sampling; a larger set holds every row of a smaller one", 0)
 
 
@@ -178,5 +188,7 @@ class ReportRecipe(GridRecipe):
     mnli_revision: str | None = key("commit or tag of mnli", None)
     hans: str | None = key("HANS, a Hub id or folder; with it the changed rows are shown with their texts", None)
     hans_revision: str | None = key("commit or tag of hans", None)
-    hans_expected_rows: int = key("rows that the HANS split must have; another count is another file", 30000)
+    hans_expected_rows: int = key(
+        "rows that the HANS split must have; another count is another file", 30000, minimum=1
+    )
     title: str = key("title of the figure and the page", "Accuracy after tuning further on each augmentation set")

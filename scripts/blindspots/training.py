@@ -1,16 +1,40 @@
 """What both training scripts do around their Trainer."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase, Trainer
+from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
 
 from blindspots.artifacts import OutputFolder
 from blindspots.classifier import check_saved_weights
 from blindspots.corpora import nli_pairs, read_split
+from blindspots.errors import RecipeError
 from blindspots.recipes import TrainingDataKeys
 from blindspots.sources import Source, fetch
+
+Arguments = TypeVar("Arguments", bound=TrainingArguments)
+
+
+def training_arguments(
+    kind: type[Arguments], recipe: TrainingDataKeys, keys: dict[str, Any], folder: Path
+) -> Arguments:
+    """The library's arguments of a training run, with its checkpoints in `folder`.
+
+    Raises RecipeError for keys that rule one another out and for a precision that this machine does not have.
+    """
+    own = {"per_device_train_batch_size", "train_sampling_strategy"} & keys.keys()
+    if recipe.tokens_per_batch is not None and own:
+        raise RecipeError(f"tokens_per_batch makes the batches; leave out {' and '.join(sorted(own))}.")
+    if recipe.dry_run:  # the run is to be on another machine
+        keys = keys | {"use_cpu": True}
+    elif keys.get("fp16") and (keys.get("use_cpu") or not torch.accelerator.is_available()):
+        raise RecipeError("fp16 needs an accelerator, and this run has none; leave it out, or use bf16.")
+    try:
+        return kind(output_dir=str(folder), **keys)
+    except ValueError as error:
+        raise RecipeError(f"The training keys do not go with one another or with this machine: {error}") from None
 
 
 def training_sources(recipe: TrainingDataKeys) -> dict[str, Source]:

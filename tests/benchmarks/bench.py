@@ -12,7 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-os.environ |= {"HF_HUB_OFFLINE": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0", "TOKENIZERS_PARALLELISM": "false"}
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
+}
 sys.path[:0] = [str(ROOT / "scripts")]
 
 SECTIONS = ("evaluation", "training", "generation", "startup", "scaling")
@@ -22,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="folder of a base model; by default a random Llama made here")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
-    parser.add_argument("--rows", type=int, default=384, help="rows of each test set in the evaluation section")
+    parser.add_argument("--rows", type=int, default=256, help="rows of each test set in the evaluation section")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "benchmarks" / "cpu.json")
     arguments = parser.parse_args()
 

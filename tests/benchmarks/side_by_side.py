@@ -50,7 +50,10 @@ class Result:
 
 
 def alternate(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each run, one after the other in turns, so that a busy machine disturbs all alike."""
+    """Median seconds of processor time of each run, one after the other in turns.
+
+    With one thread that is the wall time of an idle machine, whatever else runs on this one.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     names = list(runs)
     for turn in range(repeats):
@@ -64,24 +67,25 @@ def alternate(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, 
 def matmul_rate(device: str = "cpu", dtype: torch.dtype = torch.float32, size: int = 1536) -> float:
     """Operations a second of square matrix products: the best of five rounds of at least 0.1 s."""
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    clock = time.process_time if device == "cpu" else time.perf_counter
     best, products = 0.0, 1
     while True:
-        start = time.process_time()
+        start = clock()
         for _ in range(products):
             a @ b
         if device != "cpu":
             torch.cuda.synchronize()
-        spent = time.process_time() - start
+        spent = clock() - start
         if spent >= 0.1:
             break
         products *= 2
     for _ in range(5):
-        start = time.process_time()
+        start = clock()
         for _ in range(products):
             a @ b
         if device != "cpu":
             torch.cuda.synchronize()
-        best = max(best, 2 * size**3 * products / (time.process_time() - start))
+        best = max(best, 2 * size**3 * products / (clock() - start))
     return best
 
 
@@ -106,11 +110,11 @@ def mnli(split: str, rows: int | None = None, whole_premises: bool = False) -> D
     return data.select([row for row, premise in enumerate(data["premise"]) if premise in chosen])
 
 
-def hans(rows: int) -> Dataset:
+def hans(rows: int | None = None) -> Dataset:
     """Rows of real HANS where ../shared holds it, else of the demo's challenge set; a sample, seed 0."""
     folder = HUB / "jhu-cogsci" / "hans"
     data = load_dataset(str(folder), split="validation") if folder.is_dir() else hans_like(3000, 0)
-    return data.shuffle(seed=0).select(range(rows))
+    return data if rows is None else data.shuffle(seed=0).select(range(rows))
 
 
 def base_model(folder: Path | None, texts: list[str]) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:

@@ -56,6 +56,18 @@ def test_a_bad_row_is_named(dataset, message):
         nli_pairs(dataset, "here")
 
 
+def test_text_that_is_a_number_is_refused():
+    dataset = Dataset.from_dict({"premise": [1], "hypothesis": ["h"], "label": ["neutral"]})
+    with pytest.raises(UserError, match="row 0: the premise is empty or no text"):
+        nli_pairs(dataset, "here")
+
+
+def test_text_that_is_missing_is_refused():
+    dataset = Dataset.from_dict({"premise": ["p", None], "hypothesis": ["h", "h"], "label": ["neutral", "neutral"]})
+    with pytest.raises(UserError, match="row 1: the premise is empty or no text"):
+        nli_pairs(dataset, "here")
+
+
 def source(world, name):
     return Source(name, world / "corpus" / name, None, "dataset")
 
@@ -66,6 +78,28 @@ def test_hans_keeps_its_order_and_a_wrong_row_count_is_refused(world):
     assert set(test["gold"]) == {"entailment", "non-entailment"}
     with pytest.raises(UserError, match="60 rows where HANS has 30000"):
         hans_test(source(world, "hans"), 30_000)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heuristic": "overlap"}, "row 0: heuristic 'overlap' is not one of lexical_overlap, subsequence, constitue"),
+        ({"label": "neutral"}, "row 0: label 'neutral' is not one of entailment, non-entailment"),
+        ({"hypothesis": ""}, "row 0: the hypothesis is empty"),
+    ],
+)
+def test_a_bad_row_of_hans_is_named(tmp_path, change, message):
+    row = {"premise": "p", "hypothesis": "h", "label": "entailment", "heuristic": "constituent", "subcase": "c"}
+    write_configs(tmp_path, {"default": {"validation": Dataset.from_list([row | change])}})
+    with pytest.raises(UserError, match=message):
+        hans_test(Source("mine", tmp_path, None, "dataset"), 1)
+
+
+def test_hans_without_its_columns_is_refused(tmp_path):
+    rows = Dataset.from_list([{"premise": "p", "hypothesis": "h", "label": "entailment"}])
+    write_configs(tmp_path, {"default": {"validation": rows}})
+    with pytest.raises(UserError, match="mine validation has no column heuristic"):
+        hans_test(Source("mine", tmp_path, None, "dataset"), 1)
 
 
 def test_mnli_rows_of_one_premise_share_a_cluster(world):

@@ -1,0 +1,130 @@
+"""Raw synthetic data: how many rows, what is counted, and the same bytes after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import generate_synthetic
+import pandas as pd
+import pytest
+
+from blindspots.errors import RecipeError, UserError
+from blindspots.nli import LABELS
+from blindspots.recipes import SynthesisRecipe
+
+REPO_ROOT = Path(__file__).resolve().parent.parent
+DATA = "data/full/train-00000-of-00001.parquet"
+SMALL = ("--shard_rows", 16, "--batch_size", 16, "--max_new_tokens", 24)
+
+
+@pytest.fixture
+def generate(world, tmp_path, script):
+    """Runs the script with the made generator and returns the artifact."""
+
+    def run(name: str, *arguments: object, generator: str = "generator") -> Path:
+        script("generate_synthetic", "--generator", world / generator, "--output_dir", tmp_path / name, *SMALL,
+               *arguments)  # fmt: skip
+        return tmp_path / name
+
+    return run
+
+
+def lineage(folder: Path) -> dict:
+    return json.loads((folder / "lineage.json").read_text())
+
+
+def test_samples_per_label_are_drawn_with_a_last_short_shard(generate):
+    out = generate("raw", "--samples_per_label", 40)  # shards of 16, 16 and 8
+    rows = pd.read_parquet(out / DATA)
+    for index, label in enumerate(LABELS):
+        counts = lineage(out)["row_counts"][label]
+        assert counts["sampled"] == 40
+        assert counts["sampled"] == counts["kept"] + counts["malformed"] + counts["unfinished"]
+        assert counts["kept"] == counts["rows"] == (rows["label"] == index).sum()
+        pairs = rows[rows["label"] == index][["premise", "hypothesis"]]
+        assert counts["repeated"] == pairs.duplicated().sum() > 0
+        assert counts["malformed"] > 0
+    assert rows["id"].is_unique
+
+
+def test_kept_per_label_are_kept_exactly(generate):
+    out = generate("raw", "--kept_per_label", 37)
+    rows = pd.read_parquet(out / DATA)
+    assert rows["label"].value_counts().to_dict() == {0: 37, 1: 37, 2: 37}
+    assert all(lineage(out)["row_counts"][label]["kept"] >= 37 for label in LABELS)
+
+
+def test_the_seed_decides_the_rows_and_the_batch_of_shards_does_not(generate):
+    one, same, other = (generate(name, "--samples_per_label", 16, "--seed", seed) / DATA
+                        for name, seed in (("one", 0), ("same", 0), ("other", 1)))  # fmt: skip
+    assert one.read_bytes() == same.read_bytes()
+    assert one.read_bytes() != other.read_bytes()
+
+
+def test_a_longer_run_starts_with_the_rows_of_a_shorter_one(generate):
+    short, long = (pd.read_parquet(generate(f"n{rows}", "--samples_per_label", rows) / DATA) for rows in (16, 32))
+    for label in range(3):
+        few, many = (rows[rows["label"] == label]["premise"].tolist() for rows in (short, long))
+        assert many[: len(few)] == few
+
+
+def test_a_generator_that_does_not_write_the_template_is_given_up(generate, tmp_path):
+    with pytest.raises(UserError, match="No sample of entailment could be kept; this generator does not write"):
+        generate("raw", "--kept_per_label", 5, generator="hopeless_generator")
+    assert not (tmp_path / "raw").exists()
+
+
+def test_a_finished_shard_is_not_drawn_again(generate, monkeypatch, tmp_path):
+    drawn = []
+
+    def stop_at_the_fifth(engine, shard, recipe, folder):
+        drawn.append(shard)
+        if len(drawn) == 5:
+            raise KeyboardInterrupt
+        draw(engine, shard, recipe, folder)
+
+    import blindspots.generation
+
+    draw = blindspots.generation.draw_shard
+    monkeypatch.setattr(blindspots.generation, "draw_shard", stop_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        generate("raw", "--samples_per_label", 48)
+    generate("raw", "--samples_per_label", 48)
+    assert len(drawn) == 9 + 1  # three labels of three shards, and the one that was interrupted
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_path, generate):
+    wanted = ("--kept_per_label", 600)
+    killed = tmp_path / "killed"
+    command = [sys.executable, "scripts/generate_synthetic.py", "--generator", world / "generator", "--output_dir",
+               killed, *SMALL, *wanted]  # fmt: skip
+    run = subprocess.Popen([*map(str, command)], cwd=REPO_ROOT, stderr=subprocess.DEVNULL)
+    shards = tmp_path / ".killed.work" / "shards"
+    while run.poll() is None and not list(shards.glob("*.parquet")):
+        os.sched_yield()
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert run.returncode == -signal.SIGKILL
+    assert list(shards.glob("*.parquet"))
+    assert not killed.exists()
+    generate("killed", *wanted)
+    assert (killed / DATA).read_bytes() == (generate("whole", *wanted) / DATA).read_bytes()
+    assert not shards.exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({}, "either samples_per_label or kept_per_label"),
+        ({"samples_per_label": 1, "kept_per_label": 1}, "either samples_per_label or kept_per_label"),
+        ({"kept_per_label": 1, "temperature": 0.0}, "temperature must be above 0"),
+        ({"kept_per_label": 1, "top_p": 1.5}, r"top_p in \(0, 1\]"),
+    ],
+)
+def test_a_recipe_that_does_not_say_when_to_stop_or_how_to_sample_is_refused(keys, message):
+    with pytest.raises(RecipeError, match=message):
+        generate_synthetic.check(SynthesisRecipe(output_dir="o", generator="g", **keys))
