@@ -49,6 +49,7 @@ def main() -> None:
     from blindspots.prediction import load_test_sets, predict_test_sets, score, test_set_sources
     from blindspots.sources import Source, fetch
     from blindspots.training import (
+        stop_sharded_loading,
         train_and_save,
         training_arguments,
         training_pairs,
@@ -66,6 +67,8 @@ def main() -> None:
         tests = load_test_sets(recipe, parents)
         train, dev = training_pairs(recipe, parents)
 
+        if train is None:
+            stop_sharded_loading()
         classifier = load_classifier(start, model_config, training.seed)
         row_counts = {"trained on": 0}
         if train is not None:
@@ -85,6 +88,7 @@ def main() -> None:
         )
         train_and_save(trainer, folder, classifier.tokenizer)
 
+        stop_sharded_loading()
         saved = Source(recipe.output_dir, folder.staging, None, "model")
         predict_test_sets(load_classifier(saved, ModelConfig(dtype="auto")), recipe, tests, folder.staging)
         if training.process_index == 0:

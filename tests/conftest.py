@@ -11,6 +11,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+# Tiny matrices: a second thread would only wait for the first.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,11 +33,12 @@ def world(tmp_path_factory) -> Path:
     corpus/mnli (300 train and 60 matched rows), corpus/hans (60 rows), base, a Llama of two layers and width 32,
     start, the same with a new head (a task model), and generator and hopeless_generator, which write made-up pairs.
     """
+    from made_generator import HOPELESS, TEMPLATE, made_generator
+
     from blindspots.classifier import load_classifier
     from blindspots.demo.base_model import tiny_base
     from blindspots.demo.corpus import hans_like, mnli_like
     from blindspots.sources import fetch
-    from made_generator import HOPELESS, TEMPLATE, made_generator
 
     folder = tmp_path_factory.mktemp("world")
     mnli = mnli_like(300, 60, seed=1)

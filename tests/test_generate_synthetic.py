@@ -1,16 +1,16 @@
 """Raw synthetic data: how many rows, what is counted, and the same bytes after a kill."""
 
+import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import generate_synthetic
 import pandas as pd
 import pytest
 
+import generate_synthetic
 from blindspots.errors import RecipeError, UserError
 from blindspots.nli import LABELS
 from blindspots.recipes import SynthesisRecipe
@@ -98,15 +98,16 @@ def test_a_finished_shard_is_not_drawn_again(generate, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_path, generate):
-    wanted = ("--kept_per_label", 600)
+    wanted = ("--kept_per_label", 200)
     killed = tmp_path / "killed"
     command = [sys.executable, "scripts/generate_synthetic.py", "--generator", world / "generator", "--output_dir",
                killed, *SMALL, *wanted]  # fmt: skip
     run = subprocess.Popen([*map(str, command)], cwd=REPO_ROOT, stderr=subprocess.DEVNULL)
     shards = tmp_path / ".killed.work" / "shards"
-    while run.poll() is None and not list(shards.glob("*.parquet")):
-        os.sched_yield()
-    run.send_signal(signal.SIGKILL)
+    while not list(shards.glob("*.parquet")):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"ended with {run.wait(0.02)} before it was killed")
+    run.kill()
     run.wait()
     assert run.returncode == -signal.SIGKILL
     assert list(shards.glob("*.parquet"))

@@ -2,10 +2,10 @@
 
 import json
 
-import prepare_mnli
 import pytest
 from datasets import Dataset, load_dataset
 
+import prepare_mnli
 from blindspots.corpora import PAIR_FEATURES
 from blindspots.errors import UserError
 

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fill_readmes
 import pytest
+
+import fill_readmes
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 SMALLER = {

@@ -44,9 +44,17 @@ def render_card(folder: Path, lineage: dict[str, Any], repo: str | None = None, 
         accuracies=_accuracies(lineage["results"]),
         is_adapter=(folder / "adapter_config.json").is_file(),
         configs=data.get("configs"),
+        audit=_audit(folder),
     )
     card = (ModelCard if is_model else DatasetCard)(f"---\n{data.to_yaml()}\n---\n\n{text}\n")
     return str(card)
+
+
+def _audit(folder: Path) -> str:
+    """The audit that audit_dataset.py wrote to <artifact>/audit, without its figure; empty where there is none."""
+    file = folder / "audit" / "audit.md"
+    lines = file.read_text("utf-8").strip().split("\n") if file.is_file() else []
+    return "\n".join(line for line in lines if not line.startswith("!["))
 
 
 def _accuracies(results: dict[str, Any]) -> dict[str, float]:

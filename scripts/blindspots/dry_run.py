@@ -280,6 +280,6 @@ def table(run: Footprint, recipe: TrainingDataKeys, training: TrainingArguments,
             | {f"{name} GiB": f"{size / GIB:.2f}" for name, size in parts.items()}
             | {"GiB a device": f"{needed / GIB:.1f}", "fits": "yes" if needed <= memory else "no",
                "largest batch": f"{fits // longest} rows of {longest} tokens" if fits >= longest else "none",
-               "hours": f"{hours:.2f}"}
+               "hours": f"{hours:.2g}"}
         )  # fmt: skip
     return pd.DataFrame(rows)

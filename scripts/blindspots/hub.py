@@ -2,7 +2,7 @@
 
 import json
 import re
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from blindspots.cards import render_card
 from blindspots.errors import UserError
+from blindspots.lineage import hash_file
 from blindspots.retries import patient
 
 # What may be uploaded; a checkpoint's optimizer state, caches and stray files stay here.
@@ -26,6 +27,8 @@ ALLOWED = re.compile(
     r"(data|predictions)/([\w.-]+/)?[\w.-]+\.parquet|[\w.-]+\.(safetensors|json|jinja|model|txt|md|yaml|py|png|svg|html)"
 )
 TAG = re.compile(r"v\d+(\.\d+)*([.-][\w.]+)?")
+OUT_OF_REACH = (httpx2.TransportError, ConnectionError)
+WRITING_ROLES = ("admin", "write", "contributor")
 
 
 def repo_id(recipe: dict[str, Any], name: str) -> str:
@@ -43,43 +46,45 @@ def preflight(recipe: dict[str, Any], name: str, folder: Path, repo_type: str) -
 
     Raises UserError in one line at second one instead of after hours.
     """
-    for key in ("hub_namespace", "hub_tag"):
-        if not recipe[key]:
-            raise UserError(f"push_to_hub needs {key}.")
-    if not TAG.fullmatch(recipe["hub_tag"]):
-        raise UserError(f"hub_tag {recipe['hub_tag']!r} is no version; write one such as v1.0.")
+    _check_target(recipe)
     repo = repo_id(recipe, name)
-    if get_token() is None:
-        raise UserError("push_to_hub needs a token: run `hf auth login` or set HF_TOKEN.")
     try:
-        user = patient(HfApi().whoami)()
+        _check_rights(patient(HfApi().whoami)(), recipe["hub_namespace"])
         taken = tag_commit(repo, recipe["hub_tag"], repo_type)
+        free = taken is None or same_content(folder, repo, recipe["hub_tag"], repo_type)
     except HfHubHTTPError as error:
         raise UserError(f"The Hub refuses the token: {_reason(error)}. Log in again with `hf auth login`.") from None
-    except (httpx2.TransportError, OSError) as error:
+    except OUT_OF_REACH as error:
         raise UserError(f"The Hub is out of reach: {error}. Push later, or leave push_to_hub out.") from None
-    _check_rights(user, recipe["hub_namespace"])
-    if taken and not same_content(folder, repo, recipe["hub_tag"], repo_type):
+    if not free:
         raise UserError(
-            f"{repo} already has the tag {recipe['hub_tag']} at {taken[:12]}; a tag is never moved. Raise it."
+            f"{repo} already has the tag {recipe['hub_tag']} at {taken[:12]}; a tag is never moved. Raise hub_tag."
         )
+
+
+def _check_target(recipe: dict[str, Any]) -> None:
+    for key in ("hub_namespace", "hub_tag"):
+        if not recipe[key]:
+            raise UserError(f"A push needs {key}.")
+    if not TAG.fullmatch(recipe["hub_tag"]):
+        raise UserError(f"hub_tag {recipe['hub_tag']!r} is no version; write one such as v1.0.")
+    if get_token() is None:
+        raise UserError("A push needs a token: run `hf auth login` or set HF_TOKEN.")
 
 
 def _check_rights(user: dict[str, Any], namespace: str) -> None:
     token = user.get("auth", {}).get("accessToken", {})
     if token.get("role") == "read":
         raise UserError(f"The token {token.get('displayName', '')!r} may only read; make one that may write.")
-    if namespace not in (user["name"], *(organisation["name"] for organisation in user.get("orgs", []))):
+    roles = {organisation["name"]: organisation.get("roleInOrg", "write") for organisation in user.get("orgs", [])}
+    if namespace != user["name"] and roles.get(namespace) not in WRITING_ROLES:
         raise UserError(
-            f"{user['name']} may not write to {namespace}; name your own user or an organisation of yours."
+            f"{user['name']} may not write to {namespace}; name your own user or an organisation that you may write to."
         )
-
-
-def check_disk(folder: Path, needed_bytes: int) -> None:
-    """Raise UserError where less than `needed_bytes` are free below `folder`."""
-    free = shutil.disk_usage(folder).free
-    if free < needed_bytes:
-        raise UserError(f"{folder} has {free / 2**30:.1f} GiB free, this run needs about {needed_bytes / 2**30:.1f}.")
+    scopes = token.get("fineGrained", {}).get("scoped", [])
+    writable = {scope["entity"]["name"] for scope in scopes if "repo.write" in scope["permissions"]}
+    if token.get("role") == "fineGrained" and namespace not in writable:
+        raise UserError(f"The token {token.get('displayName', '')!r} may not write to {namespace}; widen it.")
 
 
 def _reason(error: HfHubHTTPError) -> str:
@@ -115,32 +120,77 @@ def same_content(folder: Path, repo: str, revision: str, repo_type: str) -> bool
 
 
 def push(folder: Path, recipe: dict[str, Any], repo_type: str) -> str:
-    """Upload an artifact folder, check what arrived, then tag it. Returns the commit.
-
-    The same content under the same tag is a no-op; a push that was cut off is completed by running it again.
-    Raises UserError for other content under the tag, naming what differs, and where the Hub can't be written to.
-    """
+    """Upload an artifact folder with its card and lineage, parents by repo and commit, and tag it; see `upload`."""
     lineage = json.loads((folder / "lineage.json").read_text())
     repo, tag = repo_id(recipe, lineage["artifact"]), recipe["hub_tag"]
+
+    def described() -> dict[str, str]:
+        published = {**lineage, "parents": [published_parent(parent, repo, tag) for parent in lineage["parents"]]}
+        return {"lineage.json": to_json(published), "README.md": render_card(folder, published, repo, tag)}
+
+    return upload(folder, lineage, described, repo, recipe, repo_type)
+
+
+def to_json(lineage: dict[str, Any]) -> str:
+    """The text of lineage.json."""
+    return json.dumps(lineage, indent=2, ensure_ascii=False) + "\n"
+
+
+def upload(
+    folder: Path,
+    lineage: dict[str, Any],
+    described: Callable[[], dict[str, str]],
+    repo: str,
+    recipe: dict[str, Any],
+    repo_type: str,
+    **space: str,
+) -> str:
+    """Bring the files of a lineage to a repo in one commit, check what arrived, then tag it. Returns the commit.
+
+    The same content under the same tag is a no-op; a push that was cut off is completed by running it again.
+
+    Args:
+        folder: holds the files that `lineage` lists.
+        described: makes the texts that go with them, by name, `lineage.json` among them.
+        space: further arguments of create_repo.
+
+    Raises UserError for other content under the tag, naming what differs, for a file that is none of an artifact or
+    has changed since, and where the Hub can't be written to.
+    """
+    tag = recipe["hub_tag"]
     try:
         commit = tag_commit(repo, tag, repo_type)
         if commit is not None:
             _require_same(lineage, repo, tag, repo_type)
             print(f"{repo}@{tag} is already there.")
             return commit
-        patient(HfApi().create_repo)(
-            repo, repo_type=repo_type, private=recipe.get("hub_private_repo", False), exist_ok=True
-        )
-        commit = _commit(folder, lineage, repo, tag, repo_type)
+        check_files(folder, lineage)
+        private = recipe.get("hub_private_repo", False)
+        patient(HfApi().create_repo)(repo, repo_type=repo_type, private=private, exist_ok=True, **space)
+        commit = _commit(folder, lineage, described(), repo, tag, repo_type)
+        _verify(folder, lineage, repo, commit, repo_type)
         _tag(lineage, repo, tag, commit, repo_type)
     except HfHubHTTPError as error:
         raise UserError(
-            f"{repo} could not be pushed: {_reason(error)}. {folder} is whole; push again later."
+            f"{repo} could not be pushed: {_reason(error)}. {folder} is whole; push it again later."
         ) from None
-    except (httpx2.TransportError, ConnectionError) as error:
+    except OUT_OF_REACH as error:
         raise UserError(f"The Hub is out of reach: {error}. {folder} is whole; push it again later.") from None
     print(f"{repo}@{tag} pushed, commit {commit}")
     return commit
+
+
+def check_files(folder: Path, lineage: dict[str, Any]) -> None:
+    """Raise UserError for a file that may not be uploaded, and for one that is not as its lineage says."""
+    for name, file in lineage["files"].items():
+        if not ALLOWED.fullmatch(name):
+            raise UserError(f"{folder} holds {name}, which is no file of an artifact; remove it and make it anew.")
+        if not (folder / name).is_file() or hash_file(folder / name) != file["sha256"]:
+            raise UserError(f"{folder}/{name} is not what lineage.json says; make the artifact anew.")
+    adapter = folder / "adapter_config.json"
+    base = json.loads(adapter.read_text())["base_model_name_or_path"] if adapter.is_file() else ""
+    if Path(base).is_dir():
+        raise UserError(f"{folder} is an adapter of the local folder {base}; tune it from a base model on the Hub.")
 
 
 def _require_same(lineage: dict[str, Any], repo: str, tag: str, repo_type: str) -> None:
@@ -154,34 +204,28 @@ def _require_same(lineage: dict[str, Any], repo: str, tag: str, repo_type: str) 
 
 
 @patient
-def _commit(folder: Path, lineage: dict[str, Any], repo: str, tag: str, repo_type: str) -> str:
-    """One commit that makes the repo equal to the artifact; returns it once its files are seen to be ours."""
-    published = {**lineage, "parents": [published_parent(parent, repo, tag) for parent in lineage["parents"]]}
-    card = render_card(folder, published, repo, tag)
-    written = {"lineage.json": json.dumps(published, indent=2, ensure_ascii=False) + "\n", "README.md": card}
-    files = {name: folder / name for name in lineage["files"]}
-    stray = [name for name in files if not ALLOWED.fullmatch(name)]
-    if stray:
-        raise UserError(f"{folder} holds {stray[0]}, which is no file of an artifact; remove it and push again.")
+def _commit(folder: Path, lineage: dict[str, Any], texts: dict[str, str], repo: str, tag: str, repo_type: str) -> str:
+    """One commit that brings the artifact and drops what a former push of it left; other writers' files stay."""
     api = HfApi()
     head = api.repo_info(repo, repo_type=repo_type)
-    ours = {*files, *written, ".gitattributes"}
-    operations = [CommitOperationAdd(name, text.encode()) for name, text in written.items()]
-    operations += [CommitOperationAdd(name, str(path)) for name, path in files.items()]
-    operations += [CommitOperationDelete(file.rfilename) for file in head.siblings if file.rfilename not in ours]
-    info = api.create_commit(
-        repo, operations, commit_message=f"{lineage['artifact']} {tag}", repo_type=repo_type, parent_commit=head.sha
-    )
-    _verify(lineage, repo, info.oid, repo_type)
-    return info.oid
+    former = remote_lineage(repo, head.sha, repo_type) or {"files": {}}
+    there = {file.rfilename for file in head.siblings}
+    operations = [CommitOperationAdd(name, text.encode()) for name, text in texts.items()]
+    operations += [CommitOperationAdd(name, str(folder / name)) for name in lineage["files"]]
+    gone = (former["files"].keys() & there) - lineage["files"].keys()
+    operations += [CommitOperationDelete(name) for name in sorted(gone)]
+    message = f"{lineage['artifact']} {tag}"
+    # The parent commit makes the server refuse (412) what was decided on an outdated head.
+    return api.create_commit(repo, operations, commit_message=message, repo_type=repo_type, parent_commit=head.sha).oid
 
 
-def _verify(lineage: dict[str, Any], repo: str, commit: str, repo_type: str) -> None:
-    """Compare the LFS hashes of a commit with ours: a tag is only set on what arrived whole."""
-    entries = HfApi().list_repo_tree(repo, recursive=True, revision=commit, repo_type=repo_type)
-    arrived = {entry.path: entry.lfs.sha256 if entry.lfs else None for entry in entries if hasattr(entry, "lfs")}
-    for name, file in lineage["files"].items():
-        if name not in arrived or arrived[name] not in (None, file["sha256"]):
+@patient
+def _verify(folder: Path, lineage: dict[str, Any], repo: str, commit: str, repo_type: str) -> None:
+    """Compare the hashes of a commit with ours: a tag is only set on what arrived whole."""
+    found = HfApi().verify_repo_checksums(repo, repo_type=repo_type, revision=commit, local_dir=folder)
+    damaged = {mismatch["path"] for mismatch in found.mismatches} | set(found.extra_paths)
+    for name in lineage["files"]:
+        if name in damaged:
             raise UserError(f"{repo}: {name} did not arrive whole in commit {commit[:12]}; push again.")
 
 
@@ -200,9 +244,7 @@ def published_parent(parent: dict[str, Any], repo: str, tag: str) -> dict[str, A
         return parent
     name = f"{repo.split('/')[0]}/{parent['artifact']}"
     commit = tag_commit(name, tag, parent["repo_type"])
-    if (
-        commit is None
-        or remote_lineage(name, commit, parent["repo_type"])["content_sha256"] != parent["content_sha256"]
-    ):
+    lineage = remote_lineage(name, commit, parent["repo_type"]) if commit else None
+    if lineage is None or lineage["content_sha256"] != parent["content_sha256"]:
         return parent
     return {**parent, "name": name, "revision": commit, "tag": tag}

@@ -1,17 +1,26 @@
 """Patience with the Hub where its clients have none: commits, tags, repo infos and single files are retried."""
 
 import httpx2
-from huggingface_hub.errors import HfHubHTTPError
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attempt, wait_exponential
+
+LONGEST_WAIT_S = 60
+_backoff = wait_exponential(0.5, max=20)
 
 
 def _passing(error: BaseException) -> bool:
     """Whether calling again may help: a cut connection, a busy or broken server, another writer's commit (412)."""
     if isinstance(error, HfHubHTTPError):
-        return error.response is None or error.response.status_code in (408, 409, 412, 429, 500, 502, 503, 504)
-    return isinstance(error, httpx2.TransportError | ConnectionError | TimeoutError)
+        return error.response is None or error.response.status_code in (408, 412, 429, 500, 502, 503, 504)
+    dropped = isinstance(error, httpx2.TransportError | ConnectionError | TimeoutError)
+    return dropped and not isinstance(error, OfflineModeIsEnabled)
 
 
-patient = retry(
-    retry=retry_if_exception(_passing), stop=stop_after_attempt(6), wait=wait_exponential(0.5, max=20), reraise=True
-)
+def _wait(state: RetryCallState) -> float:
+    """Seconds: what the server asks for (Retry-After), else 0.5, 1, 2, ... up to 20."""
+    response = getattr(state.outcome.exception(), "response", None)
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    return min(int(asked), LONGEST_WAIT_S) if asked.isdigit() else _backoff(state)
+
+
+patient = retry(retry=retry_if_exception(_passing), stop=stop_after_attempt(6), wait=_wait, reraise=True)

@@ -7,7 +7,13 @@ from pathlib import Path
 import httpx2
 from huggingface_hub import HfApi, hf_hub_download, resolve_revision, snapshot_download
 from huggingface_hub.constants import HF_HUB_OFFLINE
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from blindspots.errors import UserError
 from blindspots.lineage import hash_folder
@@ -43,7 +49,8 @@ class Source:
 def fetch(name: str, repo_type: str, revision: str | None = None) -> Source:
     """Turn `folder`, `org/name` or `org/name@revision` into a Source, downloading a Hub repo at its exact commit.
 
-    Raises UserError where neither folder nor repo is there, and where two revisions are given.
+    Raises UserError where neither folder nor repo is there, where two revisions are given, and where a tag stands at
+    another commit than when it was fetched before.
     """
     if Path(name).is_dir():
         return Source(name, Path(name), None, repo_type)
@@ -53,15 +60,42 @@ def fetch(name: str, repo_type: str, revision: str | None = None) -> Source:
     if name.startswith((".", "/")) or repo.count("/") != 1:
         raise UserError(f"{name} is neither a folder here nor a Hub id (org/name, org/name@revision).")
     try:
-        commit = resolve_revision(repo, repo_type=repo_type, revision=pinned or revision)
-        path = _download(repo, repo_type, commit.resolved)
+        commit = _resolve(repo, repo_type, pinned or revision)
+        path = _download(repo, repo_type, commit)
+    except HFValidationError as error:
+        raise UserError(f"{name} is no legal Hub id: {error}") from None
     except RevisionNotFoundError:
         raise UserError(f"{repo} has no revision {pinned or revision} on the Hub.") from None
     except RepositoryNotFoundError:
         raise UserError(f"{repo} is no {repo_type} on the Hub, or your token may not read it.") from None
     except (HfHubHTTPError, httpx2.TransportError, OSError) as error:
         raise UserError(f"{repo} could not be fetched: {error}. Name a folder in its place to work offline.") from None
-    return Source(repo, path, commit.resolved, repo_type)
+    return Source(repo, path, commit, repo_type)
+
+
+@patient
+def _resolve(repo: str, repo_type: str, revision: str | None) -> str:
+    """The commit of a revision. Raises UserError where a tag has moved since this machine fetched it."""
+    if not HF_HUB_OFFLINE:
+        known, now = (
+            _known_commit(repo, repo_type, revision),
+            HfApi().repo_info(repo, repo_type=repo_type, revision=revision).sha,
+        )
+        if known not in (None, now) and revision in [
+            tag.name for tag in HfApi().list_repo_refs(repo, repo_type=repo_type).tags
+        ]:
+            raise UserError(
+                f"The tag {revision} of {repo} was at {known} and is now at {now}: it was moved. Pin the commit that you want."
+            )
+    return resolve_revision(repo, repo_type=repo_type, revision=revision).resolved
+
+
+def _known_commit(repo: str, repo_type: str, revision: str | None) -> str | None:
+    """Where a revision stood when it was last fetched here, None where it never was."""
+    try:
+        return resolve_revision(repo, repo_type=repo_type, revision=revision, local_files_only=True).resolved
+    except LocalEntryNotFoundError:
+        return None
 
 
 @patient

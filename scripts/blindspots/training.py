@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from accelerate.utils import disable_fsdp_ram_efficient_loading
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
+from transformers import PreTrainedTokenizerBase, TrainingArguments
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from blindspots.artifacts import OutputFolder
+from blindspots.batching import GeneratorTrainer, TaskTrainer
 from blindspots.classifier import check_saved_weights
 from blindspots.corpora import nli_pairs, read_split
 from blindspots.errors import RecipeError
@@ -69,14 +72,26 @@ def last_checkpoint(folder: OutputFolder) -> str | None:
     return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
 
 
-def train_and_save(trainer: Trainer, folder: OutputFolder, tokenizer: PreTrainedTokenizerBase) -> None:
+def stop_sharded_loading() -> None:
+    """From here on every process loads whole models; ZeRO-3 and FSDP spread each one over the processes."""
+    unset_hf_deepspeed_config()
+    disable_fsdp_ram_efficient_loading()
+
+
+def train_and_save(
+    trainer: TaskTrainer | GeneratorTrainer, folder: OutputFolder, tokenizer: PreTrainedTokenizerBase
+) -> None:
     """Train (where there are rows) from the last checkpoint on, then stage weights and tokenizer, safetensors only."""
     if trainer.train_dataset is not None:
         arguments = trainer.args
-        batch = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
-        print(f"{len(trainer.train_dataset)} rows, {batch} rows a step over {arguments.world_size} process(es)")
+        rows = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+        size = f"{trainer.tokens_per_batch} tokens a batch" if trainer.tokens_per_batch else f"{rows} rows a step"
+        if trainer.is_world_process_zero():
+            print(f"{len(trainer.train_dataset)} rows, {size} over {arguments.world_size} process(es)")
         trainer.train(resume_from_checkpoint=last_checkpoint(folder))
-    trainer.save_model(str(folder.staging))
+        trainer.save_model(str(folder.staging))
+    elif trainer.is_world_process_zero():
+        trainer.model.save_pretrained(folder.staging)
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         tokenizer.save_pretrained(folder.staging)

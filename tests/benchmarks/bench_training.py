@@ -1,14 +1,22 @@
 """Training beside stock Trainer with random batches and dynamic padding, and beside a bare PyTorch loop."""
 
 import copy
+import statistics
 import tempfile
+import time
 
 import numpy as np
 import torch
 from datasets import Dataset
 from scipy import stats
 from side_by_side import Result, alternate, matmul_parameters, mnli
-from transformers import DataCollatorWithPadding, LlamaForSequenceClassification, Trainer, TrainingArguments
+from transformers import (
+    DataCollatorWithPadding,
+    LlamaForSequenceClassification,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 from transformers.optimization import get_cosine_schedule_with_warmup
 
 from blindspots.batching import TaskTrainer, TokenBatchSampler, padding_share
@@ -56,6 +64,16 @@ def arguments(folder: str, seed: int = 0, **others) -> TrainingArguments:
                              use_cpu=True, seed=seed, disable_tqdm=True, **others)  # fmt: skip
 
 
+class LoopTimer(TrainerCallback):
+    """Processor seconds from the first step to the last, without the set-up before them."""
+
+    def on_train_begin(self, *_, **__) -> None:
+        self.start = time.process_time()
+
+    def on_train_end(self, *_, **__) -> None:
+        self.seconds = time.process_time() - self.start
+
+
 def throughput(model, tokenizer, rows: Dataset, rate: float) -> list[Result]:
     """Rows a second of one epoch: ours, stock, and a bare loop over our batches."""
     collator = DataCollatorWithPadding(tokenizer)
@@ -63,39 +81,49 @@ def throughput(model, tokenizer, rows: Dataset, rate: float) -> list[Result]:
     tokens = int(BATCH * np.mean(lengths))
     sampler = TokenBatchSampler(lengths, tokens, seed=0)
     random = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).split(BATCH)
+    loops: dict[str, list[float]] = {"ours": [], "bare": []}
+
+    def ours() -> None:
+        timer = LoopTimer()
+        TaskTrainer(copy.deepcopy(model), **given, tokens_per_batch=tokens, callbacks=[timer]).train()
+        loops["ours"].append(timer.seconds)
+
     with tempfile.TemporaryDirectory() as folder:
         given = {"args": arguments(folder), "train_dataset": rows, "data_collator": collator}
         seconds = alternate(
             {
-                "ours": lambda: TaskTrainer(copy.deepcopy(model), **given, tokens_per_batch=tokens).train(),
+                "ours": ours,
                 "stock": lambda: Trainer(copy.deepcopy(model), **given).train(),
-                "bare": lambda: bare_loop(copy.deepcopy(model), rows, sampler, collator),
+                "bare": lambda: loops["bare"].append(bare_loop(copy.deepcopy(model), rows, sampler, collator)),
             },
             REPEATS,
         )
+    loop = {name: statistics.median(values) for name, values in loops.items()}
     floor = 6 * matmul_parameters(model) * sum(lengths) / rate / seconds["ours"]
     shares = padding_share(lengths, list(sampler)), padding_share(lengths, [part.tolist() for part in random])
     note = f"{ROWS} MNLI rows, {LAYERS} layers, {len(sampler)} and {len(random)} steps; padding {{:.0%}} and {{:.0%}}"
     return [
         Result("training", "equal-token batches, stock Trainer", ROWS / seconds["ours"], ROWS / seconds["stock"],
                "rows/s", seconds["stock"] / seconds["ours"], ">= 1.6", floor, note.format(*shares)),
-        Result("training", "Trainer, bare loop on the same batches", seconds["ours"], seconds["bare"], "s",
-               seconds["ours"] / seconds["bare"], "<= 1.05", None, "set-up of the Trainer included"),
+        Result("training", "Trainer, bare loop on the same batches", loop["ours"], loop["bare"], "s",
+               loop["ours"] / loop["bare"], "<= 1.05", None, "from the first step to the last"),
     ]  # fmt: skip
 
 
-def bare_loop(model, rows: Dataset, sampler: TokenBatchSampler, collator) -> None:
-    """What Trainer does without a Trainer: forward, backward, clip, AdamW, schedule."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+def bare_loop(model, rows: Dataset, sampler: TokenBatchSampler, collator) -> float:
+    """What Trainer does without a Trainer: forward, backward, clip, AdamW, schedule. Returns processor seconds."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)  # as Trainer does
     schedule = get_cosine_schedule_with_warmup(optimiser, 0, len(sampler))
     loader = torch.utils.data.DataLoader(rows, batch_sampler=sampler, collate_fn=collator)
     model.train()
+    start = time.process_time()
     for batch in loader:
         model(**batch).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
+    return time.process_time() - start
 
 
 def trajectories() -> list[Result]:

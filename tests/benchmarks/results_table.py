@@ -12,8 +12,9 @@ README = """# Benchmarks
 Written by `make bench` (cpu.json) and `make bench-gpu` (gpu.json); the code is in tests/benchmarks/.
 
 A line compares ours with what it replaces, run in turns on the same rows; figures are medians. `ratio` above 1 means
-that ours is faster; where a goal reads `<=`, lower is better. `floor`: the share of our time that the useful
-operations alone would take at the rate of the machine's own matrix products.
+that ours is faster; where a goal reads `<=`, lower is better. Evaluation, training and generation are in seconds of
+processor time of one thread, start-up and scaling by the clock, which a busy machine stretches. `floor`: the share of
+our time that the useful operations alone would take at the rate of the machine's own matrix products.
 
 ## Two CPU cores
 

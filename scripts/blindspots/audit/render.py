@@ -1,0 +1,151 @@
+"""An audit in Markdown, from what audit.json holds."""
+
+from typing import Any
+
+# The few findings that tell most, in the order of the summary: section and start of the finding's name.
+HEADLINES = (
+    ("labels", "Jensen-Shannon divergence"),
+    ("heuristics", "lexical_overlap, raw, all"),
+    ("heuristics", "lexical_overlap, raw: entailed among those"),
+    ("lengths", "hypothesis, all"),
+    ("overlap", "all"),
+    ("diversity", "distinct-2"),
+    ("diversity", "self-BLEU"),
+    ("hypothesis only", "all"),
+    ("duplicates", "within: same pair, normalised"),
+    ("duplicates", "within: near duplicate"),
+    ("duplicates", "in MNLI train: same premise"),
+    ("duplicates", "in MNLI train: near duplicate"),
+    ("duplicates", "in MNLI dev: near duplicate"),
+    ("duplicates", "in HANS: near duplicate"),
+    ("label noise", "agrees, all"),
+    ("malformed", "hypothesis cut off"),
+)
+TITLES = {
+    "comparability": "Common words",
+    "labels": "Label balance",
+    "heuristics": "Heuristics of HANS",
+    "lengths": "Lengths",
+    "overlap": "Premise-hypothesis overlap",
+    "diversity": "Diversity",
+    "duplicates": "Duplicates and leakage",
+    "hypothesis only": "Hypothesis-only accuracy",
+    "n-grams": "N-grams tied to each label",
+    "label noise": "Label noise",
+    "malformed": "Malformed rows",
+}
+NOT_SHARES = ("Cramér's V", "Jensen-Shannon divergence", "self-BLEU")
+NOTHING = "–"  # noqa: RUF001
+
+
+def markdown(audit: dict[str, Any]) -> str:
+    """The whole report, with headings of level 2 and 3 so that a card can hold it."""
+    data, reference, sections = audit["dataset"], audit["reference"], audit["sections"]
+    parts = [
+        f"## First-order audit: {data['name']} against {reference['name']}",
+        "The data as they are, before any training. Every number has a 95% interval in brackets; they treat rows as "
+        "independent, which rows of one premise are not.",
+        table([
+            {"": role, "name": f"`{one['name']}`", "split": one["split"], "rows": f"{one['rows']:,}",
+             "labels": ", ".join(f"{label} {count:,}" for label, count in one["labels"].items()) or "none",
+             "version": f"`{one['revision'] or one['content_sha256'][:16]}`"}
+            for role, one in (("dataset", data), ("reference", reference))
+        ]),
+        "![Labels, heuristics, lengths, overlap, hypothesis-only accuracy and duplicates](audit.png)",
+        "### At a glance",
+        table([row(finding, name, TITLES[name]) for name, finding in headlines(sections)]),
+    ]  # fmt: skip
+    for name, section in sections.items():
+        parts += [f"### {TITLES[name]}", *section_parts(name, section)]
+    settings = ", ".join(f"{key} {value}" for key, value in audit["settings"].items())
+    parts.append(f"Settings: {settings}. The numbers in full: `audit.json`.")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def headlines(sections: dict[str, dict]) -> list[tuple[str, dict]]:
+    """The findings of HEADLINES that are there, with the section of each."""
+    return [
+        (name, finding)
+        for name, start in HEADLINES
+        for finding in sections[name].get("findings", [])
+        if finding["what"].startswith(start)
+    ]
+
+
+def section_parts(name: str, section: dict[str, Any]) -> list[str]:
+    """The paragraphs of one section."""
+    if "not_computed" in section:
+        return [f"not computed: {section['not_computed'].rstrip('.')}."]
+    parts = [section["about"], *section["notes"], table([row(finding, name) for finding in section["findings"]])]
+    for title, rows in section["tables"].items():
+        if rows:
+            parts += [f"**{title}**", table([{key: cell(value) for key, value in one.items()} for one in rows])]
+    return parts
+
+
+def row(finding: dict[str, Any], section: str, title: str = "") -> dict[str, str]:
+    """A finding as a row of a table."""
+    kind = "words" if section == "lengths" else "number" if finding["what"].startswith(NOT_SHARES) else "share"
+    reference = finding["reference"]
+    shown = {
+        "finding": f"{title}: {finding['what']}" if title else finding["what"],
+        "n": f"{finding['n']:,}",
+        "dataset": interval(finding, kind),
+        "reference": interval(reference, kind) if reference else NOTHING,
+    }
+    if finding.get("ratio"):
+        return shown | {"difference or ratio": f"× {interval(finding['ratio'], 'ratio')}"}  # noqa: RUF001
+    apart = finding.get("difference")
+    return shown | {"difference or ratio": interval(apart, kind, signed=True) if apart else NOTHING}
+
+
+def interval(value: dict[str, Any], kind: str, signed: bool = False) -> str:
+    """An estimate and its limits: a share in percent (a difference of shares in points), anything else as it is."""
+    numbers = [value[key] for key in ("estimate", "low", "high")]
+    sign = "+" if signed else ""
+    if kind == "share":
+        digits = 2 if max((abs(x) for x in numbers if x is not None), default=1) < 0.1 else 1
+        shown = [NOTHING if x is None else f"{100 * x:{sign}.{digits}f}" for x in numbers]
+        unit = " pp" if signed else "%"
+    else:
+        digits = {"words": 2, "ratio": 2, "number": 4}[kind]
+        shown, unit = [NOTHING if x is None else f"{x:{sign}.{digits}f}" for x in numbers], ""
+    return f"{shown[0]}{unit} [{shown[1]}, {shown[2]}]"
+
+
+def cell(value: Any) -> str:
+    """A value of a table; text is cut, and kept from breaking it."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    text = " ".join(f"{value:,}".split() if isinstance(value, int) else str(value).split())
+    text = text if len(text) <= 160 else text[:159] + "…"
+    return (
+        text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+        if isinstance(value, str)
+        else text
+    )
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Rows with the same keys as a Markdown table; nothing for no rows."""
+    if not rows:
+        return ""
+    lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
+    return "\n".join([*lines, *("| " + " | ".join(one.values()) + " |" for one in rows)])
+
+
+def overview(audits: dict[str, dict[str, Any]]) -> str:
+    """One column a dataset, one row a finding of HEADLINES: the reference's value first, taken from the first audit.
+
+    Args:
+        audits: by the name that the column gets; all against the same reference.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for name, audit in audits.items():
+        for section, finding in headlines(audit["sections"]):
+            shown = row(finding, section, TITLES[section])
+            first = {"finding": shown["finding"], "reference": shown["reference"]}
+            rows.setdefault(shown["finding"], first)[name] = shown["dataset"]
+    return table([{key: one.get(key, NOTHING) for key in ("finding", "reference", *audits)} for one in rows.values()])

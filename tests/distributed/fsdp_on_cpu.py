@@ -1,0 +1,36 @@
+"""Runs a script as it is, but lets accelerate shard over CPU processes: `fsdp_on_cpu.py scripts/x.py arguments`.
+
+AcceleratorState (accelerate 1.15) takes FSDP up for every kind of accelerator and, without a word, not for CPUs,
+although torch's fully_shard runs there over gloo. And what is gathered on a CPU still has to be waited for, where a
+copy from a GPU has been.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DistributedType
+from torch.distributed._functional_collectives import AsyncCollectiveTensor
+
+initialise, gather = AcceleratorState.__init__, Accelerator.get_state_dict
+
+
+def initialise_with_fsdp(self, *args, fsdp_plugin=None, **kwargs) -> None:
+    initialise(self, *args, fsdp_plugin=fsdp_plugin, **kwargs)
+    if fsdp_plugin is not None and self.distributed_type == DistributedType.MULTI_CPU:
+        self.fsdp_plugin = fsdp_plugin
+        self.distributed_type = PartialState._shared_state["distributed_type"] = DistributedType.FSDP
+
+
+def gather_and_wait(self, *args, **kwargs) -> dict:
+    weights = gather(self, *args, **kwargs)
+    return {name: w.wait() if isinstance(w, AsyncCollectiveTensor) else w for name, w in weights.items()}
+
+
+if __name__ == "__main__":
+    AcceleratorState.__init__, Accelerator.get_state_dict = initialise_with_fsdp, gather_and_wait
+    sys.argv = sys.argv[1:]
+    sys.path.insert(0, str(Path(sys.argv[0]).resolve().parent))
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,0 +1,193 @@
+"""Task models: start 0, tuning, tuning further, and runs that go on where they stopped."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+from torch import equal
+
+from blindspots.batching import TaskTrainer
+from blindspots.classifier import load_classifier
+from blindspots.errors import UserError
+from blindspots.nli import task_input
+from blindspots.parsing import read_yaml
+from blindspots.prediction import LOGITS, predict_logits
+from blindspots.sources import fetch
+
+RECIPE = """
+dtype: float32
+use_cpu: true
+num_train_epochs: 1
+learning_rate: 1.0e-3
+save_strategy: "no"
+report_to: none
+disable_tqdm: true
+"""
+LORA = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--lora_task_type", "SEQ_CLS",
+        "--lora_modules_to_save", "score")  # fmt: skip
+
+
+@pytest.fixture
+def tune(world, tmp_path, script):
+    """Runs the script on the tiny base, 8 rows a step and 38 steps, and returns the artifact."""
+
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE)
+
+    def run(name: str, *arguments: object, model: Path | None = None, train: object = None) -> Path:
+        script("finetune_task", recipe, "--model_name_or_path", model or world / "base", "--train_dataset",
+               train or world / "corpus/mnli", "--output_dir", tmp_path / name, *arguments)  # fmt: skip
+        return tmp_path / name
+
+    return run
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Makes training stop, as by Ctrl-C, at a step; call it with None to let the next one through."""
+    step = TaskTrainer.training_step
+
+    def at(last: int | None) -> None:
+        def stop(trainer, *args):
+            if last is not None and trainer.state.global_step >= last:
+                raise KeyboardInterrupt
+            return step(trainer, *args)
+
+        monkeypatch.setattr(TaskTrainer, "training_step", stop)
+
+    return at
+
+
+def weights(folder: Path) -> dict:
+    (file,) = folder.glob("*.safetensors")
+    return load_file(file)
+
+
+def same(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(equal(one[name], other[name]) for name in one)
+
+
+def lineage(folder: Path) -> dict:
+    return json.loads((folder / "lineage.json").read_text())
+
+
+def test_start_0_is_a_head_from_the_seed_and_nothing_more(world, tune):
+    one, again, other = (tune(name, "--seed", seed, train="null") for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert same(weights(one), weights(again))
+    assert not equal(weights(one)["score.weight"], weights(other)["score.weight"])
+    base = weights(world / "base")
+    assert all(equal(base[name], weight) for name, weight in weights(one).items() if name != "score.weight")
+    assert lineage(one)["row_counts"] == {"trained on": 0}
+
+
+def test_an_artifact_is_a_model_with_predictions_results_and_card(world, tune):
+    out = tune("model", "--mnli", world / "corpus/mnli", "--hans", world / "corpus/hans", "--hans_expected_rows", 60)
+    classifier = load_classifier(fetch(str(out), "model"))
+    rows = pd.read_parquet(out / "predictions/mnli_matched.parquet")
+    test = pd.read_parquet(world / "corpus/mnli/data/validation_matched-00000-of-00001.parquet")
+    texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(test["premise"], test["hypothesis"])]
+    assert np.allclose(predict_logits(classifier, texts, 500), rows[LOGITS], atol=1e-5)
+    recorded = lineage(out)
+    assert {parent["role"] for parent in recorded["parents"]} == {"start", "train", "mnli_matched", "hans"}
+    assert recorded["row_counts"] == {"trained on": 300, "too long": 0, "mnli_matched": 60, "hans": 60}
+    card = ModelCard.load(out / "README.md")
+    assert {result.metric_name: result.metric_value for result in card.data.eval_results} == {
+        name: round(recorded["results"][name], 4) for name in ("mnli_matched", "hans", "hans_lo_non_entailment")
+    }
+    assert not list(out.glob("*.bin"))
+    assert not [path for path in out.parent.iterdir() if path.name.endswith(".work")]
+
+
+def test_a_rerun_of_the_saved_recipe_is_the_same_model(tune, script, tmp_path):
+    one = tune("one", "--seed", 5)
+    assert {"output_dir", "push_to_hub"}.isdisjoint(read_yaml(one / "recipe.yaml"))
+    script("finetune_task", one / "recipe.yaml", "--output_dir", tmp_path / "two")
+    assert same(weights(one), weights(tmp_path / "two"))
+    assert lineage(one)["content_sha256"] == lineage(tmp_path / "two")["content_sha256"]
+
+
+def test_rows_that_are_too_long_are_counted_in_the_card(tune):
+    out = tune("model", "--max_length", 24)
+    counts = lineage(out)["row_counts"]
+    assert counts["trained on"] + counts["too long"] == 300
+    assert min(counts.values()) > 0
+    assert f"too long {counts['too long']}" in (out / "README.md").read_text()
+
+
+@pytest.mark.parametrize("extra", [(), LORA, ("--tokens_per_batch", 400)], ids=["full", "lora", "tokens"])
+def test_a_resumed_run_ends_as_an_uninterrupted_one(tune, interrupt, capsys, extra):
+    saving = ("--save_strategy", "steps", "--save_steps", 5, *extra)
+    whole = tune("whole", *saving)
+    interrupt(8)
+    with pytest.raises(KeyboardInterrupt):
+        tune("stopped", *saving)
+    checkpoints = whole.parent / ".stopped.work" / "checkpoints"
+    assert [path.name for path in checkpoints.iterdir()] == ["checkpoint-5"]
+    interrupt(None)
+    assert same(weights(tune("stopped", *saving)), weights(whole))
+    assert "is cleared" not in capsys.readouterr().out
+
+
+def test_a_run_killed_while_it_saved_goes_on_from_the_checkpoint_before(tune, interrupt):
+    saving = ("--save_strategy", "steps", "--save_steps", 5)
+    whole = tune("whole", *saving)
+    interrupt(12)
+    with pytest.raises(KeyboardInterrupt):
+        tune("stopped", *saving)
+    (whole.parent / ".stopped.work/checkpoints/checkpoint-10/trainer_state.json").unlink()
+    interrupt(None)
+    assert same(weights(tune("stopped", *saving)), weights(whole))
+
+
+def test_what_another_recipe_left_is_cleared(tune, interrupt, capsys):
+    saving = ("--save_strategy", "steps", "--save_steps", 5)
+    interrupt(8)
+    with pytest.raises(KeyboardInterrupt):
+        tune("model", *saving)
+    interrupt(None)
+    out = tune("model", *saving, "--learning_rate=0.002")
+    assert "an unfinished run of another recipe or input is cleared" in capsys.readouterr().out
+    assert same(weights(out), weights(tune("fresh", *saving, "--learning_rate=0.002")))
+
+
+def test_tuning_further_continues_the_same_adapter_and_head(tune):
+    start = tune("start", *LORA)
+    further = tune("further", model=start)
+    assert weights(further).keys() == weights(start).keys()  # no second adapter on top of the first
+    assert not equal(
+        weights(further)["base_model.model.score.weight"], weights(start)["base_model.model.score.weight"]
+    )
+    kept = tune("kept", "--learning_rate=1e-12", model=start)
+    for name, weight in weights(kept).items():
+        assert weight.allclose(weights(start)[name], atol=1e-6)
+    config = json.loads((further / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == json.loads((start / "adapter_config.json").read_text())[
+        "base_model_name_or_path"]  # fmt: skip
+    assert re.search(r"library_name: peft", (further / "README.md").read_text())
+
+
+def test_a_head_of_another_order_is_trained_by_label_name(world, tune, tmp_path):
+    """Permuting the head and its names together permutes what is trained, and nothing else."""
+    start = load_classifier(fetch(str(world / "start"), "model"))
+    order = [1, 2, 0]
+    names = [start.model.config.id2label[index] for index in order]
+    start.model.score.weight.data = start.model.score.weight.data[order].clone()
+    start.model.config.id2label = dict(enumerate(names))
+    start.model.config.label2id = {name: index for index, name in enumerate(names)}
+    start.model.save_pretrained(tmp_path / "permuted")
+    start.tokenizer.save_pretrained(tmp_path / "permuted")
+    plain, permuted = tune("plain", model=world / "start"), tune("other", model=tmp_path / "permuted")
+    heads = (weights(folder)["score.weight"] for folder in (plain, permuted))
+    assert next(heads)[order].allclose(next(heads), atol=1e-5)
+
+
+def test_a_bad_dataset_leaves_nothing_behind(tune, world, tmp_path):
+    with pytest.raises(UserError, match="has no column premise"):
+        pd.DataFrame({"hypothesis": ["h"], "label": ["neutral"]}).to_parquet(tmp_path / "train.parquet")
+        tune("model", train=tmp_path)
+    assert not (tmp_path / "model").exists()
