@@ -21,7 +21,7 @@ HOPELESS = TEMPLATE | {token: {" -- This is the end of the example.": 1.0} for t
 def made_generator(
     base: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, chain: dict[str, dict[str, float]] = TEMPLATE
 ) -> LlamaForCausalLM:
-    """A Llama shaped like `base` that follows the chain: its layers add nothing, its head holds the log-probabilities."""
+    """A Llama shaped like `base` that follows the chain: its layers add nothing, its head holds the log-odds."""
     config = base.config
     config.tie_word_embeddings = False
     model = LlamaForCausalLM(config).requires_grad_(False)

@@ -43,8 +43,8 @@ def write(tmp_path):
     """Writes rows as the train split of a dataset folder."""
 
     def make(rows, name="mine"):
-        (tmp_path / name / "data").mkdir(parents=True)
-        rows.to_parquet(tmp_path / name / "data" / "train-00000-of-00001.parquet")
+        (tmp_path / name / "data" / "full").mkdir(parents=True)
+        rows.to_parquet(tmp_path / name / "data" / "full" / "train-00000-of-00001.parquet")
         return tmp_path / name
 
     return make
@@ -280,3 +280,11 @@ def test_audited_folders_still_load_as_datasets(tmp_path, audited, write):
     artifact = write(mnli_like(30, 3, seed=7)["train"], "synthetic")
     audited(artifact, output="synthetic/audit")
     assert len(load_dataset(str(artifact), split="train", cache_dir=str(tmp_path / "cache"))) == 30
+
+
+def test_the_committed_benchmark_keeps_to_time_and_memory():
+    record = json.loads((REPO_ROOT / "results/benchmarks/audit.json").read_text())
+    assert record["rows"] >= 1_819_813
+    assert record["heuristics_cpu_s"]["batch"] < 120
+    assert record["speedup"] > 1
+    assert record["whole_audit"]["peak_memory_gib"] < 6

@@ -187,7 +187,7 @@ def test_a_head_of_another_order_is_trained_by_label_name(world, tune, tmp_path)
 
 
 def test_a_bad_dataset_leaves_nothing_behind(tune, world, tmp_path):
+    pd.DataFrame({"hypothesis": ["h"], "label": ["neutral"]}).to_parquet(tmp_path / "train.parquet")
     with pytest.raises(UserError, match="has no column premise"):
-        pd.DataFrame({"hypothesis": ["h"], "label": ["neutral"]}).to_parquet(tmp_path / "train.parquet")
         tune("model", train=tmp_path)
     assert not (tmp_path / "model").exists()

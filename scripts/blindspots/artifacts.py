@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def output_folder(recipe: ArtifactRecipe, kind: str) -> Iterator[OutputFolder]:
     if recipe.push_to_hub and is_main_process():
         hub.preflight(dataclasses.asdict(recipe), artifact_name(final), final, repo_type(kind))
     if not is_main_process():
-        yield folder
+        with suppress(_AlreadyMade):
+            yield folder
         return
     final.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(final.parent / f".{final.name}.lock", timeout=-1 if recipe.wait_for_lock else 0)
@@ -80,6 +81,10 @@ def output_folder(recipe: ArtifactRecipe, kind: str) -> Iterator[OutputFolder]:
             shutil.rmtree(folder.staging, ignore_errors=True)
             folder.staging.mkdir(parents=True)
             yield folder
+    except _AlreadyMade:
+        shutil.rmtree(folder.work, ignore_errors=True)
+        print(f"{recipe.output_dir} is made from this recipe and these inputs already, and is only pushed.")
+        hub.push(final, dataclasses.asdict(recipe), repo_type(kind))
     except Timeout:
         raise UserError(
             f"Another run is writing {recipe.output_dir}. Wait for it, or pass --wait_for_lock true."
@@ -95,15 +100,20 @@ def output_folder(recipe: ArtifactRecipe, kind: str) -> Iterator[OutputFolder]:
 def resume_or_clear(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str, Source]) -> None:
     """Keep what an interrupted run left only where recipe and inputs are still the same; otherwise clear it.
 
-    Every process calls it, and none goes on before it is done.
+    Where the finished artifact of this recipe and these inputs is to be pushed, the `with output_folder` block ends
+    here and it is only pushed. Every process calls it, and none goes on before it is done.
     """
     from accelerate import PartialState
 
+    described = {name: value for name, value in recipe.items() if name not in PLACEMENT_KEYS}
+    records = [source.record(role) for role, source in parents.items()]
+    if recipe["push_to_hub"] and _is_made(folder.final, hash_json(described), records):
+        raise _AlreadyMade
+    check_disk(folder.final.parent, estimated_bytes(recipe, parents))
     with PartialState().main_process_first():
         if not is_main_process():
             return
-        described = {name: value for name, value in recipe.items() if name not in PLACEMENT_KEYS}
-        run = hash_json([described, [source.record(role) for role, source in parents.items()]])
+        run = hash_json([described, records])
         file = folder.work / "run"
         if file.is_file() and file.read_text() == run:
             return
@@ -112,6 +122,35 @@ def resume_or_clear(folder: OutputFolder, recipe: dict[str, Any], parents: dict[
         shutil.rmtree(folder.work)
         folder.staging.mkdir(parents=True)
         file.write_text(run)
+
+
+def estimated_bytes(recipe: dict[str, Any], parents: dict[str, Source]) -> int:
+    """Bytes that a run may write: all weights of its models once as artifact and, with two moments, as checkpoint.
+
+    An adapter is taken as a tenth of its base model.
+    """
+    models = [source.path for source in parents.values() if source.repo_type == "model"]
+    weights = sum(file.stat().st_size for path in models for file in path.glob("*.safetensors"))
+    return 4 * weights // (10 if recipe.get("use_peft") else 1)
+
+
+def check_disk(folder: Path, needed: int) -> None:
+    """Raise UserError where less than `needed` bytes are free below `folder`."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{folder} has {free / 2**30:.1f} GiB free, this run may write {needed / 2**30:.1f} GiB; make room."
+        )
+
+
+class _AlreadyMade(Exception):  # noqa: N818
+    """The artifact that a run is to make is there already; ends the run's `with output_folder` block."""
+
+
+def _is_made(final: Path, recipe_sha256: str, parents: list[dict[str, Any]]) -> bool:
+    file = final / "lineage.json"
+    lineage = json.loads(file.read_text()) if file.is_file() else {}
+    return (lineage.get("recipe_sha256"), lineage.get("parents")) == (recipe_sha256, parents)
 
 
 def resolved_recipe(recipe: ArtifactRecipe, *libraries: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +205,7 @@ def publish(
         "results": results or {},
         "files": files,
     }
-    (folder.staging / "lineage.json").write_text(json.dumps(lineage, indent=2, ensure_ascii=False) + "\n")
+    (folder.staging / "lineage.json").write_text(hub.to_json(lineage))
     write_card(folder.staging, lineage)
     _swap(folder)
     if recipe["push_to_hub"]:

@@ -1,21 +1,39 @@
 """README cards with Hub metadata, rendered from model_cards/ and data_cards/ and the artifact's lineage."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import DatasetCard, DatasetCardData, EvalResult, ModelCard, ModelCardData, RepoCard
+import pyarrow.parquet as pq
+import yaml
+from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+from datasets.info import DatasetInfosDict
+from huggingface_hub import (
+    DatasetCard,
+    DatasetCardData,
+    EvalResult,
+    EvalResultEntry,
+    ModelCard,
+    ModelCardData,
+    RepoCard,
+    eval_result_entries_to_yaml,
+)
+from huggingface_hub.constants import ENDPOINT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from blindspots.sources import Source
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = [ROOT / "model_cards", ROOT / "data_cards"]
+# accuracy -> (role of its test set among the parents, split, part of it)
 ACCURACIES = {
-    "mnli_matched": ("MultiNLI", "nyu-mll/multi_nli", "validation_matched"),
-    "hans": ("HANS", "jhu-cogsci/hans", "validation"),
-    "hans_lo_non_entailment": ("HANS, lexical overlap, non-entailment", "jhu-cogsci/hans", "validation"),
+    "mnli_matched": ("mnli_matched", "validation_matched", None),
+    "hans": ("hans", "validation", None),
+    "hans_lo_non_entailment": ("hans", "validation", {"heuristic": "lexical_overlap", "label": "non-entailment"}),
 }
+# A mirror of Llama 2 may state no licence; Meta's applies all the same.
+LLAMA_2 = re.compile(r"llama-?2", re.IGNORECASE)
 LANGUAGE = "en"
 
 
@@ -33,10 +51,11 @@ def render_card(folder: Path, lineage: dict[str, Any], repo: str | None = None, 
     """The card of an artifact folder; `repo` and `tag` are where it is pushed to, None for a local folder."""
     is_model = repo_type(lineage["kind"]) == "model"
     data = (_model_data if is_model else _dataset_data)(folder, lineage)
+    parents = [{**parent, "id": hub_id(parent), "link": _link(parent)} for parent in lineage["parents"]]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
     text = environment.get_template(f"{lineage['kind']}.md.j2").render(
-        lineage=lineage,
+        lineage={**lineage, "parents": parents},
         name=lineage["artifact"],
         repo=repo or lineage["artifact"],
         revision=f', revision="{tag}"' if tag else "",
@@ -65,43 +84,81 @@ def _parents(lineage: dict[str, Any], repo_type: str) -> list[dict[str, Any]]:
     return [parent for parent in lineage["parents"] if parent["repo_type"] == repo_type]
 
 
-def repo_id(name: str) -> str:
-    """A parent's Hub id; a local folder goes by its own name."""
-    return Path(name).name if Path(name).is_dir() else name
+def hub_id(parent: dict[str, Any]) -> str:
+    """A parent's Hub id; one that is a local folder goes by its artifact's name."""
+    return parent["name"] if parent["revision"] else parent["artifact"] or Path(parent["name"]).name
 
 
-def licence(parents: Iterable[Source], kind: str) -> str:
-    """The licence that the parents' cards state, carried on; an artifact without parents is our own."""
+def _link(parent: dict[str, Any]) -> str | None:
+    folder = "datasets/" if parent["repo_type"] == "dataset" else ""
+    return f"{ENDPOINT}/{folder}{parent['name']}/tree/{parent['revision']}" if parent["revision"] else None
+
+
+def licence(parents: Iterable[Source], kind: str) -> str | list[str]:
+    """The licences that the parents' cards state, carried on; an artifact without parents is our own.
+
+    Those of the parents of the artifact's own type count where there are such; generated text carries its model's.
+    """
     parents = list(parents)
-    cards = [parent.path / "README.md" for parent in parents if parent.repo_type == repo_type(kind)]
-    loaded = [RepoCard.load(card, ignore_metadata_errors=True) for card in cards if card.is_file()]
-    stated = {card.data.get("license") for card in loaded} - {None}
     if not parents:
         return "apache-2.0"
-    return stated.pop() if len(stated) == 1 else "other" if stated else "unknown"
+    own = [parent for parent in parents if parent.repo_type == repo_type(kind)]
+    stated = sorted({name for parent in own or parents for name in _stated_licences(parent)})
+    return stated[0] if len(stated) == 1 else stated or "unknown"
+
+
+def _stated_licences(source: Source) -> list[str]:
+    file = source.path / "README.md"
+    stated = RepoCard.load(file, ignore_metadata_errors=True).data.get("license") if file.is_file() else None
+    if not stated and source.repo_type == "model" and LLAMA_2.search(source.name):
+        return ["llama2"]
+    return [stated] if isinstance(stated, str) else stated or []
+
+
+def eval_results(lineage: dict[str, Any]) -> str | None:
+    """The text of `.eval_results/*.yaml`, the Hub's form of a model's results; None without test sets on the Hub."""
+    tests = {parent["role"]: parent for parent in lineage["parents"] if parent["revision"]}
+    entries = [
+        EvalResultEntry(
+            dataset_id=tests[role]["name"],
+            task_id=name,
+            value=round(lineage["results"][name], 4),
+            dataset_revision=tests[role]["revision"],
+            date=lineage["finished"],
+        )
+        for name, (role, _, _) in ACCURACIES.items()
+        if role in tests and name in _accuracies(lineage["results"])
+    ]
+    return yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False) if entries else None
 
 
 def _model_data(folder: Path, lineage: dict[str, Any]) -> ModelCardData:
     models, datasets = _parents(lineage, "model"), _parents(lineage, "dataset")
+    tests = {parent["role"]: parent for parent in datasets}
     results = [
         EvalResult(
             task_type="text-classification",
             task_name="Natural Language Inference",
-            dataset_type=ACCURACIES[name][1],
-            dataset_name=ACCURACIES[name][0],
-            dataset_split=ACCURACIES[name][2],
+            dataset_type=hub_id(tests[role]),
+            dataset_name=hub_id(tests[role]).split("/")[-1],
+            dataset_split=split,
+            dataset_revision=tests[role]["revision"],
             metric_type="accuracy",
             metric_name=name,
-            metric_value=round(value, 4),
+            metric_args=part,
+            metric_value=round(lineage["results"][name], 4),
         )
-        for name, value in _accuracies(lineage["results"]).items()
+        for name, (role, split, part) in ACCURACIES.items()
+        if name in _accuracies(lineage["results"])
     ]
+    is_adapter = (folder / "adapter_config.json").is_file()
     return ModelCardData(
-        base_model=[repo_id(parent["name"]) for parent in models] or None,
-        datasets=[repo_id(parent["name"]) for parent in datasets] or None,
+        base_model=[hub_id(parent) for parent in models] or None,
+        base_model_relation=("adapter" if is_adapter else "finetune") if models else None,
+        datasets=[hub_id(parent) for parent in datasets] or None,
         license=lineage["license"],
         language=LANGUAGE,
-        library_name="peft" if (folder / "adapter_config.json").is_file() else "transformers",
+        library_name="peft" if is_adapter else "transformers",
         pipeline_tag="text-classification" if lineage["kind"] == "task_model" else "text-generation",
         tags=["nli", "synthetic-data", "robustness", lineage["kind"]],
         model_name=lineage["artifact"],
@@ -109,33 +166,53 @@ def _model_data(folder: Path, lineage: dict[str, Any]) -> ModelCardData:
     )
 
 
+def data_files(folder: Path) -> dict[str, dict[str, list[Path]]]:
+    """The parquet files of a dataset artifact by config and split; predictions are a config a test set."""
+    found: dict[str, dict[str, list[Path]]] = {}
+    for file in sorted(folder.glob("data/*/*.parquet"), key=lambda file: (len(file.parent.name), file)):
+        found.setdefault(file.parent.name, {}).setdefault(file.name.split("-")[0], []).append(file)
+    return found or {file.stem: {"test": [file]} for file in sorted(folder.glob("predictions/*.parquet"))}
+
+
+def _statistics(splits: dict[str, list[Path]]) -> DatasetInfo:
+    """Features, and rows and bytes (uncompressed) of each split, from the parquet files' own metadata."""
+    infos = SplitDict()
+    for split, files in splits.items():
+        parts = [pq.read_metadata(file) for file in files]
+        size = sum(part.row_group(group).total_byte_size for part in parts for group in range(part.num_row_groups))
+        infos.add(SplitInfo(split, num_bytes=size, num_examples=sum(part.num_rows for part in parts)))
+    files = [file for part in splits.values() for file in part]
+    return DatasetInfo(
+        features=Features.from_arrow_schema(pq.read_schema(files[0])),
+        splits=infos,
+        download_size=sum(file.stat().st_size for file in files),
+        dataset_size=sum(info.num_bytes for info in infos.values()),
+    )
+
+
 def _dataset_data(folder: Path, lineage: dict[str, Any]) -> DatasetCardData:
-    names = sorted((path.name for path in (folder / "data").glob("*") if path.is_dir()), key=lambda n: (len(n), n))
+    found = data_files(folder)
+    default = "full" if "full" in found else next(iter(found), None)
     configs = [
         {
             "config_name": name,
             "data_files": [
-                {"split": split, "path": f"data/{name}/{split}-*"}
-                for split in sorted({file.name.split("-")[0] for file in (folder / "data" / name).glob("*.parquet")})
+                {"split": split, "path": [file.relative_to(folder).as_posix() for file in files]}
+                for split, files in splits.items()
             ],
+            **({"default": True} if name == default else {}),
         }
-        for name in names
+        for name, splits in found.items()
     ]
-    default = "full" if "full" in names else names[0] if names else None
-    for config in configs:
-        if config["config_name"] == default:
-            config["default"] = True
-    if not configs:
-        files = sorted((folder / "predictions").glob("*.parquet"))
-        configs = [{"config_name": f.stem, "data_files": [{"split": "test", "path": f"predictions/{f.name}"}]}
-                   for f in files]  # fmt: skip
-    return DatasetCardData(
+    data = DatasetCardData(
         license=lineage["license"],
         language=LANGUAGE,
         task_categories=["text-classification"],
         task_ids=["natural-language-inference"],
         tags=["nli", "synthetic-data", lineage["kind"]],
-        source_datasets=[repo_id(parent["name"]) for parent in _parents(lineage, "dataset")] or None,
+        source_datasets=[hub_id(parent) for parent in _parents(lineage, "dataset")] or None,
         pretty_name=lineage["artifact"],
         configs=configs,
     )
+    DatasetInfosDict({name: _statistics(splits) for name, splits in found.items()}).to_dataset_card_data(data)
+    return data

@@ -83,7 +83,8 @@ def load_classifier(source: Source, model_config: ModelConfig | None = None, see
         seed: of a new head and of a new adapter.
 
     Raises:
-        UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without a CUDA device and bitsandbytes.
+        UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without a CUDA device and
+            bitsandbytes.
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():

@@ -154,7 +154,8 @@ def hans_test(source: Source, expected_rows: int) -> Dataset:
 def stratified(dataset: Dataset, rows: int | None, column: str) -> Dataset:
     """A part of `rows` rows with the shares of `column` kept, in the old order; all rows where rows is None.
 
-    The part is the same for every model (seed 0). Raises UserError where the dataset is smaller, or has too few rows of a kind.
+    The part is the same for every model (seed 0). Raises UserError where the dataset is smaller, or has too
+    few rows of a kind.
     """
     if rows is None or rows == len(dataset):
         return dataset

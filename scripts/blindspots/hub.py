@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from blindspots.cards import render_card
+from blindspots.cards import eval_results, render_card
 from blindspots.errors import UserError
 from blindspots.lineage import hash_file
 from blindspots.retries import patient
@@ -79,7 +79,7 @@ def _check_rights(user: dict[str, Any], namespace: str) -> None:
     roles = {organisation["name"]: organisation.get("roleInOrg", "write") for organisation in user.get("orgs", [])}
     if namespace != user["name"] and roles.get(namespace) not in WRITING_ROLES:
         raise UserError(
-            f"{user['name']} may not write to {namespace}; name your own user or an organisation that you may write to."
+            f"{user['name']} may not write to {namespace}; name yourself or an organisation that lets you."
         )
     scopes = token.get("fineGrained", {}).get("scoped", [])
     writable = {scope["entity"]["name"] for scope in scopes if "repo.write" in scope["permissions"]}
@@ -126,7 +126,9 @@ def push(folder: Path, recipe: dict[str, Any], repo_type: str) -> str:
 
     def described() -> dict[str, str]:
         published = {**lineage, "parents": [published_parent(parent, repo, tag) for parent in lineage["parents"]]}
-        return {"lineage.json": to_json(published), "README.md": render_card(folder, published, repo, tag)}
+        texts = {"lineage.json": to_json(published), "README.md": render_card(folder, published, repo, tag)}
+        results = eval_results(published)
+        return texts | ({".eval_results/nli.yaml": results} if results else {})
 
     return upload(folder, lineage, described, repo, recipe, repo_type)
 

@@ -10,9 +10,9 @@ from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
-    LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
+    RevisionResolutionError,
 )
 
 from blindspots.errors import UserError
@@ -68,7 +68,7 @@ def fetch(name: str, repo_type: str, revision: str | None = None) -> Source:
         raise UserError(f"{repo} has no revision {pinned or revision} on the Hub.") from None
     except RepositoryNotFoundError:
         raise UserError(f"{repo} is no {repo_type} on the Hub, or your token may not read it.") from None
-    except (HfHubHTTPError, httpx2.TransportError, OSError) as error:
+    except (HfHubHTTPError, RevisionResolutionError, httpx2.TransportError, OSError) as error:
         raise UserError(f"{repo} could not be fetched: {error}. Name a folder in its place to work offline.") from None
     return Source(repo, path, commit, repo_type)
 
@@ -77,24 +77,24 @@ def fetch(name: str, repo_type: str, revision: str | None = None) -> Source:
 def _resolve(repo: str, repo_type: str, revision: str | None) -> str:
     """The commit of a revision. Raises UserError where a tag has moved since this machine fetched it."""
     if not HF_HUB_OFFLINE:
-        known, now = (
-            _known_commit(repo, repo_type, revision),
-            HfApi().repo_info(repo, repo_type=repo_type, revision=revision).sha,
-        )
-        if known not in (None, now) and revision in [
-            tag.name for tag in HfApi().list_repo_refs(repo, repo_type=repo_type).tags
-        ]:
+        known = _known_commit(repo, repo_type, revision)
+        now = HfApi().repo_info(repo, repo_type=repo_type, revision=revision).sha
+        if known not in (None, now) and _is_tag(repo, repo_type, revision):
             raise UserError(
-                f"The tag {revision} of {repo} was at {known} and is now at {now}: it was moved. Pin the commit that you want."
+                f"{repo}@{revision} was {known} and is now {now}: the tag was moved. Pin one of the two commits."
             )
     return resolve_revision(repo, repo_type=repo_type, revision=revision).resolved
+
+
+def _is_tag(repo: str, repo_type: str, revision: str | None) -> bool:
+    return revision in {tag.name for tag in HfApi().list_repo_refs(repo, repo_type=repo_type).tags}
 
 
 def _known_commit(repo: str, repo_type: str, revision: str | None) -> str | None:
     """Where a revision stood when it was last fetched here, None where it never was."""
     try:
         return resolve_revision(repo, repo_type=repo_type, revision=revision, local_files_only=True).resolved
-    except LocalEntryNotFoundError:
+    except RevisionResolutionError:
         return None
 
 

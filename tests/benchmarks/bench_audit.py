@@ -2,7 +2,7 @@
 
 python tests/benchmarks/bench_audit.py
 
-The heuristics beside a plain-Python word loop over the same rows in the same run, the same flags from both; then the whole
+The heuristics beside a plain-Python word loop over the same rows in one run, the same flags from both; then the whole
 audit as a process of its own, with its wall time and its peak memory.
 """
 

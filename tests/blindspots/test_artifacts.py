@@ -51,9 +51,14 @@ def test_content_does_not_depend_on_where_it_lies(tmp_path):
 
 def test_a_failed_run_leaves_the_old_artifact_whole(tmp_path):
     make(tmp_path / "a", "old")
-    with pytest.raises(UserError, match="disk is full"), output_folder(recipe(tmp_path / "a"), "prepared_mnli") as out:
-        (out.staging / "half").write_text("half")
-        raise OSError(28, "No space left on device")
+
+    def fill_the_disk():
+        with output_folder(recipe(tmp_path / "a"), "prepared_mnli") as out:
+            (out.staging / "half").write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="disk is full"):
+        fill_the_disk()
     assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "old"
     make(tmp_path / "a", "new")
     assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "new"

@@ -1,5 +1,6 @@
 """Sampling: what is kept and counted, shards that come out the same whoever draws them, the known distribution."""
 
+import itertools
 import sys
 from collections import Counter
 
@@ -89,7 +90,7 @@ def test_the_distribution_is_that_of_the_model(engine):
         tokens = drawing.tokenizer.convert_ids_to_tokens(
             drawing.tokenizer(text, add_special_tokens=False)["input_ids"]
         )
-        following.update(zip(tokens, tokens[1:]))
+        following.update(itertools.pairwise(tokens))
     for token in ("Ġthe", "Ġa", "Ġw"):
         seen = [following[token, name] for name in TEMPLATE[token]]
         assert sum(seen) > 100

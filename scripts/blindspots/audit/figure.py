@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, ScalarFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from blindspots.audit.render import TITLES
 
@@ -81,7 +81,7 @@ def labels(axis: Axes, section: dict) -> None:
     shares = [one for one in section["findings"] if not one["what"].startswith(("Cramér", "Jensen"))]
     dots(axis, shares, [one["what"] for one in shares])
     axis.set_xlabel("share of labelled rows")
-    axis.set_xlim(left=0)
+    axis.set_xlim(0, 1.1 * max(one["high"] for one in shares))
 
 
 def heuristics(axis: Axes, section: dict) -> None:
@@ -95,7 +95,7 @@ def heuristics(axis: Axes, section: dict) -> None:
     _rows(axis, [one["what"].replace(", raw,", ",").replace("lexical_overlap", "LO") for one in found])
     axis.axvline(1, color=REFERENCE["color"], linestyle="--", linewidth=1)
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.xaxis.set_minor_formatter("")
     axis.set_xlabel("rate / reference's rate (raw words)")
 
@@ -138,5 +138,5 @@ def duplicates(axis: Axes, section: dict) -> None:
     axis.set_xscale("symlog", linthresh=1e-3)
     axis.set_xlim(0, 1)
     axis.set_xticks([0, 1e-3, 1e-2, 1e-1, 1], ["0", "0.1%", "1%", "10%", "100%"])
-    axis.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlabel("share of rows")

@@ -6,9 +6,12 @@ from typing import Any
 HEADLINES = (
     ("labels", "Jensen-Shannon divergence"),
     ("heuristics", "lexical_overlap, raw, all"),
+    ("heuristics", "lexical_overlap, raw, entailment"),
     ("heuristics", "lexical_overlap, raw: entailed among those"),
     ("lengths", "hypothesis, all"),
     ("overlap", "all"),
+    ("overlap", "entailment"),
+    ("overlap", "neutral"),
     ("diversity", "distinct-2"),
     ("diversity", "self-BLEU"),
     ("hypothesis only", "all"),
@@ -19,7 +22,7 @@ HEADLINES = (
     ("duplicates", "in MNLI dev: near duplicate"),
     ("duplicates", "in HANS: near duplicate"),
     ("label noise", "agrees, all"),
-    ("malformed", "hypothesis cut off"),
+    ("malformed", "hypothesis repeats the premise"),
 )
 TITLES = {
     "comparability": "Common words",
@@ -137,7 +140,9 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def overview(audits: dict[str, dict[str, Any]]) -> str:
-    """One column a dataset, one row a finding of HEADLINES: the reference's value first, taken from the first audit.
+    """One column a dataset, one row a finding of HEADLINES: the first audit's reference, then each dataset's value.
+
+    In parentheses is how far that is from the reference as the dataset's own audit measures it.
 
     Args:
         audits: by the name that the column gets; all against the same reference.
@@ -147,5 +152,7 @@ def overview(audits: dict[str, dict[str, Any]]) -> str:
         for section, finding in headlines(audit["sections"]):
             shown = row(finding, section, TITLES[section])
             first = {"finding": shown["finding"], "reference": shown["reference"]}
-            rows.setdefault(shown["finding"], first)[name] = shown["dataset"]
+            apart = shown["difference or ratio"].split(" [")[0]
+            value = shown["dataset"] + ("" if apart == NOTHING else f" ({apart})")
+            rows.setdefault(shown["finding"], first)[name] = value
     return table([{key: one.get(key, NOTHING) for key in ("finding", "reference", *audits)} for one in rows.values()])

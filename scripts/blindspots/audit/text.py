@@ -15,8 +15,10 @@ from blindspots.heuristics import words
 
 ORDERS = (1, 2, 3)
 CHUNK = 5_000
-FEWEST_CHUNK = 50
-SELF_BLEU_GROUPS = 5
+FEWEST_NGRAMS = 50
+# Chunks of n-grams and groups of texts that an interval is computed over: at least the first, at most the second.
+PARTS = 5
+MOST_PARTS = 20
 COMMON_WORDS = 50
 FEW_SHARED = 0.2
 PRIOR_WORDS = 1_000.0
@@ -66,15 +68,17 @@ def diversity(sample: Batch, reference: Batch, self_bleu_texts: int) -> Section:
     )
     for order in ORDERS:
         grams = [[gram for text in column for gram in ngrams(text, order)] for column in texts]
-        size = min(CHUNK, *(len(column) // 2 for column in grams))
-        if size < FEWEST_CHUNK:
-            section.notes.append(f"distinct-{order} not computed: fewer than {2 * FEWEST_CHUNK} n-grams in a set.")
+        size = min(CHUNK, *(len(column) // PARTS for column in grams))
+        if size < FEWEST_NGRAMS:
+            section.notes.append(
+                f"distinct-{order} not computed: fewer than {PARTS * FEWEST_NGRAMS} n-grams in a set."
+            )
             continue
         values = [distinct(column, size) for column in grams]
         section.findings.append(mean(f"distinct-{order} of {size:,} n-grams", *map(Moments.of, values)))
-    size = min(self_bleu_texts, *(len(column) // 2 for column in texts))
+    size = min(self_bleu_texts, *(len(column) // PARTS for column in texts))
     if size < 2:
-        section.notes.append("self-BLEU not computed: fewer than 4 texts in a set.")
+        section.notes.append(f"self-BLEU not computed: fewer than {2 * PARTS} texts in a set.")
         return section
     values = [self_bleu(column, size) for column in texts]
     section.findings.append(mean(f"self-BLEU in groups of {size}", *map(Moments.of, values)))
@@ -82,14 +86,16 @@ def diversity(sample: Batch, reference: Batch, self_bleu_texts: int) -> Section:
 
 
 def distinct(grams: list[str], size: int) -> list[float]:
-    """Share of different n-grams in each whole chunk of `size`, at most 20 chunks."""
-    return [len(set(grams[start : start + size])) / size for start in range(0, len(grams) - size + 1, size)][:20]
+    """Share of different n-grams in each whole chunk of `size`, at most MOST_PARTS chunks."""
+    return [len(set(grams[start : start + size])) / size for start in range(0, len(grams) - size + 1, size)][
+        :MOST_PARTS
+    ]
 
 
 def self_bleu(texts: list[str], size: int) -> list[float]:
     """Mean self-BLEU (0 to 1) of each of the first groups of `size` texts."""
     metric = BLEU(effective_order=True)
-    groups = [texts[start : start + size] for start in range(0, len(texts) - size + 1, size)][:SELF_BLEU_GROUPS]
+    groups = [texts[start : start + size] for start in range(0, len(texts) - size + 1, size)][:PARTS]
     return [
         float(np.mean([metric.sentence_score(text, group[:i] + group[i + 1 :]).score for i, text in enumerate(group)]))
         / 100
