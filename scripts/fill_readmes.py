@@ -20,6 +20,7 @@ SCRIPTS = {
     "generate_synthetic.py": recipes.SynthesisRecipe,
     "build_variants.py": recipes.VariantsRecipe,
     "evaluate_task.py": recipes.EvaluateRecipe,
+    "audit_dataset.py": recipes.AuditRecipe,
     "grid.yaml and report.py": recipes.ReportRecipe,
 }
 

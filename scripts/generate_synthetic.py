@@ -40,6 +40,7 @@ def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
     counted = "kept" if recipe.kept_per_label else "sampled"
     shards = {label: [] for label in LABELS}
     for label in LABELS:
+        done = 0
         bar = tqdm(total=wanted, desc=f"{label} {counted}", disable=not state.is_main_process)
         for first in itertools.count(0, state.num_processes):
             mine = shard(label, first + state.process_index)
@@ -47,12 +48,14 @@ def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
                 draw_shard(engine, mine, recipe, folder)
             state.wait_for_everyone()
             for drawn in (shard(label, first + rank) for rank in range(state.num_processes)):
-                if bar.n < wanted:
+                if done < wanted:
                     shards[label].append(drawn)
-                    bar.update(read_shard(drawn, folder)[1][counted])
-            if bar.n >= wanted:
+                    count = read_shard(drawn, folder)[1][counted]
+                    done += count
+                    bar.update(count)
+            if done >= wanted:
                 break
-            if counted == "kept" and bar.n == 0 and len(shards[label]) >= HOPELESS_SHARDS:
+            if counted == "kept" and done == 0 and len(shards[label]) >= HOPELESS_SHARDS:
                 raise UserError(f"No sample of {label} could be kept; this generator does not write the template.")
         bar.close()
     return shards
@@ -84,15 +87,14 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
 def main() -> None:
     (recipe,) = parse_recipe(SynthesisRecipe)
     check(recipe)
-    from accelerate import PartialState
-
     from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
     from blindspots.corpora import write_configs
     from blindspots.generation import load_engine
+    from blindspots.processes import process_state
     from blindspots.sources import fetch
 
     with output_folder(recipe, "raw_synthetic") as folder:
-        state = PartialState()
+        state = process_state()
         parents = {"generator": fetch(recipe.generator, "model", recipe.generator_revision)}
         resolved = resolved_recipe(recipe)
         resume_or_clear(folder, resolved, parents)

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from huggingface_hub.utils import validate_repo_id
 from blindspots.cards import eval_results, render_card
 from blindspots.errors import UserError
 from blindspots.lineage import hash_file
-from blindspots.retries import patient
+from blindspots.retries import again_if_outdated, patient
 
 # What may be uploaded; a checkpoint's optimizer state, caches and stray files stay here.
 ALLOWED = re.compile(
@@ -46,23 +47,20 @@ def preflight(recipe: dict[str, Any], name: str, folder: Path, repo_type: str) -
 
     Raises UserError in one line at second one instead of after hours.
     """
-    _check_target(recipe)
+    check_target(recipe)
     repo = repo_id(recipe, name)
-    try:
+    with told_to_the_user("Log in with `hf auth login`, or leave push_to_hub out and push later."):
         _check_rights(patient(HfApi().whoami)(), recipe["hub_namespace"])
         taken = tag_commit(repo, recipe["hub_tag"], repo_type)
         free = taken is None or same_content(folder, repo, recipe["hub_tag"], repo_type)
-    except HfHubHTTPError as error:
-        raise UserError(f"The Hub refuses the token: {_reason(error)}. Log in again with `hf auth login`.") from None
-    except OUT_OF_REACH as error:
-        raise UserError(f"The Hub is out of reach: {error}. Push later, or leave push_to_hub out.") from None
     if not free:
         raise UserError(
             f"{repo} already has the tag {recipe['hub_tag']} at {taken[:12]}; a tag is never moved. Raise hub_tag."
         )
 
 
-def _check_target(recipe: dict[str, Any]) -> None:
+def check_target(recipe: dict[str, Any]) -> None:
+    """Raise UserError where namespace, tag or token are missing, or the tag is no version."""
     for key in ("hub_namespace", "hub_tag"):
         if not recipe[key]:
             raise UserError(f"A push needs {key}.")
@@ -85,6 +83,17 @@ def _check_rights(user: dict[str, Any], namespace: str) -> None:
     writable = {scope["entity"]["name"] for scope in scopes if "repo.write" in scope["permissions"]}
     if token.get("role") == "fineGrained" and namespace not in writable:
         raise UserError(f"The token {token.get('displayName', '')!r} may not write to {namespace}; widen it.")
+
+
+@contextmanager
+def told_to_the_user(otherwise: str) -> Iterator[None]:
+    """What the Hub refuses and what keeps it from answering, as a UserError that ends in `otherwise`."""
+    try:
+        yield
+    except HfHubHTTPError as error:
+        raise UserError(f"The Hub refuses: {_reason(error)}. {otherwise}") from None
+    except OUT_OF_REACH as error:
+        raise UserError(f"The Hub is out of reach: {error}. {otherwise}") from None
 
 
 def _reason(error: HfHubHTTPError) -> str:
@@ -160,7 +169,7 @@ def upload(
     has changed since, and where the Hub can't be written to.
     """
     tag = recipe["hub_tag"]
-    try:
+    with told_to_the_user(f"{repo} is not pushed; {folder} is whole, push it again later."):
         commit = tag_commit(repo, tag, repo_type)
         if commit is not None:
             _require_same(lineage, repo, tag, repo_type)
@@ -172,12 +181,6 @@ def upload(
         commit = _commit(folder, lineage, described(), repo, tag, repo_type)
         _verify(folder, lineage, repo, commit, repo_type)
         _tag(lineage, repo, tag, commit, repo_type)
-    except HfHubHTTPError as error:
-        raise UserError(
-            f"{repo} could not be pushed: {_reason(error)}. {folder} is whole; push it again later."
-        ) from None
-    except OUT_OF_REACH as error:
-        raise UserError(f"The Hub is out of reach: {error}. {folder} is whole; push it again later.") from None
     print(f"{repo}@{tag} pushed, commit {commit}")
     return commit
 
@@ -190,8 +193,8 @@ def check_files(folder: Path, lineage: dict[str, Any]) -> None:
         if not (folder / name).is_file() or hash_file(folder / name) != file["sha256"]:
             raise UserError(f"{folder}/{name} is not what lineage.json says; make the artifact anew.")
     adapter = folder / "adapter_config.json"
-    base = json.loads(adapter.read_text())["base_model_name_or_path"] if adapter.is_file() else ""
-    if Path(base).is_dir():
+    base = json.loads(adapter.read_text())["base_model_name_or_path"] if adapter.is_file() else None
+    if base is not None and Path(base).is_dir():
         raise UserError(f"{folder} is an adapter of the local folder {base}; tune it from a base model on the Hub.")
 
 
@@ -205,11 +208,11 @@ def _require_same(lineage: dict[str, Any], repo: str, tag: str, repo_type: str) 
     raise UserError(f"{repo}@{tag} holds other content ({', '.join(differing)}); a tag is never moved. Raise hub_tag.")
 
 
-@patient
+@again_if_outdated
 def _commit(folder: Path, lineage: dict[str, Any], texts: dict[str, str], repo: str, tag: str, repo_type: str) -> str:
     """One commit that brings the artifact and drops what a former push of it left; other writers' files stay."""
     api = HfApi()
-    head = api.repo_info(repo, repo_type=repo_type)
+    head = patient(api.repo_info)(repo, repo_type=repo_type)
     former = remote_lineage(repo, head.sha, repo_type) or {"files": {}}
     there = {file.rfilename for file in head.siblings}
     operations = [CommitOperationAdd(name, text.encode()) for name, text in texts.items()]
@@ -218,7 +221,9 @@ def _commit(folder: Path, lineage: dict[str, Any], texts: dict[str, str], repo: 
     operations += [CommitOperationDelete(name) for name in sorted(gone)]
     message = f"{lineage['artifact']} {tag}"
     # The parent commit makes the server refuse (412) what was decided on an outdated head.
-    return api.create_commit(repo, operations, commit_message=message, repo_type=repo_type, parent_commit=head.sha).oid
+    return patient(api.create_commit)(
+        repo, operations, commit_message=message, repo_type=repo_type, parent_commit=head.sha
+    ).oid
 
 
 @patient

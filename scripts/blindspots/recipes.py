@@ -228,3 +228,33 @@ class AuditRecipe:
     near_threshold: float = key("Jaccard share of words and word pairs from which on a text is a near duplicate", 0.7)
     top_ngrams: int = key("n-grams shown for each label", 10, minimum=1)
     seed: int = key("seed of the samples, folds and resamples", 0)
+
+
+@dataclasses.dataclass(kw_only=True)
+class ReleaseRecipe:
+    """A release: every artifact below a folder and the evaluate modules, under one tag."""
+
+    action: str = key("what to do", choices=("plan", "push", "verify", "collect"))
+    folder: str | None = key("folder of artifacts, for plan and push; verify and collect look at the Hub alone", None)
+    modules: str = key("folder of evaluate modules, each pushed as a Space", "evaluate_modules")
+    hub_namespace: str = key("user or organisation on the Hub")
+    hub_tag: str = key("tag of the release, never moved, such as v1.0")
+    hub_private_repo: bool = key("make repos and collection private", False)
+    title: str = key("title of the collection, before the tag", "NLI blindspots")
+
+
+@dataclasses.dataclass(kw_only=True)
+class ReproduceRecipe(GridRecipe):
+    """One cell of a released grid, made or evaluated again."""
+
+    start: int = key("rows of the start", minimum=0)
+    variant: str = key("kind of augmentation set")
+    size: int = key("rows of the augmentation set", minimum=1)
+    seed: int | None = key("seed of training; by default the grid's first", None)
+    model: str | None = key("first part of the repos' names; by default the folder of the grid's recipe", None)
+    hub_namespace: str = key("user or organisation that released the grid")
+    hub_tag: str = key("tag of the release")
+    from_release: bool = key("do not tune: evaluate the released model again and require equal predictions", False)
+    points: str = key("CSV of the paper's points", "results/paper/figure1_points.csv")
+    launch: str = key("what runs the scripts, such as accelerate launch --num_processes 2", "python")
+    output_dir: str | None = key("folder of the result; by default outputs/reproduced/<model>-<cell>", None)

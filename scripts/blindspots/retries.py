@@ -9,11 +9,16 @@ _backoff = wait_exponential(0.5, max=20)
 
 
 def _passing(error: BaseException) -> bool:
-    """Whether calling again may help: a cut connection, a busy or broken server, another writer's commit (412)."""
+    """Whether the same call may succeed later: a cut connection, a busy or broken server."""
     if isinstance(error, HfHubHTTPError):
-        return error.response is None or error.response.status_code in (408, 412, 429, 500, 502, 503, 504)
+        return error.response is None or error.response.status_code in (408, 429, 500, 502, 503, 504)
     dropped = isinstance(error, httpx2.TransportError | ConnectionError | TimeoutError)
     return dropped and not isinstance(error, OfflineModeIsEnabled)
+
+
+def _outdated(error: BaseException) -> bool:
+    """Whether another writer's commit came in between."""
+    return isinstance(error, HfHubHTTPError) and error.response is not None and error.response.status_code == 412
 
 
 def _wait(state: RetryCallState) -> float:
@@ -24,3 +29,5 @@ def _wait(state: RetryCallState) -> float:
 
 
 patient = retry(retry=retry_if_exception(_passing), stop=stop_after_attempt(6), wait=_wait, reraise=True)
+# For what reads the head of a repo and commits on it: both are done again.
+again_if_outdated = retry(retry=retry_if_exception(_outdated), stop=stop_after_attempt(6), wait=_wait, reraise=True)

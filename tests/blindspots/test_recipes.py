@@ -11,7 +11,7 @@ from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 
 from blindspots.grid import check_axes
 from blindspots.parsing import own_keys, parse_recipe
-from blindspots.recipes import GridRecipe, ReportRecipe
+from blindspots.recipes import AuditRecipe, GridRecipe, ReportRecipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SCRIPT_OF = {

@@ -53,7 +53,10 @@ def test_the_same_content_again_is_a_no_op_and_other_content_an_error(hub, rows,
 
 def test_the_next_version_drops_what_the_last_one_left_and_nothing_else(hub, rows, repo, tmp_path):
     hub.call(push, str(rows))
-    note = [{"key": "header", "value": {"summary": "x"}}, {"key": "file", "value": {"path": "NOTE.txt", "content": b""}}]
+    note = [
+        {"key": "header", "value": {"summary": "x"}},
+        {"key": "file", "value": {"path": "NOTE.txt", "content": b""}},
+    ]
     repo().push("main", note, author="someone")
     newer = dataset_artifact(tmp_path / "newer" / "rows", config="n3")
     second = hub.call(push_as, str(newer), "dataset", {"hub_tag": "v0.2"})
@@ -88,7 +91,9 @@ def test_a_dataset_card_has_configs_features_and_statistics(rows):
     info = data.dataset_info
     assert [(split["name"], split["num_examples"]) for split in info["splits"]] == [("train", 2)]
     assert info["splits"][0]["num_bytes"] > 0
-    names = next(feature for feature in info["features"] if feature["name"] == "label")["dtype"]["class_label"]["names"]
+    names = next(feature for feature in info["features"] if feature["name"] == "label")["dtype"]["class_label"][
+        "names"
+    ]
     assert list(names.values()) == ["entailment", "neutral", "contradiction"]
 
 
@@ -176,7 +181,7 @@ def test_a_push_that_the_hub_would_refuse_is_told_at_once(hub, tmp_path, keys, s
 
 def test_a_token_is_needed_that_may_write(hub, tmp_path):
     hub.store.add_token("hf_reader", "reader", role="read", orgs={"blindspots": "write"})
-    for token, said in ((None, "needs a token"), ("hf_reader", "may only read"), ("hf_unknown", "refuses the token")):
+    for token, said in ((None, "needs a token"), ("hf_reader", "may only read"), ("hf_unknown", "The Hub refuses")):
         assert said in hub.call(preflight, str(tmp_path / "rows"), {}, token=token)
 
 

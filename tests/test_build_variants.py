@@ -1,0 +1,81 @@
+"""Augmentation sets as artifacts: every kind, from pools of ours and from elsewhere."""
+
+import json
+
+import build_variants
+import pandas as pd
+import pytest
+
+from blindspots.errors import RecipeError, UserError
+from blindspots.heuristics import lexical_overlap
+from blindspots.nli import LABELS
+from blindspots.recipes import VariantsRecipe
+
+
+@pytest.fixture
+def build(world, tmp_path, script):
+    def run(kind: str, *arguments: object, name: str = "sets"):
+        script("build_variants", "--kind", kind, "--output_dir", tmp_path / name, *arguments)
+        return tmp_path / name
+
+    return run
+
+
+def rows(folder, size: int) -> pd.DataFrame:
+    return pd.read_parquet(folder / f"data/n{size}/train-00000-of-00001.parquet")
+
+
+def test_original_and_synthetic_sets_are_equal_a_label_and_nested(build, world):
+    for kind in ("original", "synthetic"):
+        out = build(kind, f"--{kind}", world / "corpus/mnli", "--sizes", 31, 90, name=kind)
+        assert rows(out, 31)["label"].value_counts().sort_index().tolist() == [11, 10, 10]
+        assert set(rows(out, 31)["id"]) <= set(rows(out, 90)["id"])
+        recorded = json.loads((out / "lineage.json").read_text())
+        assert recorded["recipe"]["seed"] == 0
+        assert recorded["row_counts"]["drawn from"] == 300
+        assert "11, 10, 10" in (out / "README.md").read_text()
+
+
+def test_a_biased_set_is_biased_through_and_through(build, tmp_path):
+    pool = [{"premise": f"dog {i} ran", "hypothesis": f"dog {i}" if i % 2 else "cat", "label": LABELS[i % 3]}
+            for i in range(60)]  # fmt: skip
+    (tmp_path / "pool").mkdir()
+    pd.DataFrame(pool).to_parquet(tmp_path / "pool/train.parquet")
+    out = build("biased_synthetic", "--synthetic", tmp_path / "pool", "--sizes", 30)
+    for row in rows(out, 30).itertuples():
+        assert lexical_overlap(row.premise, row.hypothesis) == (row.label == 0)
+    with pytest.raises(UserError, match="A set of 60 rows, entailment: 20 rows are wanted, the pool has 10"):
+        build("biased_synthetic", "--synthetic", tmp_path / "pool", "--sizes", 60, name="large")
+    assert not (tmp_path / "large").exists()
+
+
+def test_a_mixed_set_has_its_share_of_synthetic_rows(build, world, tmp_path):
+    pool = [{"id": f"made{i}", "premise": f"p{i}", "hypothesis": "h", "label": LABELS[i % 3]} for i in range(90)]
+    (tmp_path / "pool").mkdir()
+    pd.DataFrame(pool).to_parquet(tmp_path / "pool/train.parquet")
+    out = build("mixed", "--synthetic_share", 0.25, "--original", world / "corpus/mnli", "--synthetic",
+                tmp_path / "pool", "--sizes", 120)  # fmt: skip
+    made = rows(out, 120)["id"].str.startswith("made")
+    assert made.groupby(rows(out, 120)["label"]).sum().tolist() == [10, 10, 10]
+
+
+def test_rows_of_a_start_can_be_left_out(build, world, script, tmp_path):
+    mnli = tmp_path / "mnli"
+    script("prepare_mnli", "--mnli", world / "corpus/mnli", "--output_dir", mnli, "--start_sizes", 90,
+           "--dev_rows_per_label", 10)  # fmt: skip
+    out = build("original", "--original", mnli, "--exclude_config", "n90", "--sizes", 60)
+    start = pd.read_parquet(mnli / "data/n90/train-00000-of-00001.parquet")
+    assert not set(rows(out, 60)["id"]) & set(start["id"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"kind": "original"}, "kind original is drawn from original; name that dataset"),
+        ({"kind": "mixed", "original": "o"}, "kind mixed is drawn from synthetic"),
+        ({"kind": "biased_synthetic", "synthetic": "s", "bias_rate": 1.2}, "bias_rate is a share between 0 and 1"),
+    ],
+)
+def test_a_recipe_without_its_pool_is_refused(keys, message):
+    with pytest.raises(RecipeError, match=message):
+        build_variants.pool_names(VariantsRecipe(output_dir="o", **keys))
