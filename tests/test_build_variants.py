@@ -2,10 +2,10 @@
 
 import json
 
-import build_variants
 import pandas as pd
 import pytest
 
+import build_variants
 from blindspots.errors import RecipeError, UserError
 from blindspots.heuristics import lexical_overlap
 from blindspots.nli import LABELS

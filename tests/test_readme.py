@@ -34,12 +34,7 @@ def commands(readme: Path, language: str) -> list[str]:
 def clone(tmp_path_factory) -> Path:
     """A copy of the tracked files with small demo recipes, and this environment as its .venv."""
     folder = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=REPO_ROOT,
-        capture_output=True,
-        text=True,
-    )
+    listed = subprocess.run(["git", "ls-files"], cwd=REPO_ROOT, capture_output=True, text=True, check=True)
     for name in listed.stdout.splitlines():
         if (REPO_ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

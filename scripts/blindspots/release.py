@@ -110,8 +110,8 @@ def push(artifacts: list[Artifact], recipe: dict[str, Any]) -> None:
         for parent in artifact.lineage["parents"]:
             if hub.published_parent(parent, repo, recipe["hub_tag"])["revision"] is None:
                 raise UserError(
-                    f"{artifact.folder} was made from {parent['name']} (content {parent['content_sha256'][:12]}), which "
-                    f"is not on the Hub under {recipe['hub_tag']}. Release that too, or make both anew."
+                    f"{artifact.folder} was made from {parent['name']} (content {parent['content_sha256'][:12]}), "
+                    f"which is not on the Hub under {recipe['hub_tag']}. Release that too, or make both anew."
                 )
         hub.push(artifact.folder, recipe, artifact.repo_type)
 

@@ -1,7 +1,10 @@
 """Artifact folders: whole or not at all, locked, resumable only by the same run, described."""
 
 import json
+from threading import Thread
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from huggingface_hub import DatasetCard
@@ -23,8 +26,13 @@ def make(folder, text: str, **keys) -> None:
     with output_folder(made, "prepared_mnli") as out:
         data = out.staging / "data" / "full"
         data.mkdir(parents=True)
-        (data / "train-00000-of-00001.parquet").write_text(text)
+        pq.write_table(pa.table({"premise": [text]}), data / "train-00000-of-00001.parquet")
         publish(out, resolved_recipe(made), {}, {"rows": 1})
+
+
+def held(folder) -> str:
+    """The text that `make` wrote into an artifact."""
+    return pq.read_table(folder / "data/full/train-00000-of-00001.parquet")["premise"][0].as_py()
 
 
 def test_an_artifact_is_described_and_its_recipe_is_one(tmp_path):
@@ -59,9 +67,9 @@ def test_a_failed_run_leaves_the_old_artifact_whole(tmp_path):
 
     with pytest.raises(UserError, match="disk is full"):
         fill_the_disk()
-    assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "old"
+    assert held(tmp_path / "a") == "old"
     make(tmp_path / "a", "new")
-    assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "new"
+    assert held(tmp_path / "a") == "new"
     assert not (tmp_path / "a" / "half").exists()
 
 
@@ -79,7 +87,7 @@ def test_a_run_killed_between_the_two_renames_loses_nothing(tmp_path, monkeypatc
     assert not (tmp_path / "a").exists()
     monkeypatch.setattr(artifacts, "_swap", swap)
     with output_folder(recipe(tmp_path / "a"), "prepared_mnli"):
-        assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "old"
+        assert held(tmp_path / "a") == "old"
 
 
 def test_a_second_run_of_one_folder_is_told_so(tmp_path):
@@ -117,3 +125,28 @@ def test_the_name_of_an_artifact_is_its_path_below_outputs(folder, name):
     from pathlib import Path
 
     assert artifact_name(Path(folder)) == name
+
+
+def test_a_disk_that_fills_up_while_the_artifact_is_described_leaves_the_old_one(tmp_path, monkeypatch):
+    make(tmp_path / "a", "old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(artifacts, "write_card", full)
+    with pytest.raises(UserError, match=r"The disk is full; .* was left as it was"):
+        make(tmp_path / "a", "new")
+    assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "old"
+
+
+def test_a_run_that_may_wait_writes_after_the_one_that_holds_the_folder(tmp_path):
+    first = output_folder(recipe(tmp_path / "a"), "prepared_mnli")
+    first.__enter__()
+    waiting = Thread(target=make, args=(tmp_path / "a", "second"), kwargs={"wait_for_lock": True})
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    assert not (tmp_path / "a").exists()
+    first.__exit__(None, None, None)
+    waiting.join(30)
+    assert (tmp_path / "a/data/full/train-00000-of-00001.parquet").read_text() == "second"

@@ -1,0 +1,90 @@
+"""Generators: what the loss covers, and that the end can be learnt."""
+
+import json
+
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+
+from blindspots.batching import GeneratorTrainer
+from blindspots.corpora import nli_pairs, read_split
+from blindspots.nli import END_MARKER, generator_completion, generator_prompt
+from blindspots.sources import fetch
+from finetune_generator import generator_rows
+
+RECIPE = """
+dtype: float32
+use_cpu: true
+bf16: false
+gradient_checkpointing: false
+num_train_epochs: 1
+learning_rate: 1.0e-3
+report_to: none
+disable_tqdm: true
+"""
+
+
+@pytest.fixture
+def tune(world, tmp_path, script):
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+
+    def run(name: str, *arguments: object):
+        script("finetune_generator", tmp_path / "recipe.yaml", "--model_name_or_path", world / "base",
+               "--train_dataset", world / "corpus/mnli", "--output_dir", tmp_path / name, *arguments)  # fmt: skip
+        return tmp_path / name
+
+    return run
+
+
+def test_examples_are_the_prompt_and_what_is_to_be_written(world):
+    pairs = nli_pairs(read_split(fetch(str(world / "corpus/mnli"), "dataset"), "train"), "mnli").select(range(2))
+    whole, parts = generator_rows(pairs, "text"), generator_rows(pairs, "completion")
+    assert [row["prompt"] + row["completion"] for row in parts] == whole["text"][:]
+    assert parts[0]["prompt"] == generator_prompt("entailment")
+    assert parts[0]["completion"] == generator_completion(pairs[0]["premise"], pairs[0]["hypothesis"])
+    assert whole["text"][0].endswith(END_MARKER)
+
+
+@pytest.mark.parametrize("loss_on", ["text", "completion"])
+def test_the_loss_covers_the_text_or_the_completion_and_always_the_end(tune, monkeypatch, loss_on):
+    seen = []
+
+    def watch(trainer, model, inputs, *args, **kwargs):
+        seen.append((trainer.processing_class, {name: tensor.clone() for name, tensor in inputs.items()}))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GeneratorTrainer, "compute_loss", watch)
+    with pytest.raises(KeyboardInterrupt):
+        tune("generator", "--loss_on", loss_on)
+    tokenizer, batch = seen[0]
+    for ids, labels in zip(batch["input_ids"], batch["labels"]):
+        learnt = ids[labels != -100]
+        assert torch.equal(learnt, labels[labels != -100])
+        assert learnt[-1] == tokenizer.eos_token_id
+        text = tokenizer.decode(learnt[:-1], skip_special_tokens=True)
+        assert text.endswith(END_MARKER)
+        prompt = generator_prompt("entailment").split(" entailment")[0]
+        assert text.startswith(prompt if loss_on == "text" else " Premise:")
+
+
+def test_a_generator_is_an_artifact_that_follows_its_seed(tune):
+    one, again, other = (
+        tune(name, "--seed", seed, "--max_length", 40) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    weights = [load_file(folder / "model.safetensors") for folder in (one, again, other)]
+    assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
+    assert any(not weights[0][name].equal(weights[2][name]) for name in weights[0])
+    counts = json.loads((one / "lineage.json").read_text())["row_counts"]
+    assert counts["trained on"] + counts["too long"] == 300
+    assert counts["too long"] > 0
+    assert ModelCard.load(one / "README.md").data.pipeline_tag == "text-generation"
+
+
+def test_an_adapter_can_be_tuned_and_sampled_from(tune, script, tmp_path):
+    lora = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--lora_task_type", "CAUSAL_LM")
+    out = tune("adapter", *lora)
+    assert (out / "adapter_model.safetensors").is_file()
+    script("generate_synthetic", "--generator", out, "--output_dir", tmp_path / "raw", "--samples_per_label", 4,
+           "--max_new_tokens", 8)  # fmt: skip
+    assert json.loads((tmp_path / "raw/lineage.json").read_text())["row_counts"]["neutral"]["sampled"] == 4

@@ -1,0 +1,83 @@
+"""The workflow: which jobs a grid has, and that a changed recipe re-runs what depends on it and nothing else."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPO_ROOT = Path(__file__).resolve().parent.parent
+
+
+def snakemake(folder: Path, *arguments: str) -> dict[str, int]:
+    """Runs snakemake in a folder and returns how many jobs of each rule its table lists."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run([sys.executable, "-m", "snakemake", "--cores", "1", *arguments], cwd=folder,
+                          env=os.environ | {"PATH": path}, capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)}
+
+
+@pytest.fixture
+def clone(tmp_path) -> Path:
+    """The files that the workflow reads, without any output."""
+    for name in ("scripts", "recipes", "profiles"):
+        shutil.copytree(REPO_ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPO_ROOT / "Snakefile", tmp_path)
+    return tmp_path
+
+
+def test_the_demo_makes_its_inputs_and_twelve_cells(clone):
+    jobs = snakemake(clone, "-n")
+    assert {rule: jobs[rule] for rule in ("demo_base", "demo_input", "prepare", "generator", "synthesize")} == {
+        "demo_base": 1, "demo_input": 2, "prepare": 1, "generator": 1, "synthesize": 1}  # fmt: skip
+    assert (jobs["start"], jobs["cell"], jobs["variant"], jobs["report"]) == (2, 12, 3, 1)
+
+
+def test_the_grid_of_the_paper_is_six_starts_and_54_cells(clone):
+    jobs = snakemake(clone, "-n", "--config", "model=llama2-7b")
+    assert (jobs["start"], jobs["cell"]) == (6, 54)
+    assert jobs["start"] + jobs["cell"] == 60
+    assert "demo_input" not in jobs
+
+
+def change(clone: Path, recipe: str, **values: object) -> None:
+    file = clone / f"recipes/demo/{recipe}.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | values, sort_keys=False))
+
+
+@pytest.mark.slow
+def test_a_changed_recipe_re_runs_what_depends_on_it(clone):
+    """Outputs are only touched, which records them as made by the recipes as they are."""
+    folder = clone / "outputs"
+    for output in outputs(clone):
+        (clone / output).parent.mkdir(parents=True, exist_ok=True)
+        (clone / output).write_text("{}")
+    snakemake(clone, "--touch")
+    assert snakemake(clone, "-n") == {}
+    change(clone, "augment", learning_rate=0.123)
+    assert snakemake(clone, "-n").keys() == {"all", "cell", "report", "total"}
+    change(clone, "augment", learning_rate=5e-4)
+    assert snakemake(clone, "-n") == {}
+    (clone / "recipes/demo/augment.yaml").write_text(
+        "# a comment\n" + (clone / "recipes/demo/augment.yaml").read_text()
+    )
+    assert snakemake(clone, "-n") == {}
+    change(clone, "synthesize", temperature=0.9)
+    assert {"prepare", "start", "generator"}.isdisjoint(snakemake(clone, "-n"))
+    change(clone, "synthesize", temperature=1.0)
+    shutil.rmtree(folder / "demo/models/n0-s0")
+    jobs = snakemake(clone, "-n")
+    assert jobs == {}
+
+
+def outputs(clone: Path) -> list[str]:
+    """The file of every job, by snakemake's own summary."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run([sys.executable, "-m", "snakemake", "--summary"], cwd=clone, env=os.environ | {"PATH": path},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    return [line.split("\t")[0] for line in done.stdout.splitlines()[1:]]
