@@ -50,29 +50,45 @@ def change(clone: Path, recipe: str, **values: object) -> None:
     file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | values, sort_keys=False))
 
 
-@pytest.mark.slow
-def test_a_changed_recipe_re_runs_what_depends_on_it(clone):
-    """Outputs are only touched, which records them as made by the recipes as they are."""
-    folder = clone / "outputs"
+@pytest.fixture
+def made(clone) -> Path:
+    """A clone in which everything is made: outputs are only touched, which records the recipes that they go with."""
     for output in outputs(clone):
         (clone / output).parent.mkdir(parents=True, exist_ok=True)
         (clone / output).write_text("{}")
     snakemake(clone, "--touch")
     assert snakemake(clone, "-n") == {}
-    change(clone, "augment", learning_rate=0.123)
-    assert snakemake(clone, "-n").keys() == {"all", "cell", "report", "total"}
-    change(clone, "augment", learning_rate=5e-4)
-    assert snakemake(clone, "-n") == {}
-    (clone / "recipes/demo/augment.yaml").write_text(
-        "# a comment\n" + (clone / "recipes/demo/augment.yaml").read_text()
-    )
-    assert snakemake(clone, "-n") == {}
-    change(clone, "synthesize", temperature=0.9)
-    assert {"prepare", "start", "generator"}.isdisjoint(snakemake(clone, "-n"))
-    change(clone, "synthesize", temperature=1.0)
-    shutil.rmtree(folder / "demo/models/n0-s0")
-    jobs = snakemake(clone, "-n")
-    assert jobs == {}
+    return clone
+
+
+@pytest.mark.slow
+def test_a_changed_recipe_re_runs_what_depends_on_it(made):
+    file = made / "recipes/demo/augment.yaml"
+    as_it_was = file.read_text()
+    change(made, "augment", learning_rate=0.123)
+    assert snakemake(made, "-n").keys() == {"all", "cell", "report", "total"}
+    file.write_text(f"# a comment\n{as_it_was}")
+    assert snakemake(made, "-n") == {}
+    change(made, "synthesize", temperature=0.9)
+    jobs = snakemake(made, "-n")
+    assert {"prepare", "start", "generator"}.isdisjoint(jobs)
+    assert (jobs["synthesize"], jobs["variant"], jobs["cell"]) == (1, 2, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "rebuilt"),
+    [
+        ("models/n0-s0", {"start": 1, "cell": 6}),
+        ("models/n0-synthetic-n1800-s0", {"cell": 1}),
+        ("variants/original", {"variant": 1, "cell": 4}),
+        ("base", {"demo_base": 1, "start": 2, "generator": 1, "synthesize": 1, "variant": 2, "cell": 12}),
+    ],
+)
+def test_a_deleted_artifact_is_made_again_with_what_depends_on_it(made, folder, rebuilt):
+    shutil.rmtree(made / "outputs/demo" / folder)
+    jobs = snakemake(made, "-n")
+    assert {rule: count for rule, count in jobs.items() if rule not in ("all", "report", "total")} == rebuilt
 
 
 def outputs(clone: Path) -> list[str]:
