@@ -82,6 +82,17 @@ def raw_name(generation):
     return f"synthetic_g{generation}" if generation > 1 else "synthetic"
 
 
+def artifacts():
+    """Every artifact of the grid: one that was deleted is made again, though the report would not need it."""
+    variants = sorted({cell.variant for cell in cells(GRID)})
+    pools = {"mnli"} | {pool for variant in variants for pool in variant_parents(variant)}
+    folders = sorted(pools | ({"generator"} if "synthetic" in pools else set()))
+    folders += [f"variants/{variant}" for variant in variants]
+    folders += [f"models/{cell.name}" for cell in starts(GRID) + cells(GRID)]
+    made = [f"{OUT}/{folder}/lineage.json" for folder in folders]
+    return made + inputs("start", "model_name_or_path", "mnli", "hans") + inputs("prepare", "mnli")
+
+
 wildcard_constraints:
     kind=r"\w+",
     variant=r"\w+(-n\d+)?",
@@ -95,6 +106,7 @@ wildcard_constraints:
 rule all:
     input:
         f"{OUT}/report/index.html",
+        artifacts(),
 
 
 rule demo_input:

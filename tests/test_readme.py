@@ -1,4 +1,4 @@
-"""The README's Python snippets run as they stand, its generated parts are up to date, `make help` lists the targets."""
+"""The README's Python snippets run as they stand, its generated parts are up to date, and `make help` is whole."""
 
 import os
 import re
