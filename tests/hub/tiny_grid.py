@@ -1,0 +1,79 @@
+"""The demo's grid at its smallest, made by the scripts: one start, one kind, one size, every kind of artifact."""
+
+import importlib
+import shutil
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+from datasets import Dataset
+
+from blindspots.artifacts import output_folder, publish, resolved_recipe
+from blindspots.corpora import PAIR_FEATURES, write_configs
+from blindspots.recipes import GeneratorRecipe, SynthesisRecipe
+from blindspots.sources import Source
+
+REPO_ROOT = Path(__file__).resolve().parents[2]
+START, KIND, SIZE = 100, "synthetic", 30
+CELL = f"n{START}-{KIND}-n{SIZE}-s0"
+TRAINING = (
+    "dtype: float32\nuse_cpu: true\nsave_strategy: 'no'\nreport_to: none\ndisable_tqdm: true\nlearning_rate: 1e-3\n"
+)
+
+
+def script(name: str, *words: object) -> None:
+    """Run a script's main in this process."""
+    with patch.object(sys, "argv", [name, *map(str, words)]):
+        importlib.import_module(name).main()
+
+
+def source(folder: Path, repo_type: str) -> Source:
+    return Source(str(folder), folder, None, repo_type)
+
+
+def generator(out: Path, made: Path) -> None:
+    """A generator without training: the one in `made`."""
+    recipe = GeneratorRecipe(output_dir=str(out / "generator"))
+    with output_folder(recipe, "generator") as folder:
+        shutil.copytree(made, folder.staging, dirs_exist_ok=True)
+        parents = {"base": source(out / "base", "model"), "train": source(out / "mnli", "dataset")}
+        publish(folder, resolved_recipe(recipe), parents, {"trained on": 0})
+
+
+def raw_synthetic(out: Path) -> None:
+    """What that generator might have written: 20 pairs a label."""
+    recipe = SynthesisRecipe(generator="unused", output_dir=str(out / "synthetic"))
+    rows = [(f"{label}-{row}", f"A cat saw {row} dogs.", f"{row} dogs saw {label}.", label)
+            for label in range(3) for row in range(20)]  # fmt: skip
+    pairs = Dataset.from_dict(dict(zip(PAIR_FEATURES, map(list, zip(*rows)))), features=PAIR_FEATURES)
+    with output_folder(recipe, "raw_synthetic") as folder:
+        counts = write_configs(folder.staging, {"full": {"train": pairs}})
+        publish(folder, resolved_recipe(recipe), {"generator": source(out / "generator", "model")}, counts)
+
+
+def make_tiny_grid(root: Path, made_generator: Path) -> Path:
+    """Write root/outputs/demo and root/recipes/demo, with links to scripts and modules; returns outputs/demo."""
+    for name in ("scripts", "evaluate_modules", "results", "model_cards", "data_cards"):
+        (root / name).symlink_to(REPO_ROOT / name)
+    recipes, out = root / "recipes/demo", root / "outputs/demo"
+    recipes.mkdir(parents=True)
+    (recipes / "grid.yaml").write_text(f"starts: [{START}]\nkinds: [{KIND}]\nsizes: [{SIZE}]\nseeds: [0]\n")
+    (recipes / "task.yaml").write_text(TRAINING)
+    rows = ("--train_rows", 150, "--matched_rows", 60, "--hans_rows", 60)
+    for part in ("mnli", "hans"):
+        script("make_demo_inputs", "--part", part, *rows, "--output_dir", out / "corpus" / part)
+    script("make_demo_inputs", "--part", "base", "--corpus", out / "corpus/mnli", "--output_dir", out / "base")
+    script("prepare_mnli", "--mnli", out / "corpus/mnli", "--dev_rows_per_label", 5, "--start_sizes", START,
+           "--output_dir", out / "mnli")  # fmt: skip
+    generator(out, made_generator)
+    raw_synthetic(out)
+    script("build_variants", "--kind", KIND, "--synthetic", out / "synthetic", "--sizes", SIZE,
+           "--output_dir", out / "variants" / KIND)  # fmt: skip
+    tests = ("--mnli", out / "corpus/mnli", "--hans", out / "corpus/hans", "--hans_expected_rows", 60)
+    start = out / "models" / f"n{START}-s0"
+    for name, model, data, config in ((start.name, out / "base", out / "mnli", f"n{START}"),
+                                      (CELL, start, out / "variants" / KIND, f"n{SIZE}")):  # fmt: skip
+        script("finetune_task", recipes / "task.yaml", "--model_name_or_path", model, "--train_dataset", data,
+               "--train_config", config, *tests, "--output_dir", out / "models" / name)  # fmt: skip
+    script("evaluate_task", "--model", start, *tests, "--output_dir", out / "predictions" / start.name)
+    return out
