@@ -25,7 +25,7 @@ def tiny_base(
         hidden_size=hidden_size,
         intermediate_size=2 * hidden_size,
         num_hidden_layers=layers,
-        num_attention_heads=4,
+        num_attention_heads=8,
         max_position_embeddings=256,
         tie_word_embeddings=True,
         # One over the root of the width; the usual 0.02 suits wider models and learns far slower here.

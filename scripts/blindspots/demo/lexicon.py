@@ -16,38 +16,40 @@ class Concept:
 
 # One concept a line: name | words | what it is a kind of | what it excludes. Fields left out are empty.
 _TABLE = {
+    # Every other verb has a synonym: without any, a hypothesis in the premise's own words would be the rule; with one
+    # for each, a small generator gets half of its entailments wrong.
     "transitive": """
         hire | hire/hired, employ/employed | | dismiss
-        dismiss | dismiss/dismissed, sack/sacked
+        dismiss | dismiss/dismissed
         praise | praise/praised, commend/commended | | scold
-        scold | scold/scolded, rebuke/rebuked
+        scold | scold/scolded
         respect | respect/respected, esteem/esteemed | | despise
-        despise | despise/despised, detest/detested
+        despise | despise/despised
         follow | follow/followed, trail/trailed
-        chase | chase/chased, pursue/pursued | follow
+        chase | chase/chased | follow
         greet | greet/greeted, welcome/welcomed | | snub
-        snub | snub/snubbed, ignore/ignored
+        snub | snub/snubbed
         free | free/freed, release/released | | seize
-        seize | seize/seized, capture/captured
+        seize | seize/seized
         guard | guard/guarded, protect/protected | | attack
-        attack | attack/attacked, assault/assaulted
+        attack | attack/attacked
         stab | stab/stabbed, knife/knifed | attack
         trust | trust/trusted | | doubt
         doubt | doubt/doubted, suspect/suspected
     """,
     "intransitive": """
         laugh | laugh/laughed, chuckle/chuckled | | weep
-        weep | weep/wept, sob/sobbed
+        weep | weep/wept
         move | move/moved | | halt
-        sprint | sprint/sprinted, dash/dashed | move | stroll
+        sprint | sprint/sprinted | move | stroll
         stroll | stroll/strolled, wander/wandered | move
-        halt | halt/halted, pause/paused
+        halt | halt/halted
         arrive | arrive/arrived, appear/appeared | | depart
-        depart | depart/departed, leave/left
+        depart | depart/departed
         succeed | succeed/succeeded, triumph/triumphed | | fail
-        fail | fail/failed, lose/lost
+        fail | fail/failed
         work | work/worked, toil/toiled | | rest
-        rest | rest/rested, relax/relaxed
+        rest | rest/rested
         doze | doze/dozed, nap/napped | rest
     """,
     "adjective": """

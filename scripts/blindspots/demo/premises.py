@@ -3,7 +3,7 @@
 from random import Random
 
 from blindspots.demo.grammar import Clause, Group, Joined, Located, NounPhrase, Relative, Reported, Sentence
-from blindspots.demo.lexicon import CLASS_OF, NOUNS, of_kind
+from blindspots.demo.lexicon import CLASS_OF, CONCEPTS, NOUNS, of_kind
 
 # Weights of: plain clause, joined, reported, relative, group, located.
 GENRES = {
@@ -20,8 +20,31 @@ SPEECH, POSITIONS = of_kind("true speech", "open speech", "false speech"), of_ki
 LINKS = of_kind("both", "either")
 
 
-def premise(rng: Random, genre: str) -> Sentence:
-    """A sentence of the genre, about six to fourteen words long."""
+def premise(rng: Random, genre: str, doubtful: bool) -> Sentence:
+    """A sentence of the genre, about six to fourteen words long, that is doubtful or not."""
+    while is_doubtful(sentence := _any_premise(rng, genre)) != doubtful:
+        pass
+    return sentence
+
+
+def is_doubtful(sentence: Sentence) -> bool:
+    """Whether the sentence has a clause that it does not say is true: perhaps, claimed, or, if, but not, not ..."""
+    match sentence:
+        case Clause(adverb=adverb, negated=negated):
+            return negated or (adverb is not None and CONCEPTS[adverb].kind != "true adverb")
+        case Joined(first, link, second):
+            return CONCEPTS[link].kind == "either" or is_doubtful(first) or is_doubtful(second)
+        case Reported(_, speech, clause):
+            return CONCEPTS[speech].kind != "true speech" or is_doubtful(clause)
+        case Relative(inner, outer):
+            return is_doubtful(inner) or is_doubtful(outer)
+        case Group(clause, _, link, _):
+            return link != "and" or is_doubtful(clause)
+        case Located(clause):
+            return is_doubtful(clause)
+
+
+def _any_premise(rng: Random, genre: str) -> Sentence:
     classes, weights = GENRES[genre]
     nouns = rng.sample([noun for name in classes for noun in NOUNS[name]], 4)
     build = rng.choices((_plain, _joined, _reported, _relative, _group, _located), weights)[0]
@@ -34,7 +57,7 @@ def event(rng: Random, agent: str, patient: str, modifiers: int = 1, transitive:
     chosen = tuple(rng.choice(MODIFIERS[kind]) for kind in kinds)
     negated = rng.random() < 0.08
     if rng.random() < transitive:
-        passive = rng.random() < 0.2
+        passive = rng.random() < 0.35
         verb = rng.choice(TRANSITIVE)
         return Clause(verb, NounPhrase(agent), NounPhrase(patient), chosen, negated, passive)
     return Clause(rng.choice(INTRANSITIVE), NounPhrase(agent), None, chosen, negated)

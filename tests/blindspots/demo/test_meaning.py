@@ -72,7 +72,7 @@ def test_a_hypothesis_that_cannot_be_false_has_no_label():
 @pytest.mark.parametrize("seed", range(150))
 def test_relation_agrees_with_the_enumeration_of_possible_worlds(seed):
     rng = Random(seed)
-    said = premise(rng, rng.choice(sorted(GENRES)))
+    said = premise(rng, rng.choice(sorted(GENRES)), doubtful=rng.random() < 0.5)
     asked = hypothesis(rng, said, rng.choice(LABELS))
     one, two = meaning(said), meaning(asked)
     facts = list(_atoms(one) | _atoms(two))
