@@ -80,7 +80,7 @@ def test_a_changed_recipe_re_runs_what_depends_on_it(made):
     ("folder", "rebuilt"),
     [
         ("models/n0-s0", {"start": 1, "cell": 6}),
-        ("models/n0-synthetic-n1800-s0", {"cell": 1}),
+        ("models/n0-synthetic-n1000-s0", {"cell": 1}),
         ("variants/original", {"variant": 1, "cell": 4}),
         ("base", {"demo_base": 1, "start": 2, "generator": 1, "synthesize": 1, "variant": 2, "cell": 12}),
     ],
