@@ -1,12 +1,14 @@
-"""The README's Python snippets run as they stand, its generated parts are up to date, and `make help` is whole."""
+"""The README's commands run in a clone whose demo is shrunken, its snippets as they stand; its parts are up to date."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import fill_readmes
 
@@ -17,6 +19,46 @@ def commands(readme: Path, language: str) -> list[str]:
     """Each line of a README's ```bash blocks, or each whole ```python block."""
     blocks = re.findall(rf"```{language}\n(.*?)```", readme.read_text(), re.DOTALL)
     return blocks if language == "python" else [line for block in blocks for line in block.strip().splitlines()]
+
+
+# The demo's recipes at a size that takes a minute or two: a generator of 6,000 rows fills unbiased sets only.
+SHRUNKEN = {
+    "inputs": {"train_rows": 6000, "matched_rows": 120, "hans_rows": 120},
+    "prepare": {"start_sizes": [3000]},
+    "start": {"train_config": "n3000", "hans_expected_rows": 120},
+    "synthesize": {"samples_per_label": 512, "shard_rows": 512, "batch_size": 512},
+    "variants": {"sizes": [60, 120]},
+    "augment": {
+        "model_name_or_path": "outputs/demo/models/n3000-s0",
+        "train_config": "n120",
+        "hans_expected_rows": 120,
+    },
+    "evaluate": {"model": "outputs/demo/models/n3000-s0", "hans_expected_rows": 120},
+    "grid": {"starts": [0, 3000], "kinds": ["original", "synthetic"], "sizes": [60, 120]},
+}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """The tracked files with a shrunken demo, and this environment as its own."""
+    if not Path(sys.prefix, "installed").exists():
+        pytest.skip("not in the environment that make installs")
+    folder = tmp_path_factory.mktemp("clone")
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPO_ROOT, capture_output=True, text=True, check=True)
+    for name in tracked.stdout.splitlines():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPO_ROOT / name, folder / name)
+    for name, values in SHRUNKEN.items():
+        file = folder / f"recipes/demo/{name}.yaml"
+        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | values, sort_keys=False))
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def made(folder: Path) -> dict[str, int]:
+    """When each artifact below outputs/demo was made."""
+    return {str(file.parent.relative_to(folder)): file.stat().st_mtime_ns
+            for file in sorted(folder.glob("outputs/demo/**/lineage.json"))}  # fmt: skip
 
 
 def run(command: str, folder: Path) -> str:
@@ -38,6 +80,32 @@ def test_readme_snippets_run(capsys):
 def test_generated_parts_are_up_to_date(readme):
     text = readme.read_text()
     assert fill_readmes.filled(text) == text, "run python scripts/fill_readmes.py"
+
+
+@pytest.mark.slow
+def test_readme_commands_run_in_order(clone):
+    shown = [command for command in commands(REPO_ROOT / "README.md", "bash") if command != "make test"]
+    assert shown[0] == "make demo"
+    table = run(shown[0], clone)
+    assert len(re.findall(r"^\| .* \|$", table, re.MULTILINE)) >= 2 + 2 + 8
+    assert {"figure1.png", "table1.md", "index.html"} <= {file.name for file in clone.glob("outputs/demo/report/*")}
+    for command in shown[1:]:
+        run(command, clone)
+
+
+@pytest.mark.slow
+def test_a_deleted_artifact_is_made_again_with_what_depends_on_it_and_nothing_else(clone):
+    """Needs the demo that the test above made."""
+    before = made(clone)
+    shutil.rmtree(clone / "outputs/demo/variants/original")
+    run("make demo", clone)
+    after = made(clone)
+    assert before.keys() == after.keys()
+    changed = {name for name in after if after[name] != before[name] and "my-" not in name}
+    cells = {f"outputs/demo/models/n{start}-original-n{size}-s0" for start in (0, 3000) for size in (60, 120)}
+    assert changed == cells | {"outputs/demo/variants/original"}
+    run("make demo", clone)
+    assert made(clone) == after
 
 
 def test_make_help_lists_every_target():

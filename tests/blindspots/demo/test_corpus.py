@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from random import Random
 
 import pytest
 
-from blindspots.demo.corpus import hans_like, mnli_like
+from blindspots.demo.corpus import OVERLAP_SHARE, hans_like, mnli_like
+from blindspots.demo.premises import is_doubtful, premise
 from blindspots.heuristics import lexical_overlap
-from blindspots.nli import ENTAILMENT, LABELS
+from blindspots.nli import CONTRADICTION, ENTAILMENT, LABELS, NEUTRAL
 
 SEED = 7
 
@@ -71,6 +73,15 @@ def test_rows_do_not_depend_on_hash_randomisation():
     ]
     rows = mnli_like(90, 9, 1)["train"].to_list() + hans_like(60, 1).to_list()
     assert {*digests} == {hashlib.sha256(repr(rows).encode()).hexdigest()}
+
+
+def test_doubtful_premises_are_mostly_answered_in_their_own_words():
+    rng = Random(SEED)
+    sure, doubtful = ([premise(rng, "news", doubtful) for _ in range(200)] for doubtful in (False, True))
+    assert not any(map(is_doubtful, sure))
+    assert all(map(is_doubtful, doubtful))
+    for label in (NEUTRAL, CONTRADICTION):
+        assert OVERLAP_SHARE[True][label] > 10 * OVERLAP_SHARE[False][label]
 
 
 @pytest.mark.slow
