@@ -1,4 +1,4 @@
-"""The README's commands run in a clone whose demo is shrunken, its snippets as they stand; its parts are up to date."""
+"""The README's commands run in a clone with a shrunken demo, its snippets as they stand; its parts are up to date."""
 
 import os
 import re
