@@ -2,6 +2,7 @@
 VENV := .venv
 PYTHON ?= python3.11
 MODEL ?= demo
+GRID ?= grid
 CORES ?= 2
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export TOKENIZERS_PARALLELISM := false
@@ -22,8 +23,8 @@ demo: $(VENV)/installed  ## the paper in miniature, no download: outputs/demo/re
 	snakemake --quiet rules --cores $(CORES) --config model=demo
 	@cat outputs/demo/report/grid.md
 
-grid: $(VENV)/installed  ## the grid of recipes/$(MODEL), as in: make grid MODEL=smollm2-135m
-	snakemake --cores $(CORES) --config model=$(MODEL)
+grid: $(VENV)/installed  ## the axes of recipes/$(MODEL)/$(GRID).yaml, as in: make grid MODEL=demo GRID=seeds
+	snakemake --quiet rules --cores $(CORES) --config model=$(MODEL) grid=$(GRID)
 
 test: $(VENV)/installed  ## the whole test suite, offline
 	pytest

@@ -2,7 +2,7 @@
 
     snakemake --cores 2 --config model=demo
 
-Keys of --config: model, a folder of recipes/; launch, what runs a script that trains or predicts, such as
+Keys of --config: model, a folder of recipes/; grid, its file of axes (grid); launch, what runs a script that trains or predicts, such as
 "accelerate launch --config_file accelerate_configs/single_gpu.yaml"; threads, CPU threads of one such job.
 """
 
@@ -15,10 +15,12 @@ from blindspots.parsing import read_yaml
 from blindspots.recipes import GridRecipe
 
 MODEL = config.get("model", "demo")
+AXES = config.get("grid", "grid")
 LAUNCH = config.get("launch", "python")
 THREADS = int(config.get("threads", 1))
 RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
-GRID = GridRecipe(**read_yaml(f"{RECIPES}/grid.yaml"))
+REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
+GRID = GridRecipe(**read_yaml(f"{RECIPES}/{AXES}.yaml"))
 check_axes(GRID)
 
 
@@ -36,6 +38,12 @@ def inputs(name, *keys):
     """What a recipe's keys name, as inputs of its rule."""
     recipe = values(name)
     return made_here(*(recipe.get(key) for key in keys))
+
+
+def sizes(name, key, axis):
+    """The sizes of a recipe and of the grid: where the recipe names those of all its grids, going from one to another
+    makes nothing again."""
+    return sorted({*values(name).get(key, []), *filter(None, axis)})
 
 
 NEEDS = values("resources")
@@ -105,7 +113,7 @@ wildcard_constraints:
 
 rule all:
     input:
-        f"{OUT}/report/index.html",
+        f"{REPORT}/index.html",
         artifacts(),
 
 
@@ -138,7 +146,7 @@ rule prepare:
         f"{OUT}/mnli/lineage.json",
     params:
         recipe=values("prepare"),
-        sizes=[size for size in GRID.starts if size],
+        sizes=sizes("prepare", "start_sizes", GRID.starts),
     resources:
         **needs("prepare"),
     shell:
@@ -221,7 +229,7 @@ rule variant:
         f"{OUT}/variants/{{variant}}/lineage.json",
     params:
         recipe=values("variants"),
-        sizes=GRID.sizes,
+        sizes=sizes("variants", "sizes", GRID.sizes),
         flags=lambda w: variant_flags(w.variant, OUT, GRID.external),
     resources:
         **needs("variant"),
@@ -255,12 +263,12 @@ rule report:
     input:
         [f"{OUT}/models/{cell.name}/lineage.json" for cell in starts(GRID) + cells(GRID)],
     output:
-        f"{OUT}/report/index.html",
+        f"{REPORT}/index.html",
     params:
         axes=vars(GRID),
         tests=test_set_flags(values("augment")),
     resources:
         **needs("report"),
     shell:
-        "python scripts/report.py {RECIPES}/grid.yaml --models {OUT}/models --original {OUT}/mnli"
-        " --synthetic {OUT}/synthetic {params.tests} --output_dir {OUT}/report"
+        "python scripts/report.py {RECIPES}/{AXES}.yaml --models {OUT}/models --original {OUT}/mnli"
+        " --synthetic {OUT}/synthetic {params.tests} --output_dir {REPORT}"

@@ -34,7 +34,7 @@ def name(file: Path) -> str:
 
 def test_every_file_is_a_recipe_of_a_known_script():
     models = {file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name != "audits"}
-    assert models == {*SCRIPT_OF, "grid", "resources"}
+    assert models == {*SCRIPT_OF, "grid", "seeds", "resources"}
     for file in RECIPES.glob("audits/*.yaml"):
         parse_recipe(AuditRecipe, argv=[str(file)])
     for model in ("demo", "smollm2-135m", "llama2-7b"):
@@ -85,7 +85,7 @@ def test_the_settings_of_the_paper_are_in_its_recipes():
         assert {key: training.get(key) for key in expected} == expected
 
 
-@pytest.mark.parametrize("file", sorted(RECIPES.glob("*/grid.yaml")), ids=name)
+@pytest.mark.parametrize("file", [*sorted(RECIPES.glob("*/grid.yaml")), RECIPES / "demo/seeds.yaml"], ids=name)
 def test_a_grid_has_axes_that_exist(file):
     values = yaml.safe_load(file.read_text())
     recipe, *_ = parse_recipe(ReportRecipe, argv=[str(file), "--output_dir", "out"])
