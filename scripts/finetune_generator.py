@@ -33,14 +33,12 @@ def dry_run(recipe, training_keys, model_keys) -> None:
     dry_run.dry_run(recipe, training, ModelConfig(**model_keys), texts, task=False)
 
 
-def main() -> None:
-    recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
-    if recipe.dry_run:
-        return dry_run(recipe, training_keys, model_keys)
+def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
+    """Load, train, save and publish one generator."""
     from transformers import AutoModelForCausalLM
     from trl import ModelConfig, SFTConfig, get_peft_config
 
-    from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
+    from blindspots.artifacts import publish, resume_or_clear
     from blindspots.batching import GeneratorTrainer
     from blindspots.classifier import load_tokenizer, quantization
     from blindspots.dry_run import Plan, require_fit
@@ -53,38 +51,48 @@ def main() -> None:
         within_length,
     )
 
-    with output_folder(recipe, "generator") as folder:
-        training = training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
-        model_config = ModelConfig(**model_keys)
-        base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
-        parents = {"base": base, **training_sources(recipe)}
-        resolved = resolved_recipe(recipe, training_keys, model_keys)
-        resume_or_clear(folder, resolved, parents)
-        train, dev = training_pairs(recipe, parents)
+    training = training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
+    model_config = ModelConfig(**model_keys)
+    base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
+    parents = {"base": base, **training_sources(recipe)}
+    resume_or_clear(folder, resolved, parents)
+    train, dev = training_pairs(recipe, parents)
 
-        tokenizer = load_tokenizer(base.path)
-        model = AutoModelForCausalLM.from_pretrained(
-            base.path,
-            dtype=model_config.dtype,
-            attn_implementation=model_config.attn_implementation,
-            quantization_config=quantization(model_config),
-        )
-        examples, row_counts = generator_rows(train, recipe.loss_on), {}
-        texts = ["".join(example.values()) for example in examples]
-        lengths = [len(ids) + 1 for ids in tokenizer(texts)["input_ids"]]  # SFTTrainer adds the eos token
-        require_fit(Plan.of(model_config, task=False), recipe, training, lengths)
-        trainer = GeneratorTrainer(
-            model,
-            training,
-            train_dataset=within_length(examples, lengths, training.max_length, row_counts),
-            eval_dataset=generator_rows(dev, recipe.loss_on) if dev is not None else None,
-            processing_class=tokenizer,
-            peft_config=get_peft_config(model_config),
-            tokens_per_batch=recipe.tokens_per_batch,
-        )
-        train_and_save(trainer, folder, tokenizer)
-        if training.process_index == 0:
-            publish(folder, resolved, parents, row_counts)
+    tokenizer = load_tokenizer(base.path)
+    model = AutoModelForCausalLM.from_pretrained(
+        base.path,
+        dtype=model_config.dtype,
+        attn_implementation=model_config.attn_implementation,
+        quantization_config=quantization(model_config),
+    )
+    examples, row_counts = generator_rows(train, recipe.loss_on), {}
+    texts = ["".join(example.values()) for example in examples]
+    lengths = [len(ids) + 1 for ids in tokenizer(texts)["input_ids"]]  # SFTTrainer adds the eos token
+    require_fit(Plan.of(model_config, task=False), recipe, training, lengths)
+    trainer = GeneratorTrainer(
+        model,
+        training,
+        train_dataset=within_length(examples, lengths, training.max_length, row_counts),
+        eval_dataset=generator_rows(dev, recipe.loss_on) if dev is not None else None,
+        processing_class=tokenizer,
+        peft_config=get_peft_config(model_config),
+        tokens_per_batch=recipe.tokens_per_batch,
+    )
+    train_and_save(trainer, folder, tokenizer)
+    if training.process_index == 0:
+        publish(folder, resolved, parents, row_counts)
+
+
+def main() -> None:
+    recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
+    if recipe.dry_run:
+        return dry_run(recipe, training_keys, model_keys)
+    from blindspots.artifacts import output_folder, resolved_recipe
+    from blindspots.memory import within_memory
+
+    resolved = resolved_recipe(recipe, training_keys, model_keys)
+    with output_folder(recipe, "generator") as folder:
+        within_memory(recipe, training_keys, lambda *batch: tune(*batch, model_keys, folder, resolved))
 
 
 if __name__ == "__main__":

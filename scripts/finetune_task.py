@@ -35,14 +35,12 @@ def dry_run(recipe, training_keys, model_keys) -> None:
     dry_run.dry_run(recipe, training, ModelConfig(**model_keys), texts, task=True)
 
 
-def main() -> None:
-    recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
-    if recipe.dry_run:
-        return dry_run(recipe, training_keys, model_keys)
+def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
+    """Load, train, save, evaluate and publish one model."""
     from transformers import DataCollatorWithPadding, TrainingArguments
     from trl import ModelConfig
 
-    from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
+    from blindspots.artifacts import publish, resume_or_clear
     from blindspots.batching import TaskTrainer
     from blindspots.classifier import load_classifier
     from blindspots.dry_run import Plan, require_fit
@@ -57,44 +55,54 @@ def main() -> None:
         within_length,
     )
 
-    with output_folder(recipe, "task_model") as folder:
-        training = training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
-        model_config = ModelConfig(**model_keys)
-        start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
-        parents = {"start": start, **training_sources(recipe), **test_set_sources(recipe)}
-        resolved = resolved_recipe(recipe, training_keys, model_keys)
-        resume_or_clear(folder, resolved, parents)
-        tests = load_test_sets(recipe, parents)
-        train, dev = training_pairs(recipe, parents)
+    training = training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
+    model_config = ModelConfig(**model_keys)
+    start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
+    parents = {"start": start, **training_sources(recipe), **test_set_sources(recipe)}
+    resume_or_clear(folder, resolved, parents)
+    tests = load_test_sets(recipe, parents)
+    train, dev = training_pairs(recipe, parents)
 
-        if train is None:
-            stop_sharded_loading()
-        classifier = load_classifier(start, model_config, training.seed)
-        row_counts = {"trained on": 0}
-        if train is not None:
-            train = task_rows(train, classifier)
-            lengths = [len(ids) for ids in train["input_ids"]]
-            train = within_length(train, lengths, recipe.max_length, row_counts)
-            require_fit(Plan.of(model_config, task=True), recipe, training, [len(ids) for ids in train["input_ids"]])
-        if dev is not None:
-            dev = task_rows(dev, classifier)
-        trainer = TaskTrainer(
-            classifier.model,
-            training,
-            train_dataset=train,
-            eval_dataset=dev,
-            data_collator=DataCollatorWithPadding(classifier.tokenizer),
-            tokens_per_batch=recipe.tokens_per_batch,
-        )
-        train_and_save(trainer, folder, classifier.tokenizer)
-
+    if train is None:
         stop_sharded_loading()
-        saved = Source(recipe.output_dir, folder.staging, None, "model")
-        predict_test_sets(load_classifier(saved, ModelConfig(dtype="auto")), recipe, tests, folder.staging)
-        if training.process_index == 0:
-            results = score(folder.staging) if tests else None
-            row_counts |= {name: len(test) for name, test in tests.items()}
-            publish(folder, resolved, parents, row_counts, results)
+    classifier = load_classifier(start, model_config, training.seed)
+    row_counts = {"trained on": 0}
+    if train is not None:
+        train = task_rows(train, classifier)
+        lengths = [len(ids) for ids in train["input_ids"]]
+        train = within_length(train, lengths, recipe.max_length, row_counts)
+        require_fit(Plan.of(model_config, task=True), recipe, training, [len(ids) for ids in train["input_ids"]])
+    if dev is not None:
+        dev = task_rows(dev, classifier)
+    trainer = TaskTrainer(
+        classifier.model,
+        training,
+        train_dataset=train,
+        eval_dataset=dev,
+        data_collator=DataCollatorWithPadding(classifier.tokenizer),
+        tokens_per_batch=recipe.tokens_per_batch,
+    )
+    train_and_save(trainer, folder, classifier.tokenizer)
+
+    stop_sharded_loading()
+    saved = Source(recipe.output_dir, folder.staging, None, "model")
+    predict_test_sets(load_classifier(saved, ModelConfig(dtype="auto")), recipe, tests, folder.staging)
+    if training.process_index == 0:
+        results = score(folder.staging) if tests else None
+        row_counts |= {name: len(test) for name, test in tests.items()}
+        publish(folder, resolved, parents, row_counts, results)
+
+
+def main() -> None:
+    recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
+    if recipe.dry_run:
+        return dry_run(recipe, training_keys, model_keys)
+    from blindspots.artifacts import output_folder, resolved_recipe
+    from blindspots.memory import within_memory
+
+    resolved = resolved_recipe(recipe, training_keys, model_keys)
+    with output_folder(recipe, "task_model") as folder:
+        within_memory(recipe, training_keys, lambda *batch: tune(*batch, model_keys, folder, resolved))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
-from torch import equal
+from torch import OutOfMemoryError, equal
 
 from blindspots.batching import TaskTrainer
 from blindspots.classifier import load_classifier
@@ -153,6 +153,25 @@ def test_what_another_recipe_left_is_cleared(tune, interrupt, capsys):
     out = tune("model", *saving, "--learning_rate=0.002")
     assert "an unfinished run of another recipe or input is cleared" in capsys.readouterr().out
     assert same(weights(out), weights(tune("fresh", *saving, "--learning_rate=0.002")))
+
+
+def test_a_device_that_holds_fewer_rows_ends_with_the_same_model(tune, monkeypatch, capsys):
+    """8 rows a step do not fit, 4 do: the run goes on from its checkpoint with two accumulation steps."""
+    saving = ("--save_strategy", "steps", "--save_steps", 5)
+    whole = tune("whole", *saving, "--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 2)
+    step = TaskTrainer.training_step
+
+    def with_less_memory(trainer, model, inputs, *args):
+        if trainer.state.global_step >= 7 and len(inputs["labels"]) > 4:
+            raise OutOfMemoryError("CUDA out of memory.")
+        return step(trainer, model, inputs, *args)
+
+    monkeypatch.setattr(TaskTrainer, "training_step", with_less_memory)
+    with pytest.raises(UserError, match="set smaller_batches: true"):
+        tune("stopped", *saving)
+    less = weights(tune("less", *saving, "--smaller_batches"))
+    assert "going on with 4 and 2 accumulation step(s)" in capsys.readouterr().out
+    assert all(weight.allclose(less[name], atol=1e-5) for name, weight in weights(whole).items())
 
 
 def test_tuning_further_continues_the_same_adapter_and_head(tune):

@@ -15,10 +15,15 @@ import fill_readmes
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
 
-def commands(readme: Path, language: str) -> list[str]:
-    """Each line of a README's ```bash blocks, or each whole ```python block."""
+# A namespace on the Hub; what names it is run by tests/hub/test_readme_commands.py.
+YOURS = "your-name"
+
+
+def commands(readme: Path, language: str, on_the_hub: bool = False) -> list[str]:
+    """Each line of a README's ```bash blocks, or each whole ```python block, with the Hub or without."""
     blocks = re.findall(rf"```{language}\n(.*?)```", readme.read_text(), re.DOTALL)
-    return blocks if language == "python" else [line for block in blocks for line in block.strip().splitlines()]
+    found = blocks if language == "python" else [line for block in blocks for line in block.strip().splitlines()]
+    return [command for command in found if (YOURS in command) == on_the_hub]
 
 
 # The demo's recipes at a size that takes a minute or two: a generator of 6,000 rows fills unbiased sets only.

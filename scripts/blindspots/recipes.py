@@ -90,6 +90,10 @@ class TrainingDataKeys:
         None,
         minimum=1,
     )
+    smaller_batches: bool = key(
+        "out of memory, go on from the last checkpoint with smaller batches and more accumulation steps, which keeps "
+        "the global batch, instead of stopping", False
+    )  # fmt: skip
     dry_run: bool = key("only print memory, hours and the largest batch that fits, a row an accelerate config", False)
     dry_run_tflops: float | None = key(
         "10^12 operations a second that a device reaches in training, for dry_run; by default half the rate of its "

@@ -16,11 +16,14 @@ POINTER_SIZE = 134  # bytes of a git-lfs pointer, for a file of some hundred meg
 
 
 def card_data(repo: Repo, tree: dict[str, dict]) -> dict:
-    """The front matter of the repo's README.md, dates as text."""
+    """The front matter of the repo's README.md, dates as text; empty where there is none or it is no YAML."""
     if "README.md" not in tree:
         return {}
     match = REGEX_YAML_BLOCK.search(repo.store.blob(tree["README.md"]["sha256"]).read_text())
-    return json.loads(json.dumps(yaml.safe_load(match[2]) or {}, default=str)) if match else {}
+    try:
+        return json.loads(json.dumps(yaml.safe_load(match[2]) or {}, default=str)) if match else {}
+    except yaml.YAMLError:
+        return {}
 
 
 def entry_info(path: str, entry: dict | None, history: list[dict]) -> dict:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,9 +79,15 @@ def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) 
     return judged
 
 
+# An object of plain values, indented.
+_FLAT = re.compile(r"\{\n\s+([^{}\[\]]*?)\n\s+\}")
+
+
 def write_json(file: Path, value: Any) -> None:
-    """Write JSON for a reader and a diff: indented, nan as null."""
+    """Write JSON for a reader and a diff: indented, an object of plain values on one line, nan as null."""
     text = json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False)
+    # A line break in the text of JSON is never part of a string.
+    text = _FLAT.sub(lambda match: "{" + re.sub(r"\n\s+", " ", match[1]) + "}", text)
     file.write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,5 +1,7 @@
 """index.html: stands alone, and works in a real browser."""
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -56,7 +58,8 @@ def test_text_of_others_is_escaped(page):
 
 
 def test_the_details_are_those_of_every_model(page):
-    details = json.loads(re.search(r'<script id="details"[^>]*>(.*?)</script>', page.read_text(), re.DOTALL)[1])
+    packed = re.search(r'<script id="details"[^>]*>(.*?)</script>', page.read_text(), re.DOTALL)[1]
+    details = json.loads(gzip.decompress(base64.b64decode(packed)))
     assert len(details) == 7
     assert "learning_rate: 0.001" in details[CELL]["recipe"]
     assert "wall_time_s: 1.5" in details[CELL]["lineage"]

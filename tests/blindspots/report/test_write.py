@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blindspots.errors import UserError
 from blindspots.report.collect import read_grid
@@ -38,6 +40,24 @@ def test_results_name_rows_hardware_wall_time_and_lineage(make_grid):
     assert entry["rows"] == {"hans": 60, "mnli_matched": 30}
     assert (entry["hardware"], entry["wall_time_s"], entry["trained_on_rows"]) == ({"cpu": "made"}, 1.5, 60)
     assert len(entry["lineage_sha256"]) == len(entry["content_sha256"]) == 64
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
+@given(st.recursive(PLAIN, lambda part: st.lists(part) | st.dictionaries(st.text(), part), max_leaves=20))
+def test_json_is_read_as_it_was_written(tmp_path_factory, value):
+    file = tmp_path_factory.getbasetemp() / "value.json"
+    write_json(file, value)
+    assert json.loads(file.read_text(encoding="utf-8")) == value
+
+
+def test_an_object_of_plain_values_is_one_line(tmp_path):
+    write_json(tmp_path / "x.json", {"slices": [{"n": 1, "low": float("nan")}, {"n": 2, "low": 0.5}]})
+    assert (tmp_path / "x.json").read_text().splitlines()[2:4] == [
+        '  {"n": 1, "low": null},',
+        '  {"n": 2, "low": 0.5}',
+    ]
 
 
 def test_an_empty_grid_gives_a_report_that_says_so(make_grid):

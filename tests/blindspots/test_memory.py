@@ -1,0 +1,63 @@
+"""Out of memory: smaller batches of the same sum where the recipe allows it, else one line."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blindspots.errors import UserError
+from blindspots.memory import within_memory
+from blindspots.recipes import TaskRecipe
+
+OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+def device(rows: int, tried: list):
+    """A run that fits a batch of so many rows (or tokens), and notes each batch with its accumulation steps."""
+
+    def run(recipe, keys):
+        batch = recipe.tokens_per_batch or keys["per_device_train_batch_size"]
+        tried.append((batch, keys.get("gradient_accumulation_steps", 1)))
+        if batch > rows:
+            raise OUT_OF_MEMORY
+
+    return run
+
+
+@given(st.integers(1, 512), st.integers(1, 8), st.integers(1, 512), st.booleans())
+def test_the_batch_shrinks_until_it_fits_and_its_sum_stays(batch, steps, fits, by_tokens):
+    tried = []
+    recipe = TaskRecipe(output_dir="unused", smaller_batches=True, tokens_per_batch=batch if by_tokens else None)
+    within_memory(recipe, {"per_device_train_batch_size": batch, "gradient_accumulation_steps": steps},
+                  device(fits, tried))  # fmt: skip
+    assert {rows * accumulated for rows, accumulated in tried} == {batch * steps}
+    assert tried[-1][0] <= fits
+    assert [rows for rows, _ in tried] == sorted({rows for rows, _ in tried}, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "processes", "rows", "said"),
+    [
+        (False, 1, 8, "ran out of memory with a batch of 8 rows .*Lower it and raise gradient_accumulation_steps"),
+        (True, 2, 8, "works with one process only"),
+        (True, 1, 1, "It can't be smaller"),
+    ],
+)
+def test_what_cannot_be_mended_is_told_in_one_line(monkeypatch, allowed, processes, rows, said):
+    monkeypatch.setenv("WORLD_SIZE", str(processes))
+    recipe = TaskRecipe(output_dir="unused", smaller_batches=allowed)
+    with pytest.raises(UserError, match=said):
+        within_memory(recipe, {"per_device_train_batch_size": rows}, device(0, []))
+
+
+def test_the_library_default_is_the_batch_of_a_recipe_without_one():
+    with pytest.raises(UserError, match="a batch of 8 rows"):
+        within_memory(TaskRecipe(output_dir="unused"), {}, lambda recipe, keys: (_ for _ in ()).throw(OUT_OF_MEMORY))
+
+
+def test_another_error_is_passed_on():
+    def run(recipe, keys):
+        raise RuntimeError("something else")
+
+    with pytest.raises(RuntimeError, match="something else"):
+        within_memory(TaskRecipe(output_dir="unused", smaller_batches=True), {}, run)
