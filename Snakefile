@@ -2,8 +2,9 @@
 
     snakemake --cores 2 --config model=demo
 
-Keys of --config: model, a folder of recipes/; grid, its file of axes (grid); launch, what runs a script that trains or predicts, such as
-"accelerate launch --config_file accelerate_configs/single_gpu.yaml"; threads, CPU threads of one such job.
+Keys of --config: model, a folder of recipes/; grid, its file of axes (grid); base, a folder or Hub id in place of the recipes' base model;
+launch, what runs a script that trains or predicts, such as "accelerate launch --config_file accelerate_configs/single_gpu.yaml"; threads, CPU
+threads of one such job.
 """
 
 import math
@@ -18,6 +19,7 @@ MODEL = config.get("model", "demo")
 AXES = config.get("grid", "grid")
 LAUNCH = config.get("launch", "python")
 THREADS = int(config.get("threads", 1))
+BASE = f"--model_name_or_path {config['base']}" if "base" in config else ""
 RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
 GRID = GridRecipe(**read_yaml(f"{RECIPES}/{AXES}.yaml"))
@@ -93,7 +95,7 @@ def raw_name(generation):
 def artifacts():
     """Every artifact of the grid: one that was deleted is made again, though the report would not need it."""
     variants = sorted({cell.variant for cell in cells(GRID)})
-    pools = {"mnli"} | {pool for variant in variants for pool in variant_parents(variant)}
+    pools = {"mnli"} | {pool for variant in variants for pool in variant_parents(variant, GRID.external)}
     folders = sorted(pools | ({"generator"} if "synthetic" in pools else set()))
     folders += [f"variants/{variant}" for variant in variants]
     folders += [f"models/{cell.name}" for cell in starts(GRID) + cells(GRID)]
@@ -167,23 +169,23 @@ rule start:
     resources:
         **needs("start", lambda w: w.start),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_task.py {RECIPES}/start.yaml {params.rows}"
+        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_task.py {RECIPES}/start.yaml {BASE} {params.rows}"
         " --seed {wildcards.seed} --output_dir {OUT}/models/n{wildcards.start}-s{wildcards.seed} --wait_for_lock true"
 
 
 rule generator:
     input:
-        inputs("generator", "model_name_or_path"),
+        lambda _: inputs("generator", "model_name_or_path"),
         f"{OUT}/mnli/lineage.json",
     output:
         f"{OUT}/generator/lineage.json",
     params:
-        recipe=values("generator"),
+        recipe=lambda _: values("generator"),
     threads: THREADS
     resources:
         **needs("generator"),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml"
+        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml {BASE}"
         " --train_dataset {OUT}/mnli --output_dir {OUT}/generator --wait_for_lock true"
 
 
@@ -194,13 +196,13 @@ rule next_generator:
     output:
         f"{OUT}/generator_g{{generation}}/lineage.json",
     params:
-        recipe=values("generator"),
+        recipe=lambda _: values("generator"),
         rows=lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}",
     threads: THREADS
     resources:
         **needs("generator"),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml"
+        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml {BASE}"
         " --train_dataset {params.rows} --train_config full --output_dir {OUT}/generator_g{wildcards.generation}"
         " --wait_for_lock true"
 
@@ -211,7 +213,7 @@ rule synthesize:
     output:
         f"{OUT}/synthetic{{suffix}}/lineage.json",
     params:
-        recipe=values("synthesize"),
+        recipe=lambda _: values("synthesize"),
         generator=lambda w: f"{OUT}/generator{w.suffix if w.suffix.startswith('_g') else ''}",
         heat=lambda w: f"--temperature {int(w.suffix[2:]) / 100}" if w.suffix.startswith("_t") else "",
     threads: THREADS
@@ -224,7 +226,7 @@ rule synthesize:
 
 rule variant:
     input:
-        lambda w: [f"{OUT}/{parent}/lineage.json" for parent in variant_parents(w.variant)],
+        lambda w: [f"{OUT}/{parent}/lineage.json" for parent in variant_parents(w.variant, GRID.external)],
     output:
         f"{OUT}/variants/{{variant}}/lineage.json",
     params:
@@ -267,8 +269,9 @@ rule report:
     params:
         axes=vars(GRID),
         tests=test_set_flags(values("augment")),
+        synthetic=GRID.external.get("synthetic", f"{OUT}/synthetic"),
     resources:
         **needs("report"),
     shell:
         "python scripts/report.py {RECIPES}/{AXES}.yaml --models {OUT}/models --original {OUT}/mnli"
-        " --synthetic {OUT}/synthetic {params.tests} --output_dir {REPORT}"
+        " --synthetic {params.synthetic} {params.tests} --output_dir {REPORT}"

@@ -20,14 +20,6 @@ def pool_names(recipe: VariantsRecipe) -> list[str]:
     return names
 
 
-def read_pool(source, config: str | None):
-    """The rows of a prepared or raw synthetic dataset of ours (config full), or of a set made elsewhere."""
-    from blindspots.corpora import nli_pairs, read_split
-
-    ours = (source.path / "lineage.json").is_file()
-    return nli_pairs(read_split(source, "train", config or ("full" if ours else None)), source.name)
-
-
 def without(pairs, excluded):
     """The pairs that are not among the excluded ones."""
     known = set(zip(excluded["premise"], excluded["hypothesis"]))
@@ -61,7 +53,7 @@ def main() -> None:
     (recipe,) = parse_recipe(VariantsRecipe)
     names = pool_names(recipe)
     from blindspots.artifacts import output_folder, publish, resolved_recipe
-    from blindspots.corpora import nli_pairs, read_split, write_configs
+    from blindspots.corpora import nli_pairs, pool_pairs, read_split, write_configs
     from blindspots.sources import fetch
     from blindspots.variants import label_shares
 
@@ -69,7 +61,7 @@ def main() -> None:
         parents = {
             name: fetch(getattr(recipe, name), "dataset", getattr(recipe, f"{name}_revision")) for name in names
         }
-        pools = {name: read_pool(source, recipe.pool_config) for name, source in parents.items()}
+        pools = {name: pool_pairs(source, recipe.pool_config) for name, source in parents.items()}
         counts = {name: len(pool) for name, pool in pools.items()}
         if recipe.exclude_config:
             excluded = nli_pairs(

@@ -22,7 +22,7 @@ def generator_rows(pairs, loss_on: str):
 
 def dry_run(recipe, training_keys, model_keys) -> None:
     """Print memory and hours of the run, without the model's weights."""
-    from trl import ModelConfig, SFTConfig
+    from trl import SFTConfig
 
     from blindspots import dry_run
     from blindspots.training import training_arguments, training_pairs, training_sources
@@ -30,7 +30,7 @@ def dry_run(recipe, training_keys, model_keys) -> None:
     training = training_arguments(SFTConfig, recipe, training_keys, "unused")
     train, _ = training_pairs(recipe, training_sources(recipe))
     texts = ["".join(example.values()) for example in generator_rows(train, recipe.loss_on)]
-    dry_run.dry_run(recipe, training, ModelConfig(**model_keys), texts, task=False)
+    dry_run.dry_run(recipe, training, model_keys, texts, task=False)
 
 
 def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
@@ -40,7 +40,7 @@ def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
 
     from blindspots.artifacts import publish, resume_or_clear
     from blindspots.batching import GeneratorTrainer
-    from blindspots.classifier import load_tokenizer, quantization
+    from blindspots.classifier import load_tokenizer, name_the_base, quantization
     from blindspots.dry_run import Plan, require_fit
     from blindspots.sources import fetch
     from blindspots.training import (
@@ -68,14 +68,17 @@ def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
     examples, row_counts = generator_rows(train, recipe.loss_on), {}
     texts = ["".join(example.values()) for example in examples]
     lengths = [len(ids) + 1 for ids in tokenizer(texts)["input_ids"]]  # SFTTrainer adds the eos token
-    require_fit(Plan.of(model_config, task=False), recipe, training, lengths)
+    require_fit(Plan.of(model_config, task=False, folder=base.path), recipe, training, lengths)
+    peft_config = get_peft_config(model_config)
+    if peft_config is not None:
+        peft_config.revision = base.revision
     trainer = GeneratorTrainer(
-        model,
+        name_the_base(model, base),
         training,
         train_dataset=within_length(examples, lengths, training.max_length, row_counts),
         eval_dataset=generator_rows(dev, recipe.loss_on) if dev is not None else None,
         processing_class=tokenizer,
-        peft_config=get_peft_config(model_config),
+        peft_config=peft_config,
         tokens_per_batch=recipe.tokens_per_batch,
     )
     train_and_save(trainer, folder, tokenizer)

@@ -23,7 +23,6 @@ def task_rows(pairs, classifier):
 def dry_run(recipe, training_keys, model_keys) -> None:
     """Print memory and hours of the run, without the model's weights."""
     from transformers import TrainingArguments
-    from trl import ModelConfig
 
     from blindspots import dry_run
     from blindspots.nli import task_input
@@ -32,7 +31,7 @@ def dry_run(recipe, training_keys, model_keys) -> None:
     training = training_arguments(TrainingArguments, recipe, training_keys, "unused")
     train, _ = training_pairs(recipe, training_sources(recipe))
     texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(train["premise"], train["hypothesis"])]
-    dry_run.dry_run(recipe, training, ModelConfig(**model_keys), texts, task=True)
+    dry_run.dry_run(recipe, training, model_keys, texts, task=True)
 
 
 def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
@@ -71,7 +70,8 @@ def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
         train = task_rows(train, classifier)
         lengths = [len(ids) for ids in train["input_ids"]]
         train = within_length(train, lengths, recipe.max_length, row_counts)
-        require_fit(Plan.of(model_config, task=True), recipe, training, [len(ids) for ids in train["input_ids"]])
+        plan = Plan.of(model_config, task=True, folder=start.path)
+        require_fit(plan, recipe, training, [len(ids) for ids in train["input_ids"]])
     if dev is not None:
         dev = task_rows(dev, classifier)
     trainer = TaskTrainer(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from peft import PeftModel, get_peft_model
+from peft import PeftModel, TaskType, get_peft_model
 from safetensors import safe_open
 from transformers import (
     AutoConfig,
@@ -98,10 +98,16 @@ def load_classifier(source: Source, model_config: ModelConfig | None = None, see
     model = _load_model(source.path, model_config, tokenizer, **({} if has_head else _label_config()))
     peft_config = get_peft_config(model_config)
     if peft_config is not None:
-        peft_config.base_model_name_or_path, peft_config.revision = source.name, source.revision
+        peft_config.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM, which PEFT takes for a generator
         set_seed(seed)
-        model = get_peft_model(model, peft_config)
+        model = get_peft_model(name_the_base(model, source), peft_config, revision=source.revision)
     return Classifier(model, tokenizer)
+
+
+def name_the_base(model: PreTrainedModel, source: Source) -> PreTrainedModel:
+    """The model by the name that an adapter of it is to record: the recipe's, not the folder of the download cache."""
+    model.name_or_path = source.name
+    return model
 
 
 def _label_config() -> dict:

@@ -98,6 +98,12 @@ def nli_pairs(dataset: Dataset, where: str, unlabelled: bool = False) -> Dataset
     )
 
 
+def pool_pairs(source: Source, config: str | None = None) -> Dataset:
+    """The train rows of a prepared or raw synthetic dataset of ours (config full), or of a set made elsewhere."""
+    ours = (source.path / "lineage.json").is_file()
+    return nli_pairs(read_split(source, "train", config or ("full" if ours else None)), source.name)
+
+
 def mnli_test(source: Source) -> Dataset:
     """MNLI matched for evaluation: id, premise, hypothesis, gold, genre, cluster (the premise), heuristic, subcase.
 

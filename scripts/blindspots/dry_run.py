@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -32,6 +33,7 @@ from blindspots.errors import UserError
 from blindspots.nli import LABELS
 from blindspots.recipes import TrainingDataKeys
 from blindspots.report.tables import markdown
+from blindspots.sources import fetch
 
 CONFIGS = Path(__file__).parents[2] / "accelerate_configs"
 GIB = 2**30
@@ -73,13 +75,14 @@ class Plan:
     task: bool
 
     @classmethod
-    def of(cls, model: ModelConfig, task: bool) -> "Plan":
-        """Read the config, and that of an adapter and its base, from the folder or Hub repo that a recipe names."""
-        name, revision, peft = model.model_name_or_path, model.model_revision, get_peft_config(model)
-        if Path(name, "adapter_config.json").is_file():
-            peft = PeftConfig.from_pretrained(name)
-            name, revision, peft.inference_mode = peft.base_model_name_or_path, peft.revision, False
-        return cls(AutoConfig.from_pretrained(name, revision=revision), peft, model, task)
+    def of(cls, model: ModelConfig, task: bool, folder: Path) -> "Plan":
+        """Read the config in the folder of a checkpoint; for an adapter that of its base, and the adapter's own."""
+        peft = get_peft_config(model)
+        if (folder / "adapter_config.json").is_file():
+            peft = PeftConfig.from_pretrained(folder)
+            folder = fetch(peft.base_model_name_or_path, "model", peft.revision, weights=False).path
+            peft.inference_mode = False
+        return cls(AutoConfig.from_pretrained(folder), peft, model, task)
 
     def build(self, dtype: torch.dtype, layers: int):
         """The model on the current device, cut to its first layers."""
@@ -227,17 +230,23 @@ def require_fit(plan: Plan, recipe: TrainingDataKeys, training: TrainingArgument
         )
 
 
-def dry_run(recipe: TrainingDataKeys, training: TrainingArguments, model: ModelConfig, texts: Sequence[str],
+def dry_run(recipe: TrainingDataKeys, training: TrainingArguments, model_keys: dict[str, Any], texts: Sequence[str],
             task: bool) -> None:  # fmt: skip
     """Print what a run on these texts would take; of the model only config and tokenizer are read.
 
+    Args:
+        model_keys: those of ModelConfig that the recipe gives.
+
     Raises UserError where the fullest batch fits under no accelerate config.
     """
-    tokenizer = AutoTokenizer.from_pretrained(model.model_name_or_path, revision=model.model_revision)
+    model = ModelConfig(**model_keys)
+    folder = fetch(model.model_name_or_path, "model", model_keys.get("model_revision"), weights=False).path
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     extra = 0 if task else 1  # SFTTrainer adds the eos token
     lengths = [len(ids) + extra for ids in tokenizer(texts)["input_ids"]]
     limit = recipe.max_length if task else training.max_length
-    text, fits = report(Plan.of(model, task), recipe, training, [n for n in lengths if limit is None or n <= limit])
+    lengths = [length for length in lengths if limit is None or length <= limit]
+    text, fits = report(Plan.of(model, task, folder), recipe, training, lengths)
     print(text)
     if not fits:
         raise UserError("The fullest batch fits under no accelerate config; lower the batch or take larger devices.")

@@ -96,7 +96,8 @@ def variant_flags(variant: str, out: str, external: dict[str, str]) -> str:
         return "--kind original" + (f" --exclude_config {excluded}" if excluded not in ("", "n0") else "")
     if match["external"]:
         return f"--kind synthetic --synthetic {external[match['name']]}"
-    pool = f" --synthetic {out}/{synthetic_name(kind)}"
+    name = synthetic_name(kind)
+    pool = f" --synthetic {external.get(name, f'{out}/{name}')}"
     if match["mixed"]:
         return f"--kind mixed --synthetic_share {int(match['synthetic_share']) / 100}" + pool
     if match["biased"]:
@@ -104,11 +105,13 @@ def variant_flags(variant: str, out: str, external: dict[str, str]) -> str:
     return "--kind synthetic" + pool
 
 
-def variant_parents(variant: str) -> list[str]:
+def variant_parents(variant: str, external: dict[str, str]) -> list[str]:
     """The artifacts of the grid that a folder of variants is drawn from."""
     match = KIND.fullmatch(variant.partition("-")[0])
     parents = ["mnli"] if match["original"] or match["mixed"] else []
-    return parents if match["original"] or match["external"] else [*parents, synthetic_name(variant)]
+    if not (match["original"] or match["external"]):
+        parents.append(synthetic_name(variant))
+    return [parent for parent in parents if parent not in external]
 
 
 def starts(grid: GridRecipe) -> list[Cell]:

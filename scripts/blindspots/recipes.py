@@ -174,7 +174,9 @@ class GridRecipe:
     sizes: list[int] = key("rows of each augmentation set", [18020, 36040, 73080])
     seeds: list[int] = key("seeds of training", [0])
     external: dict[str, str] = key(
-        "synthetic sets made elsewhere, name: Hub id or folder, for kinds external_<name>", {}
+        "synthetic sets made elsewhere, name: Hub id or folder, for kinds external_<name>; the name synthetic stands "
+        "for the generator's own set",
+        {},
     )
 
 

@@ -46,8 +46,10 @@ class Source:
         }
 
 
-def fetch(name: str, repo_type: str, revision: str | None = None) -> Source:
+def fetch(name: str, repo_type: str, revision: str | None = None, weights: bool = True) -> Source:
     """Turn `folder`, `org/name` or `org/name@revision` into a Source, downloading a Hub repo at its exact commit.
+
+    Without `weights` a model's config and tokenizer are all that is downloaded.
 
     Raises UserError where neither folder nor repo is there, where two revisions are given, and where a tag stands at
     another commit than when it was fetched before.
@@ -61,7 +63,7 @@ def fetch(name: str, repo_type: str, revision: str | None = None) -> Source:
         raise UserError(f"{name} is neither a folder here nor a Hub id (org/name, org/name@revision).")
     try:
         commit = _resolve(repo, repo_type, pinned or revision)
-        path = _download(repo, repo_type, commit)
+        path = _download(repo, repo_type, commit, weights)
     except HFValidationError as error:
         raise UserError(f"{name} is no legal Hub id: {error}") from None
     except RevisionNotFoundError:
@@ -99,13 +101,16 @@ def _known_commit(repo: str, repo_type: str, revision: str | None) -> str | None
 
 
 @patient
-def _download(repo: str, repo_type: str, commit: str) -> Path:
+def _download(repo: str, repo_type: str, commit: str, weights: bool) -> Path:
     """A snapshot whose files have the hashes that the repo states; a damaged cached file is fetched again.
 
     The clients check sizes only (a flipped byte goes unnoticed), and they do not retry a 503 on a file.
     """
     patterns = MODEL_FILES if repo_type == "model" else None
-    path = snapshot_download(repo, repo_type=repo_type, revision=commit, allow_patterns=patterns)
+    left_out = None if weights else "*.safetensors"
+    path = snapshot_download(
+        repo, repo_type=repo_type, revision=commit, allow_patterns=patterns, ignore_patterns=left_out
+    )
     if HF_HUB_OFFLINE:
         return Path(path)
     for damaged in HfApi().verify_repo_checksums(repo, repo_type=repo_type, revision=commit).mismatches:

@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import HfApi, RepoCard, snapshot_download
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
+from yaml import YAMLError
 
 from blindspots import hub
 from blindspots.cards import ACCURACIES, hub_id, repo_type
@@ -102,8 +103,8 @@ def _as_list(value: Any) -> list:
 def _wrong_card(lineage: dict[str, Any], folder: Path) -> list[str]:
     try:
         card = RepoCard.load(folder / "README.md")
-    except (FileNotFoundError, ValueError) as error:
-        return [f"the card can't be read: {error}"]
+    except (FileNotFoundError, ValueError, YAMLError) as error:
+        return [f"the card can't be read: {' '.join(str(error).split())}"]
     found = [] if card.data.get("license") == lineage["license"] else ["the card states another licence"]
     named = [name for key in NAMING for name in _as_list(card.data.get(key))]
     for parent in lineage["parents"]:

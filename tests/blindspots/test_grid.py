@@ -53,8 +53,17 @@ def test_a_wrong_axis_is_named(axes, message):
     ],
 )
 def test_what_a_folder_of_variants_is_made_from(variant, flags, parents):
-    assert variant_flags(variant, "out", {"wanli": "org/wanli"}) == flags
-    assert variant_parents(variant) == parents
+    external = {"wanli": "org/wanli"}
+    assert variant_flags(variant, "out", external) == flags
+    assert variant_parents(variant, external) == parents
+
+
+def test_a_set_made_elsewhere_takes_the_place_of_the_generators():
+    external = {"synthetic": "org/wanli"}
+    assert variant_flags("biased_synthetic", "out", external).endswith("--bias_rate 1.0 --synthetic org/wanli")
+    assert variant_parents("biased_synthetic", external) == []
+    assert variant_parents("mixed_50", external) == ["mnli"]
+    assert variant_parents("synthetic_t70", external) == ["synthetic_t70"]
 
 
 def test_two_stage_starts_from_the_original_cell_and_is_tuned_on_synthetic_rows():

@@ -39,6 +39,8 @@ def test_every_file_is_a_recipe_of_a_known_script():
         parse_recipe(AuditRecipe, argv=[str(file)])
     for model in ("demo", "smollm2-135m", "llama2-7b"):
         assert {file.stem for file in (RECIPES / model).glob("*.yaml")} >= {*SCRIPT_OF, "grid"} - {"inputs"}
+    assert {file.stem for file in RECIPES.glob("smollm2-135m-cpu/*.yaml")} == {
+        "prepare", "start", "variants", "augment", "grid", "resources"}  # fmt: skip
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)

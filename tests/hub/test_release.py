@@ -235,13 +235,17 @@ def test_sets_and_modules_load_without_code_of_ours(released):
 @pytest.mark.slow
 def test_an_adapter_is_tuned_on_a_released_base_pushed_and_loaded_as_its_card_says(released, tiny_grid):
     """LoRA on the base by id and tag, on a set by id and tag: the lineage holds the commits that were really got."""
-    recipe = {"model_name_or_path": "blindspots/demo-base@v0.1", "use_peft": True, "lora_target_modules": "all-linear",
-              "lora_modules_to_save": "score", "train_dataset": "blindspots/demo-variants-synthetic@v0.1",
-              "train_config": f"n{SIZE}", "output_dir": released.home / "outputs/adapter", "push_to_hub": True,
-              "hub_namespace": "blindspots", "hub_tag": "v0.1", "max_steps": 1}  # fmt: skip
-    words = [word for key, value in recipe.items() for word in (f"--{key}", value)]
-    tuned = released.run("scripts/finetune_task.py", "recipes/demo/task.yaml", *words, cwd=tiny_grid)
-    assert tuned.returncode == 0, tuned.stderr
+
+    def tune(start: str, name: str, *words: object) -> None:
+        rows = ("--train_dataset", f"blindspots/demo-variants-{KIND}@v0.1", "--train_config", f"n{SIZE}")
+        model = ("--model_name_or_path", start, "--max_steps", 1)
+        tuned = released.run("scripts/finetune_task.py", "recipes/demo/task.yaml", *model, *rows,
+                             "--output_dir", released.home / "outputs" / name, *words,
+                             cwd=tiny_grid)  # fmt: skip
+        assert tuned.returncode == 0, tuned.stderr
+
+    tune("blindspots/demo-base@v0.1", "adapter", "--use_peft", "--lora_target_modules", "all-linear",
+         "--lora_modules_to_save", "score", "--push_to_hub", *RELEASE)  # fmt: skip
     lineage = json.loads(read(released, "models", "adapter", "lineage.json"))
     pinned = {parent["role"]: (parent["name"], parent["revision"]) for parent in lineage["parents"]}
     tagged = {
@@ -250,10 +254,13 @@ def test_an_adapter_is_tuned_on_a_released_base_pushed_and_loaded_as_its_card_sa
     }
     assert pinned == {"start": ("blindspots/demo-base", tagged["start"]),
                       "train": (f"blindspots/demo-variants-{KIND}", tagged["train"])}  # fmt: skip
+    adapter = json.loads(read(released, "models", "adapter", "adapter_config.json"))
+    assert (adapter["base_model_name_or_path"], adapter["revision"]) == ("blindspots/demo-base", tagged["start"])
     card = RepoCard(read(released, "models", "adapter", "README.md").decode())
     assert card.data.base_model == ["blindspots/demo-base"]
     (snippet,) = re.findall(r"```python\n(.*?)```", card.text, re.DOTALL)
     assert released.call(run_snippet, snippet)["model"] == "PeftModelForSequenceClassification"
+    tune("blindspots/adapter@v0.1", "further")
 
 
 def test_the_token_is_nowhere_in_what_a_pushed_run_leaves(released_store, tiny_grid, released):

@@ -6,10 +6,9 @@ from pathlib import Path
 import evaluate
 import numpy as np
 import pandas as pd
-from datasets import Dataset
 from scipy import stats
 
-from blindspots.corpora import read_split
+from blindspots.corpora import pool_pairs
 from blindspots.errors import UserError
 from blindspots.nli import LABELS
 from blindspots.report.collect import METRIC_NAMES, METRICS, START
@@ -89,7 +88,7 @@ def heuristic_counts(original: str, synthetic: str) -> pd.DataFrame:
     """Lexical overlap by label in prepared MNLI and in raw synthetic data: the columns COUNTS, counted by the audit.
 
     Args:
-        original, synthetic: Hub id or folder of a dataset with a config `full`, split train.
+        original, synthetic: Hub id or folder of a dataset with a split train; of ours, its config `full` is counted.
     """
     pairs = [_pairs(name) for name in (original, synthetic)]
     audit = evaluate.load(str(AUDIT), keep_in_memory=True)
@@ -104,13 +103,11 @@ def heuristic_counts(original: str, synthetic: str) -> pd.DataFrame:
 
 
 def _pairs(name: str) -> dict[str, list]:
-    source = fetch(name, "dataset")
-    rows: Dataset = read_split(source, "train", "full")
-    label = rows.features["label"]
+    rows = pool_pairs(fetch(name, "dataset"))
     return {
         "premise": rows["premise"][:],
         "hypothesis": rows["hypothesis"][:],
-        "label": [label.int2str(value) for value in rows["label"]],
+        "label": [LABELS[label] for label in rows["label"]],
     }
 
 
