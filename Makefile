@@ -9,10 +9,10 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TQDM_MININTERVAL := 2
 
-.PHONY: help demo grid test lint bench bench-gpu clean
+.PHONY: help demo grid test test-distributed lint bench bench-gpu results clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 18
 
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ grid: $(VENV)/installed  ## the axes of recipes/$(MODEL)/$(GRID).yaml, as in: ma
 test: $(VENV)/installed  ## the whole test suite, offline
 	pytest
 
+test-distributed: $(VENV)/installed  ## two processes under each engine, on the CPU
+	pytest -m distributed
+
 lint: $(VENV)/installed  ## ruff: rules and format
 	ruff check .
 	ruff format --check .
@@ -40,10 +43,7 @@ bench-gpu: $(VENV)/installed  ## tokens/s, MFU and memory on a CUDA device, with
 	python -W ignore tests/benchmarks/bench_gpu.py
 
 results: $(VENV)/installed  ## keep a grid's report and lineage under results/$(MODEL), and refresh the READMEs
-	rm -rf results/$(MODEL) && mkdir -p results/$(MODEL)/lineage
-	cp -r outputs/$(MODEL)/report/. results/$(MODEL)/
-	cd outputs/$(MODEL) && for file in $$(find . -name lineage.json -not -path '*/.*'); do \
-		cp $$file ../../results/$(MODEL)/lineage/$$(dirname $${file#./} | tr / -).json; done
+	python scripts/keep_results.py --model $(MODEL) --grid $(GRID)
 	python scripts/fill_readmes.py
 
 clean:  ## remove what the demo made

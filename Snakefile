@@ -24,6 +24,7 @@ RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
 GRID = GridRecipe(**read_yaml(f"{RECIPES}/{AXES}.yaml"))
 check_axes(GRID)
+JUDGE = f"{OUT}/models/{Cell(max(GRID.starts), GRID.seeds[0]).name}"
 
 
 def values(name):
@@ -100,6 +101,7 @@ def artifacts():
     folders += [f"variants/{variant}" for variant in variants]
     folders += [f"models/{cell.name}" for cell in starts(GRID) + cells(GRID)]
     made = [f"{OUT}/{folder}/lineage.json" for folder in folders]
+    made += [f"{OUT}/{pool}/audit/audit.json" for pool in sorted(pools - {"mnli"})]
     return made + inputs("start", "model_name_or_path", "mnli", "hans") + inputs("prepare", "mnli")
 
 
@@ -222,6 +224,24 @@ rule synthesize:
     shell:
         "OMP_NUM_THREADS={threads} {LAUNCH} scripts/generate_synthetic.py {RECIPES}/synthesize.yaml {params.heat}"
         " --generator {params.generator} --output_dir {OUT}/synthetic{wildcards.suffix} --wait_for_lock true"
+
+
+rule audit:
+    """What raw synthetic data are like beside MNLI, labels judged by the largest start; it goes into the dataset's card."""
+    input:
+        lambda _: inputs("audit", "mnli", "hans"),
+        f"{JUDGE}/lineage.json",
+        f"{OUT}/mnli/lineage.json",
+        f"{OUT}/synthetic{{suffix}}/lineage.json",
+    output:
+        f"{OUT}/synthetic{{suffix}}/audit/audit.json",
+    params:
+        recipe=lambda _: values("audit"),
+    resources:
+        **needs("audit"),
+    shell:
+        "python scripts/audit_dataset.py {RECIPES}/audit.yaml --dataset {OUT}/synthetic{wildcards.suffix}"
+        " --reference {OUT}/mnli --label_model {JUDGE} --output_dir {OUT}/synthetic{wildcards.suffix}/audit"
 
 
 rule variant:

@@ -7,7 +7,7 @@ from blindspots.errors import UserError, run_script
 from blindspots.parsing import parse_recipe
 from blindspots.recipes import PrepareRecipe
 
-# SEED_FACTS 2, read in the authors' code: rows in, and rows left of each label.
+# Read in the authors' code (untakenJ/synthetic-data-blindspot): rows in, and rows left of each label.
 FULL_ROWS = 392_702
 FULL_COUNTS = {"entailment": 130_541, "neutral": 130_573, "contradiction": 130_608}
 

@@ -33,6 +33,7 @@ SHRUNKEN = {
     "start": {"train_config": "n3000", "hans_expected_rows": 120},
     "synthesize": {"samples_per_label": 512, "shard_rows": 512, "batch_size": 512},
     "variants": {"sizes": [60, 120]},
+    "audit": {"label_model": "outputs/demo/models/n3000-s0", "sample_rows": 100},
     "augment": {
         "model_name_or_path": "outputs/demo/models/n3000-s0",
         "train_config": "n120",

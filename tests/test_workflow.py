@@ -33,8 +33,9 @@ def clone(tmp_path) -> Path:
 
 def test_the_demo_makes_its_inputs_and_twelve_cells(clone):
     jobs = snakemake(clone, "-n")
-    assert {rule: jobs[rule] for rule in ("demo_base", "demo_input", "prepare", "generator", "synthesize")} == {
-        "demo_base": 1, "demo_input": 2, "prepare": 1, "generator": 1, "synthesize": 1}  # fmt: skip
+    assert {rule: jobs[rule] for rule in ("demo_base", "demo_input", "prepare", "generator", "synthesize",
+                                           "audit")} == {
+        "demo_base": 1, "demo_input": 2, "prepare": 1, "generator": 1, "synthesize": 1, "audit": 1}  # fmt: skip
     assert (jobs["start"], jobs["cell"], jobs["variant"], jobs["report"]) == (2, 12, 3, 1)
 
 
@@ -43,6 +44,12 @@ def test_the_grid_of_the_paper_is_six_starts_and_54_cells(clone):
     assert (jobs["start"], jobs["cell"]) == (6, 54)
     assert jobs["start"] + jobs["cell"] == 60
     assert "demo_input" not in jobs
+
+
+def test_a_set_made_elsewhere_needs_no_generator(clone):
+    jobs = snakemake(clone, "-n", "--config", "model=smollm2-135m-cpu")
+    assert {"generator", "synthesize", "audit"}.isdisjoint(jobs)
+    assert (jobs["start"], jobs["cell"], jobs["variant"]) == (3, 9, 3)
 
 
 def change(clone: Path, recipe: str, **values: object) -> None:
@@ -72,7 +79,7 @@ def test_a_changed_recipe_re_runs_what_depends_on_it(made):
     change(made, "synthesize", temperature=0.9)
     jobs = snakemake(made, "-n")
     assert {"prepare", "start", "generator"}.isdisjoint(jobs)
-    assert (jobs["synthesize"], jobs["variant"], jobs["cell"]) == (1, 2, 8)
+    assert (jobs["synthesize"], jobs["audit"], jobs["variant"], jobs["cell"]) == (1, 1, 2, 8)
 
 
 @pytest.mark.slow
@@ -82,7 +89,7 @@ def test_a_changed_recipe_re_runs_what_depends_on_it(made):
         ("models/n0-s0", {"start": 1, "cell": 6}),
         ("models/n0-synthetic-n1000-s0", {"cell": 1}),
         ("variants/original", {"variant": 1, "cell": 4}),
-        ("base", {"demo_base": 1, "start": 2, "generator": 1, "synthesize": 1, "variant": 2, "cell": 12}),
+        ("base", {"demo_base": 1, "start": 2, "generator": 1, "synthesize": 1, "audit": 1, "variant": 2, "cell": 12}),
     ],
 )
 def test_a_deleted_artifact_is_made_again_with_what_depends_on_it(made, folder, rebuilt):

@@ -75,7 +75,7 @@ def load_classifier(source: Source, model_config: ModelConfig | None = None, see
     """Prepare a task model from a base model, from a task model, or from an adapter of one.
 
     A base model gets a new head, drawn from `seed`; a task model keeps its head; an adapter is continued, not
-    stacked on (SEED_FACTS 2: T^D continues the same adapter and head that T was trained with).
+    stacked on (the authors' code: T^D continues the same adapter and head that T was trained with).
 
     Args:
         source: folder of the checkpoint.

@@ -1,6 +1,6 @@
 """The one parser: a flat YAML recipe, overridden by `--key value`, checked before anything heavy is imported.
 
-Rules (ARCHITECTURE 1): keys are the fields of the script's own dataclass and of the library classes that it feeds;
+Rules: keys are the fields of the script's own dataclass and of the library classes that it feeds;
 the command line wins over the recipe; an unknown key, a wrong type, a missing file or two values for one key end the
 run with one line and exit code 2.
 """

@@ -201,6 +201,15 @@ class ReportRecipe(GridRecipe):
 
 
 @dataclasses.dataclass(kw_only=True)
+class KeepRecipe:
+    """Which grid's report and lineage are kept, and where."""
+
+    model: str = key("folder of recipes/ and of outputs/")
+    grid: str = key("file of axes of the grid", "grid")
+    results: str = key("folder of measured results; <model> below it is replaced", "results")
+
+
+@dataclasses.dataclass(kw_only=True)
 class AuditRecipe:
     """First-order audit of an NLI dataset against a reference."""
 

@@ -9,7 +9,7 @@ from blindspots.nli import ENTAILMENT, LABELS
 
 
 def label_shares(size: int) -> list[int]:
-    """Rows of each label, equal but for the remainder, which goes to the first labels (SEED_FACTS 3.2)."""
+    """Rows of each label, equal but for the remainder, which goes to the first labels (the README says why)."""
     return [size // len(LABELS) + (index < size % len(LABELS)) for index in range(len(LABELS))]
 
 

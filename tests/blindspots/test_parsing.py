@@ -12,6 +12,7 @@ from blindspots.errors import RecipeError
 from blindspots.library_fields import HIDDEN, library_keys
 from blindspots.parsing import own_keys, parse_recipe, read_yaml
 from blindspots.recipes import (
+    AuditRecipe,
     DemoRecipe,
     EvaluateRecipe,
     GeneratorRecipe,
@@ -30,6 +31,7 @@ SCRIPTS = {
     "generate_synthetic": (SynthesisRecipe,),
     "build_variants": (VariantsRecipe,),
     "evaluate_task": (EvaluateRecipe,),
+    "audit_dataset": (AuditRecipe,),
 }
 TASK = SCRIPTS["finetune_task"]
 

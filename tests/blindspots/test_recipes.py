@@ -23,6 +23,7 @@ SCRIPT_OF = {
     "synthesize": "generate_synthetic",
     "variants": "build_variants",
     "evaluate": "evaluate_task",
+    "audit": "audit_dataset",
 }
 FILES = [file for file in sorted(RECIPES.glob("*/*.yaml")) if file.stem in SCRIPT_OF]
 TRAINING = [file for file in FILES if SCRIPT_OF[file.stem].startswith("finetune")]

@@ -73,7 +73,7 @@ def test_several_seeds_decide_at_a_single_start():
 
 
 def test_the_seeds_needed_from_one_seed_take_the_published_spread():
-    # SEED_FACTS of McCoy et al. (2020): sd .124 on LO-non-entailment; a gap of .19 needs about 8 seeds an arm.
+    # McCoy et al. (2020): sd .124 on LO-non-entailment; a gap of .19 needs about 8 seeds an arm.
     assert gap(points([0.19] * 2), metric="hans_lo_non_entailment").seeds_needed == 8
     assert gap(points([0.0] * 2)).seeds_needed is None
 

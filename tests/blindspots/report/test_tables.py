@@ -57,7 +57,7 @@ def test_markdown_and_latex_hold_the_same_cells():
 
 
 def test_table_1_as_published():
-    # SEED_FACTS, section 4: rates and S:O of Zhang & Pavlick (2025), table 1.
+    # Rates and S:O of Zhang & Pavlick (2025), table 1.
     shown = shown_table1(table1(read_counts(PAPER / "table1_counts.csv")))
     assert shown["original"].tolist()[0] == "2,139 / 130,541 (1.639%)"
     assert [re.match(r"[\d.]+", ratio)[0] for ratio in shown["S:O"][:3]] == ["2.352", "2.320", "1.827"]
