@@ -26,8 +26,8 @@ demo: $(VENV)/installed  ## the paper in miniature, no download: outputs/demo/re
 grid: $(VENV)/installed  ## the axes of recipes/$(MODEL)/$(GRID).yaml, as in: make grid MODEL=demo GRID=seeds
 	snakemake --quiet rules --cores $(CORES) --config model=$(MODEL) grid=$(GRID)
 
-test: $(VENV)/installed  ## the whole test suite, offline
-	pytest
+test: $(VENV)/installed  ## the test suite, offline; test-distributed has the rest
+	pytest -n $(CORES) --dist loadfile
 
 test-distributed: $(VENV)/installed  ## two processes under each engine, on the CPU
 	pytest -m distributed

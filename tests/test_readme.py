@@ -41,6 +41,7 @@ SHRUNKEN = {
     },
     "evaluate": {"model": "outputs/demo/models/n3000-s0", "hans_expected_rows": 120},
     "grid": {"starts": [0, 3000], "kinds": ["original", "synthetic"], "sizes": [60, 120]},
+    "seeds": {"starts": [0, 3000], "kinds": ["original"], "sizes": [60], "seeds": [0, 1]},
 }
 
 

@@ -25,7 +25,8 @@ def training_arguments(
 ) -> Arguments:
     """The library's arguments of a training run, with its checkpoints in `folder`.
 
-    Raises RecipeError for keys that rule one another out and for a precision that this machine does not have.
+    Raises RecipeError for keys that rule one another out, for a precision that this machine does not have and for a
+    batch that the processes do not divide.
     """
     own = {"per_device_train_batch_size", "train_sampling_strategy"} & keys.keys()
     if recipe.tokens_per_batch is not None and own:
@@ -35,9 +36,16 @@ def training_arguments(
     elif keys.get("fp16") and (keys.get("use_cpu") or not torch.accelerator.is_available()):
         raise RecipeError("fp16 needs an accelerator, and this run has none; leave it out, or use bf16.")
     try:
-        return kind(output_dir=str(folder), **keys)
+        training = kind(output_dir=str(folder), **keys)
     except ValueError as error:
         raise RecipeError(f"The training keys do not go with one another or with this machine: {error}") from None
+    batch, processes = training.per_device_train_batch_size, training.world_size
+    if training.accelerator_config.split_batches and batch % processes:
+        raise RecipeError(
+            f"split_batches spreads a batch of {batch} rows over the processes, and {processes} do not divide it; "
+            "change per_device_train_batch_size or --num_processes."
+        )
+    return training
 
 
 def training_sources(recipe: TrainingDataKeys) -> dict[str, Source]:

@@ -4,11 +4,18 @@ import pytest
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import TrainingArguments
 
 from blindspots.artifacts import OutputFolder
-from blindspots.errors import UserError
+from blindspots.errors import RecipeError, UserError
 from blindspots.recipes import TaskRecipe
-from blindspots.training import last_checkpoint, training_pairs, training_sources, within_length
+from blindspots.training import (
+    last_checkpoint,
+    training_arguments,
+    training_pairs,
+    training_sources,
+    within_length,
+)
 
 
 @settings(max_examples=30, deadline=None)
@@ -43,6 +50,16 @@ def test_a_recipe_without_datasets_trains_on_nothing():
     recipe = TaskRecipe(output_dir="unused")
     assert training_sources(recipe) == {}
     assert training_pairs(recipe, {}) == (None, None)
+
+
+def test_processes_must_divide_a_batch_that_is_split(monkeypatch, tmp_path):
+    keys = {"per_device_train_batch_size": 8, "accelerator_config": {"split_batches": True}, "use_cpu": True}
+    recipe = TaskRecipe(output_dir="unused")
+    monkeypatch.setattr(TrainingArguments, "world_size", 4)
+    assert training_arguments(TrainingArguments, recipe, keys, tmp_path).world_size == 4
+    monkeypatch.setattr(TrainingArguments, "world_size", 3)
+    with pytest.raises(RecipeError, match="a batch of 8 rows over the processes, and 3 do not divide it"):
+        training_arguments(TrainingArguments, recipe, keys, tmp_path)
 
 
 def test_train_and_dev_are_read_by_role(world):
