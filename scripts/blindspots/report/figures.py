@@ -116,7 +116,7 @@ def _axes(panels: np.ndarray, sizes: list[int]) -> None:
 
 
 def _short(size: int) -> str:
-    return f"{size / 1000:.3g}K" if size >= 10000 else f"{size:,}"
+    return f"{size / 1000:.3g}K" if size >= 1000 else f"{size:,}"
 
 
 def _legend(figure: Figure, grid: Grid, with_paper: bool) -> None:
