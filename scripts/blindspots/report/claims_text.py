@@ -21,6 +21,9 @@ the paired difference, or, from one seed, seeds an arm for a single pair of cell
 one BERT (McCoy et al. 2020: sd .0024 on MNLI, .024 on HANS, .124 on LO-non-entailment).
 It counts seeds alone: the part of an interval that comes from the test rows stays however many seeds there are."""
 
+# So many readings are told in a cell of a table.
+FEW = 8
+
 
 def readings_table(claim: Claim) -> pd.DataFrame:
     """A row a reading, the deciding ones first, all as text."""
@@ -49,10 +52,26 @@ def _limits(low: float | None, high: float | None) -> str:
     return "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
 
 
+def verdicts_markdown(claims: list[Claim]) -> str:
+    """verdicts.md: a row a claim, with the readings that decide it where they are no more than FEW."""
+    rows = [{"claim": c.id, "statement": c.statement, "verdict": c.verdict, "decided by": _told(c)} for c in claims]
+    return markdown(pd.DataFrame(rows))
+
+
+def _told(claim: Claim) -> str:
+    """The deciding readings of a claim as one line."""
+    known = [reading for reading in claim.deciding if reading.estimate is not None]
+    if len(known) > FEW:
+        return f"{len(known)} readings, see claims.md"
+    return "; ".join(
+        f"{SCORE_NAMES.get(r.metric, r.metric)}, {r.estimand}: {r.estimate:+.3f} {_limits(r.low, r.high)}".strip()
+        for r in known
+    )
+
+
 def claims_markdown(claims: list[Claim]) -> str:
     """claims.md: a table of the verdicts, then each claim with its rule, readings and notes."""
-    verdicts = pd.DataFrame([{"claim": c.id, "statement": c.statement, "verdict": c.verdict} for c in claims])
-    parts = ["# The paper's claims", PREFACE, markdown(verdicts)]
+    parts = ["# The paper's claims", PREFACE, verdicts_markdown(claims)]
     for claim in claims:
         parts += [f"## {claim.id}: {claim.verdict}", claim.statement, f"Rule: {claim.rule}"]
         if claim.deciding or claim.beside:

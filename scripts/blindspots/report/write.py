@@ -17,7 +17,7 @@ from blindspots.lineage import hash_json
 from blindspots.recipes import ReportRecipe
 from blindspots.report import figures, tables
 from blindspots.report.claims import Claim, claims
-from blindspots.report.claims_text import claims_markdown
+from blindspots.report.claims_text import claims_markdown, verdicts_markdown
 from blindspots.report.collect import AUROCS, METRICS, Grid
 from blindspots.report.flips import flips, texts
 from blindspots.report.page import write_page
@@ -70,6 +70,7 @@ def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) 
         write_json(folder / "results.json", {"models": results(grid), "missing": grid.missing, "others": grid.others})
         write_json(folder / "claims.json", [dataclasses.asdict(claim) for claim in judged])
         (folder / "claims.md").write_text(claims_markdown(judged), encoding="utf-8")
+        (folder / "verdicts.md").write_text(verdicts_markdown(judged), encoding="utf-8")
         for name in grid.results:
             (folder / "cells").mkdir(exist_ok=True)
             write_json(folder / "cells" / f"{name}.json", {**grid.results[name], "changed": changed[name]})

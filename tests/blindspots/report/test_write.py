@@ -22,8 +22,8 @@ def test_all_files_and_the_same_bytes_again(make_grid):
     grid = read_grid(recipe)
     write_report(recipe, grid, None)
     first = files(Path(recipe.output_dir))
-    expected = "results.json claims.json claims.md index.html README.md cells/n0-s0.json grid.csv grid.md grid.tex"
-    expected += " figure1.png figure1.svg subcases.png learning_curve.png seed_spread.png"
+    expected = "results.json claims.json claims.md verdicts.md index.html README.md cells/n0-s0.json grid.csv grid.md"
+    expected += " grid.tex figure1.png figure1.svg subcases.png learning_curve.png seed_spread.png"
     assert set(expected.split()) <= set(first)
     write_report(recipe, grid, None)
     assert files(Path(recipe.output_dir)) == first
