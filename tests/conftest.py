@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Set before any library reads them: no test leaves this machine.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -13,6 +14,10 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 # Tiny matrices: a second thread would only wait for the first.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine is no reason for a property test to fail.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 

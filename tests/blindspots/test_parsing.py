@@ -82,14 +82,14 @@ def test_a_float_is_a_float_however_it_is_written(recipe, written):
     assert training["learning_rate"] == 1e-5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_any_float_survives_the_command_line(value):
     _, training, _ = task("--output_dir=out", f"--learning_rate={value!r}")
     assert training["learning_rate"] == value
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=5))
 def test_a_list_is_written_in_brackets_or_with_spaces(sizes):
     spaced, bracketed = (

@@ -18,7 +18,7 @@ from blindspots.training import (
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=30), st.none() | st.integers(1, 20))
 def test_rows_above_the_limit_are_left_out_and_counted_never_cut(lengths, limit):
     counts = {}

@@ -40,7 +40,7 @@ def test_shares_are_equal_but_for_the_remainder_of_the_first_labels(size):
     assert shares == sorted(shares, reverse=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 99))
 def test_no_set_repeats_a_row_and_a_larger_one_holds_every_smaller_one(one, other, seed):
     sets = sample_sets(POOL, sorted({one, other}), seed)
@@ -51,7 +51,7 @@ def test_no_set_repeats_a_row_and_a_larger_one_holds_every_smaller_one(one, othe
     assert texts(sets[f"n{min(one, other)}"]) <= texts(sets[f"n{max(one, other)}"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 60), st.integers(0, 99))
 def test_a_biased_set_has_overlap_in_every_entailment_row_and_in_no_other(size, seed):
     drawn = sample_sets(POOL, [size], seed, [(1.0, biased_rows(POOL))])[f"n{size}"]
@@ -59,7 +59,7 @@ def test_a_biased_set_has_overlap_in_every_entailment_row_and_in_no_other(size, 
         assert lexical_overlap(row["premise"], row["hypothesis"]) == (LABELS[row["label"]] == ENTAILMENT)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from([0, 0.25, 0.5, 1]), st.integers(0, 99))
 def test_a_dose_of_bias_is_at_least_its_share(rate, seed):
     everything = np.ones(len(POOL), dtype=bool)
