@@ -65,15 +65,13 @@ def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
     if train is None:
         stop_sharded_loading()
     classifier = load_classifier(start, model_config, training.seed)
+    train, dev = (rows and task_rows(rows, classifier) for rows in (train, dev))
     row_counts = {"trained on": 0}
     if train is not None:
-        train = task_rows(train, classifier)
         lengths = [len(ids) for ids in train["input_ids"]]
         train = within_length(train, lengths, recipe.max_length, row_counts)
         plan = Plan.of(model_config, task=True, folder=start.path)
         require_fit(plan, recipe, training, [len(ids) for ids in train["input_ids"]])
-    if dev is not None:
-        dev = task_rows(dev, classifier)
     trainer = TaskTrainer(
         classifier.model,
         training,

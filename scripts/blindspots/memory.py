@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
-from transformers import TrainingArguments
+from transformers import Trainer, TrainingArguments
 
 from blindspots.errors import UserError
 from blindspots.recipes import TrainingDataKeys
@@ -14,8 +14,26 @@ from blindspots.recipes import TrainingDataKeys
 Keys = dict[str, Any]
 
 
+class DeviceFullError(Exception):
+    """The device ran out of memory in training."""
+
+
+def train(trainer: Trainer, checkpoint: str | None) -> None:
+    """Train from a checkpoint on, None from the start. Raises DeviceFullError where the device runs out of memory."""
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    except RuntimeError as error:
+        if should_reduce_batch_size(error):
+            raise DeviceFullError(_first_line(error)) from error
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
 def within_memory(recipe: TrainingDataKeys, keys: Keys, run: Callable[[TrainingDataKeys, Keys], None]) -> None:
-    """Call run(recipe, keys); where the device runs out of memory and `smaller_batches` allows it, again.
+    """Call run(recipe, keys); where its `train` runs out of memory and `smaller_batches` allows it, again.
 
     The next run goes on from the last checkpoint, else from the start, with a smaller batch and as many more
     accumulation steps: the global batch stays, and the learning rate that goes with it (issue "Fast and wide").
@@ -24,15 +42,20 @@ def within_memory(recipe: TrainingDataKeys, keys: Keys, run: Callable[[TrainingD
         keys: training keys of the recipe, those of TrainingArguments.
 
     Raises UserError where the recipe does not allow it, where several processes run (the others would wait for the
-    one that failed) and where a batch of one row does not fit.
+    one that failed), where a batch of one row does not fit, and where something else than training needs too much.
     """
     while True:
         try:
             return run(recipe, keys)
+        except DeviceFullError as error:
+            reason = str(error)
         except RuntimeError as error:
             if not should_reduce_batch_size(error):
                 raise
-            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"The device ran out of memory while it loaded or evaluated ({_first_line(error)}). Lower "
+                "eval_batch_tokens, or take a larger device."
+            ) from error
         recipe, keys = _smaller(recipe, keys, reason)
         clear_device_cache(garbage_collection=True)
 

@@ -14,6 +14,7 @@ from blindspots.batching import GeneratorTrainer, TaskTrainer
 from blindspots.classifier import check_saved_weights
 from blindspots.corpora import nli_pairs, read_split
 from blindspots.errors import RecipeError
+from blindspots.memory import train
 from blindspots.recipes import TrainingDataKeys
 from blindspots.sources import Source, fetch
 
@@ -96,7 +97,7 @@ def train_and_save(
         size = f"{trainer.tokens_per_batch} tokens a batch" if trainer.tokens_per_batch else f"{rows} rows a step"
         if trainer.is_world_process_zero():
             print(f"{len(trainer.train_dataset)} rows, {size} over {arguments.world_size} process(es)")
-        trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+        train(trainer, last_checkpoint(folder))
         trainer.save_model(str(folder.staging))
     elif trainer.is_world_process_zero():
         trainer.model.save_pretrained(folder.staging)

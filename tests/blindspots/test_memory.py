@@ -1,15 +1,26 @@
 """Out of memory: smaller batches of the same sum where the recipe allows it, else one line."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blindspots.errors import UserError
-from blindspots.memory import within_memory
+from blindspots.memory import DeviceFullError, train, within_memory
 from blindspots.recipes import TaskRecipe
 
 OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+def full_device() -> SimpleNamespace:
+    """A trainer on a device that is full."""
+
+    def run_out(resume_from_checkpoint):
+        raise OUT_OF_MEMORY
+
+    return SimpleNamespace(train=run_out)
 
 
 def device(rows: int, tried: list):
@@ -19,7 +30,7 @@ def device(rows: int, tried: list):
         batch = recipe.tokens_per_batch or keys["per_device_train_batch_size"]
         tried.append((batch, keys.get("gradient_accumulation_steps", 1)))
         if batch > rows:
-            raise OUT_OF_MEMORY
+            train(full_device(), None)
 
     return run
 
@@ -53,12 +64,29 @@ def test_what_cannot_be_mended_is_told_in_one_line(monkeypatch, allowed, process
 
 def test_the_library_default_is_the_batch_of_a_recipe_without_one():
     with pytest.raises(UserError, match="a batch of 8 rows"):
-        within_memory(TaskRecipe(output_dir="unused"), {}, lambda recipe, keys: (_ for _ in ()).throw(OUT_OF_MEMORY))
+        within_memory(TaskRecipe(output_dir="unused"), {}, lambda recipe, keys: train(full_device(), None))
 
 
-def test_another_error_is_passed_on():
+@pytest.mark.parametrize(
+    ("error", "told", "said"),
+    [
+        (OUT_OF_MEMORY, UserError, "while it loaded or evaluated .*Lower eval_batch_tokens"),
+        (RuntimeError("something else"), RuntimeError, "something else"),
+    ],
+)
+def test_an_error_outside_of_training_is_no_reason_to_train_again(error, told, said):
     def run(recipe, keys):
+        raise error
+
+    with pytest.raises(told, match=said):
+        within_memory(TaskRecipe(output_dir="unused", smaller_batches=True), {}, run)
+
+
+def test_an_error_of_training_that_is_not_of_memory_is_passed_on():
+    def fail(resume_from_checkpoint):
         raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):
-        within_memory(TaskRecipe(output_dir="unused", smaller_batches=True), {}, run)
+        train(SimpleNamespace(train=fail), None)
+    with pytest.raises(DeviceFullError):
+        train(full_device(), None)
