@@ -19,6 +19,8 @@ PAIR_FEATURES = Features(
         "label": ClassLabel(names=list(LABELS)),
     }
 )
+# As SNLI's and MNLI's own files and WANLI's call the column where it is not `label`.
+OTHER_LABEL_COLUMNS = ("gold_label", "gold")
 # MNLI writes no gold label as -1 on the Hub and as "-" in the original files.
 NO_LABEL = "-"
 
@@ -74,12 +76,16 @@ def nli_pairs(dataset: Dataset, where: str, unlabelled: bool = False) -> Dataset
     """Rows as PAIR_FEATURES: id, premise, hypothesis, label (0 entailment, 1 neutral, 2 contradiction).
 
     Args:
-        dataset: any NLI dataset; its `id`, else its `pairID`, else the row number becomes the id.
+        dataset: any NLI dataset; its `id`, else its `pairID`, else the row number becomes the id. The label is in
+            `label`, else in one of OTHER_LABEL_COLUMNS.
         where: name of the dataset, for messages.
         unlabelled: leave rows without a gold label out instead of refusing them.
 
     Raises UserError for a missing column, an unknown label or an empty text.
     """
+    other = next((column for column in OTHER_LABEL_COLUMNS if column in dataset.column_names), None)
+    if other and "label" not in dataset.column_names:
+        dataset = dataset.rename_column(other, "label")
     require_columns(dataset, ("premise", "hypothesis", "label"), where)
     names = label_names(dataset, (*LABELS, NO_LABEL) if unlabelled else LABELS, where)
     id_column = next((column for column in ("id", "pairID") if column in dataset.column_names), None)

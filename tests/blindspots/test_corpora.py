@@ -35,6 +35,16 @@ def test_label_names_may_be_text():
     assert nli_pairs(rows([], ["Neutral", "entailment"]), "here")["label"] == [1, 0]
 
 
+@pytest.mark.parametrize("column", ["gold_label", "gold"])
+def test_a_label_column_of_another_name_is_known(column):
+    named = rows([], ["neutral", "entailment"]).rename_column("label", column)
+    assert nli_pairs(named, "here")["label"] == [1, 0]
+    both = named.add_column("label", ["contradiction", "contradiction"])
+    assert nli_pairs(both, "here")["label"] == [2, 2]
+    with pytest.raises(UserError, match=f"has no column label; it has .*{column}_"):
+        nli_pairs(named.rename_column(column, f"{column}_of_somebody"), "here")
+
+
 def test_rows_without_a_gold_label_are_left_out_where_that_is_asked_for():
     assert nli_pairs(rows(list(LABELS), [0, -1, 2]), "here", unlabelled=True)["id"] == ["0", "2"]
     with pytest.raises(UserError, match="row 1: label '-'"):
