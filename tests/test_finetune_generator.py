@@ -81,6 +81,26 @@ def test_a_generator_is_an_artifact_that_follows_its_seed(tune):
     assert ModelCard.load(one / "README.md").data.pipeline_tag == "text-generation"
 
 
+def test_a_resumed_generator_is_the_uninterrupted_one(tune, monkeypatch):
+    """Stopped in its second epoch of batches that are grouped by length, as in the demo."""
+    saving = ("--num_train_epochs", 2, "--train_sampling_strategy", "group_by_length", "--save_strategy", "steps",
+              "--save_steps", 10, "--per_device_train_batch_size", 12)  # fmt: skip
+    whole = load_file(tune("whole", *saving) / "model.safetensors")
+    step = GeneratorTrainer.training_step
+
+    def stop(trainer, *args):
+        if trainer.state.global_step == 34:
+            raise KeyboardInterrupt
+        return step(trainer, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GeneratorTrainer, "training_step", stop)
+        with pytest.raises(KeyboardInterrupt):
+            tune("stopped", *saving)
+    stopped = load_file(tune("stopped", *saving) / "model.safetensors")
+    assert all(stopped[name].equal(weight) for name, weight in whole.items())
+
+
 def test_an_adapter_can_be_tuned_and_sampled_from(tune, script, tmp_path):
     lora = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--lora_task_type", "CAUSAL_LM")
     out = tune("adapter", *lora)

@@ -133,6 +133,26 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tune, interrupt, capsys, ext
     assert "is cleared" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [(), ("--train_sampling_strategy", "group_by_length"), ("--tokens_per_batch", 400)],
+    ids=["random", "group_by_length", "tokens"],
+)
+@pytest.mark.parametrize("stops", [(8, 13), (27, 31), (33, 36)], ids=["first epoch", "at its end", "second epoch"])
+def test_a_resumed_epoch_goes_on_in_the_order_in_which_it_began(tune, interrupt, extra, stops):
+    """Stopped twice; 25 steps an epoch (with tokens 20), a checkpoint every 5."""
+    saving = ("--save_strategy", "steps", "--save_steps", 5, "--num_train_epochs", 2, *extra)
+    if "--tokens_per_batch" not in extra:
+        saving += ("--per_device_train_batch_size", 12)
+    whole = tune("whole", *saving)
+    for step in stops:
+        interrupt(step)
+        with pytest.raises(KeyboardInterrupt):
+            tune("stopped", *saving)
+    interrupt(None)
+    assert same(weights(tune("stopped", *saving)), weights(whole))
+
+
 def test_a_run_killed_while_it_saved_goes_on_from_the_checkpoint_before(tune, interrupt):
     saving = ("--save_strategy", "steps", "--save_steps", 5)
     whole = tune("whole", *saving)

@@ -1,7 +1,9 @@
 """Batches of equal token count: rows of like length together, so that almost nothing is computed for padding."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
@@ -93,12 +95,37 @@ class _TokenBatches:
         return sampler
 
 
+class _SameOrder:
+    """A Trainer that goes on through the rows of an epoch in the order in which the epoch began.
+
+    LengthGroupedSampler draws that order from the global random state (transformers 5.23), which in a resumed run is
+    another one from the second epoch on; so every checkpoint also keeps the state in which its epoch began.
+    """
+
+    def _run_epoch(self, **arguments):
+        checkpoint = arguments["resume_from_checkpoint"]
+        if checkpoint is not None and arguments["epoch"] == arguments["epochs_trained"]:
+            if arguments["steps_trained_in_current_epoch"]:
+                torch.set_rng_state(torch.from_numpy(np.load(self._epoch_start_file(checkpoint))))
+            else:
+                self._load_rng_state(checkpoint)
+        self.epoch_start = torch.get_rng_state()
+        return super()._run_epoch(**arguments)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        np.save(self._epoch_start_file(output_dir), self.epoch_start.numpy())
+
+    def _epoch_start_file(self, checkpoint: str) -> Path:
+        return Path(checkpoint, f"epoch_start_{self.args.process_index}.npy")
+
+
 def mean_row_loss(outputs, labels: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
     """Cross-entropy of a (micro-)batch, summed over its rows and divided by the rows of the whole optimiser step."""
     return cross_entropy(outputs.logits, labels, reduction="sum") / (num_items_in_batch or len(labels))
 
 
-class TaskTrainer(_TokenBatches, Trainer):
+class TaskTrainer(_TokenBatches, _SameOrder, Trainer):
     """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
 
     LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
@@ -116,5 +143,5 @@ class TaskTrainer(_TokenBatches, Trainer):
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
 
-class GeneratorTrainer(_TokenBatches, SFTTrainer):
+class GeneratorTrainer(_TokenBatches, _SameOrder, SFTTrainer):
     """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of."""
