@@ -1,6 +1,7 @@
 """What the benchmarks gain, guarded by counts that no busy machine changes: padding and tokens computed."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -81,10 +82,9 @@ def test_evaluation_computes_the_prefix_once_and_next_to_no_padding(classifier, 
 
 def test_generation_computes_few_tokens_for_rows_that_have_ended(base, computed_tokens):
     recipe = SynthesisRecipe(output_dir="unused", generator="unused", samples_per_label=1, batch_size=64,
-                             max_new_tokens=60, temperature=0.7)  # fmt: skip
+                             max_new_tokens=60, temperature=1.0)  # fmt: skip
     engine = TransformersEngine(base, recipe, torch.device("cpu"))
-    # Untrained, a model ends one row in a thousand tokens; a bias makes that one in fifteen or so.
-    engine.model.lm_head = with_bias(engine.model.lm_head, engine.tokenizer.eos_token_id, 2.9)
+    engine.model.lm_head = head_of_one_word(engine, "the", ends=1 / 15)
     counts = computed_tokens(engine.model)
     prompt = generator_prompt("neutral")
     rows = engine.sample(prompt, 128, seed=0)
@@ -94,13 +94,14 @@ def test_generation_computes_few_tokens_for_rows_that_have_ended(base, computed_
     assert static > 1.5 * kept_tokens
 
 
-def with_bias(head: torch.nn.Linear, token: int, bias: float) -> torch.nn.Linear:
-    biased = torch.nn.Linear(head.in_features, head.out_features)
-    biased.weight = head.weight
-    torch.nn.init.zeros_(biased.bias)
-    with torch.no_grad():
-        biased.bias[token] = bias
-    return biased
+def head_of_one_word(engine: TransformersEngine, word: str, ends: float) -> torch.nn.Linear:
+    """A head that writes one word over and over and ends a row with this probability at each step."""
+    head = torch.nn.Linear(engine.model.config.hidden_size, engine.model.config.vocab_size).requires_grad_(False)
+    (token,) = engine.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+    head.weight.zero_()
+    head.bias.fill_(-torch.inf)
+    head.bias[token], head.bias[engine.tokenizer.eos_token_id] = math.log(1 - ends), math.log(ends)
+    return head
 
 
 def test_help_imports_nothing_heavy():
