@@ -128,7 +128,8 @@ def _legend(figure: Figure, grid: Grid, with_paper: bool) -> None:
         lines.append(pyplot.Line2D([], [], label="the paper's, read off its figure (error about .003)", **style))
     seeds = len(grid.axis("seed")) if len(grid.models) else 0
     note = "one seed: no band" if seeds == 1 else f"band: 95% interval of the mean over {seeds} seeds"
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), title=note, frameon=False)
+    columns = len(lines) if len(grid.axis("start")) > 1 else 2  # a figure of one panel is narrow
+    figure.legend(handles=lines, loc="outside lower center", ncols=columns, title=note, frameon=False)
 
 
 def add_titles(svg: Path, grid: Grid) -> None:
