@@ -18,7 +18,6 @@ def main() -> None:
     kept = Path(recipe.results, recipe.model)
     if not (report / "results.json").is_file():
         raise RecipeError(f"There is no report at {report}; run make grid MODEL={recipe.model} GRID={recipe.grid}.")
-    from blindspots.artifacts import artifact_name
     from blindspots.release import find_artifacts
     from blindspots.report.write import write_json
 
@@ -27,7 +26,7 @@ def main() -> None:
     (kept / "lineage").mkdir()
     for artifact in find_artifacts(outputs):
         lineage = {key: value for key, value in artifact.lineage.items() if key != "results"}
-        name = artifact_name(artifact.folder.absolute()).removeprefix(f"{recipe.model}-")
+        name = lineage["artifact"].removeprefix(f"{recipe.model}-")
         write_json(kept / "lineage" / f"{name}.json", lineage)
     print(f"{kept}: the report and {len(list((kept / 'lineage').iterdir()))} lineages")
 
