@@ -2,29 +2,49 @@
 
     snakemake --cores 2 --config model=demo
 
-Keys of --config: model, a folder of recipes/; grid, its file of axes (grid); base, a folder or Hub id in place of the recipes' base model;
-launch, what runs a script that trains or predicts, such as "accelerate launch --config_file accelerate_configs/single_gpu.yaml"; threads, CPU
-threads of one such job.
+Keys of --config:
+    model    folder of recipes/ (demo)
+    grid     its file of axes (grid)
+    base     a folder or Hub id in place of the recipes' base model
+    launch   what runs a script that trains or predicts, such as
+             "accelerate launch --config_file accelerate_configs/single_gpu.yaml"
+    threads  CPU threads of one such job
+Each step prints one line with its time; its whole output is below outputs/<model>/logs.
 """
 
 import math
+import shlex
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
-from blindspots.grid import Cell, cells, check_axes, starts, variant_flags, variant_parents
-from blindspots.parsing import read_yaml
-from blindspots.recipes import GridRecipe
+from blindspots.config.recipes import GridRecipe, test_set_keys
+from blindspots.config.yaml_files import read_yaml
+from blindspots.grid import Cell, cells, check_axes, raw_dataset, starts, variant_flags, variant_parents
 
 MODEL = config.get("model", "demo")
 AXES = config.get("grid", "grid")
 LAUNCH = config.get("launch", "python")
 THREADS = int(config.get("threads", 1))
-BASE = f"--model_name_or_path {config['base']}" if "base" in config else ""
+BASE = f"--model_name_or_path {shlex.quote(config['base'])}" if "base" in config else ""
 RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
+LOGS = f"{OUT}/logs"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
 GRID = GridRecipe(**read_yaml(f"{RECIPES}/{AXES}.yaml"))
 check_axes(GRID)
 JUDGE = f"{OUT}/models/{Cell(max(GRID.starts), GRID.seeds[0]).name}"
+VARIANTS = sorted({cell.variant for cell in cells(GRID)})
+
+# step LOG NAME COMMAND ...: run a command with its output in a log, and say in one line how it went.
+shell.prefix(
+    """set -euo pipefail
+    step() {{
+        local log=$1 name=$2 begun=$SECONDS code=0; shift 2
+        "$@" > "$log" 2>&1 || code=$?
+        if [ $code -eq 0 ]; then echo "$(date +%T)  $name  $((SECONDS - begun)) s"
+        else echo "$name failed after $((SECONDS - begun)) s, see $log: $(tail -n 1 "$log")" >&2; fi
+        return $code
+    }}; """
+)
 
 
 def values(name):
@@ -41,6 +61,11 @@ def inputs(name, *keys):
     """What a recipe's keys name, as inputs of its rule."""
     recipe = values(name)
     return made_here(*(recipe.get(key) for key in keys))
+
+
+def test_inputs(name):
+    """The test sets that a recipe names by folder."""
+    return inputs(name, *test_set_keys().values())
 
 
 def sizes(name, key, axis):
@@ -60,8 +85,12 @@ def minutes(rule, rows=0):
 def needs(rule, rows=lambda wildcards: 0):
     """A rule's resources, as executors such as slurm and kubernetes take them."""
     need = NEEDS[rule]
-    return {"gpu": need["gpus"], "mem_mb": need["mem_mb"], "disk_mb": need["disk_mb"],
-            "runtime": lambda wildcards: minutes(rule, rows(wildcards))}
+    return {
+        "gpu": need["gpus"],
+        "mem_mb": need["mem_mb"],
+        "disk_mb": need["disk_mb"],
+        "runtime": lambda wildcards: minutes(rule, rows(wildcards)),
+    }
 
 
 def show_plan():
@@ -71,7 +100,8 @@ def show_plan():
     hours = sum(minutes(rule, rows) for rule, rows in whole) / 60
     disk = sum(NEEDS[rule]["disk_mb"] for rule, _ in whole) / 1000
     device = "GPU" if NEEDS["cell"]["gpus"] else "CPU"
-    print(f"{MODEL}: {len(whole) - 2} models, about {hours:.1f} {device} hours, {disk:.1f} GB of disk", file=sys.stderr)
+    what = f"{len(whole) - 2} models, about {hours:.1f} {device} hours, {disk:.1f} GB of disk"
+    print(f"{MODEL}: {what}", file=sys.stderr)
 
 
 if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
@@ -82,27 +112,41 @@ def cell_of(wildcards):
     return Cell(int(wildcards.start), int(wildcards.seed), wildcards.kind, int(wildcards.size))
 
 
-def test_set_flags(recipe):
-    """The test sets, so that the report can show the texts of rows that changed."""
-    keys = ("mnli", "mnli_revision", "hans", "hans_revision", "hans_expected_rows")
-    return " ".join(f"--{key} {recipe[key]}" for key in keys if key in recipe)
-
-
 def raw_name(generation):
     """Folder of the raw synthetic data of a generation of G; the first has no number."""
     return f"synthetic_g{generation}" if generation > 1 else "synthetic"
 
 
+def generator_of(wildcards):
+    """The generator that writes outputs/<model>/synthetic<suffix>."""
+    return f"{OUT}/generator{wildcards.suffix if wildcards.suffix.startswith('_g') else ''}"
+
+
 def artifacts():
     """Every artifact of the grid: one that was deleted is made again, though the report would not need it."""
-    variants = sorted({cell.variant for cell in cells(GRID)})
-    pools = {"mnli"} | {pool for variant in variants for pool in variant_parents(variant, GRID.external)}
+    pools = {"mnli"} | {pool for variant in VARIANTS for pool in variant_parents(variant, GRID.external)}
     folders = sorted(pools | ({"generator"} if "synthetic" in pools else set()))
-    folders += [f"variants/{variant}" for variant in variants]
+    folders += [f"variants/{variant}" for variant in VARIANTS]
     folders += [f"models/{cell.name}" for cell in starts(GRID) + cells(GRID)]
     made = [f"{OUT}/{folder}/lineage.json" for folder in folders]
     made += [f"{OUT}/{pool}/audit/audit.json" for pool in sorted(pools - {"mnli"})]
-    return made + inputs("start", "model_name_or_path", "mnli", "hans") + inputs("prepare", "mnli")
+    return made + inputs("start", "model_name_or_path") + test_inputs("start") + inputs("prepare", "mnli")
+
+
+def table1_flags():
+    """The two datasets of Table 1, where the grid has raw synthetic data."""
+    if not any(variant_flags(variant, OUT, GRID.external).count("--synthetic") for variant in VARIANTS):
+        return ""
+    return f"--original {OUT}/mnli --synthetic {shlex.quote(raw_dataset('synthetic', OUT, GRID.external))}"
+
+
+def test_set_flags(recipe):
+    """The test sets, so that the report can show the texts of rows that changed."""
+    keys = [key + ending for key in test_set_keys().values() for ending in ("", "_revision", "_expected_rows")]
+    words = [f"--{key} {shlex.quote(str(recipe[key]))}" for key in keys if recipe.get(key) is not None]
+    if recipe.get("test_sets"):
+        words.insert(0, f"--test_sets {' '.join(recipe['test_sets'])}")
+    return " ".join(words)
 
 
 wildcard_constraints:
@@ -124,11 +168,13 @@ rule all:
 rule demo_input:
     output:
         "outputs/demo/corpus/{part}/lineage.json",
+    log:
+        "outputs/demo/logs/corpus-{part}.log",
     params:
         recipe=lambda _: values("inputs"),
     shell:
-        "python scripts/make_demo_inputs.py recipes/demo/inputs.yaml --part {wildcards.part}"
-        " --output_dir outputs/demo/corpus/{wildcards.part} --wait_for_lock true"
+        "step {log} corpus/{wildcards.part} python scripts/make_demo_inputs.py recipes/demo/inputs.yaml"
+        " --part {wildcards.part} --output_dir outputs/demo/corpus/{wildcards.part} --wait_for_lock true"
 
 
 rule demo_base:
@@ -136,11 +182,13 @@ rule demo_base:
         "outputs/demo/corpus/mnli/lineage.json",
     output:
         "outputs/demo/base/lineage.json",
+    log:
+        "outputs/demo/logs/base.log",
     params:
         recipe=lambda _: values("inputs"),
     shell:
-        "python scripts/make_demo_inputs.py recipes/demo/inputs.yaml --part base --corpus outputs/demo/corpus/mnli"
-        " --output_dir outputs/demo/base --wait_for_lock true"
+        "step {log} base python scripts/make_demo_inputs.py recipes/demo/inputs.yaml --part base"
+        " --corpus outputs/demo/corpus/mnli --output_dir outputs/demo/base --wait_for_lock true"
 
 
 rule prepare:
@@ -148,31 +196,38 @@ rule prepare:
         inputs("prepare", "mnli"),
     output:
         f"{OUT}/mnli/lineage.json",
+    log:
+        f"{LOGS}/mnli.log",
     params:
         recipe=values("prepare"),
         sizes=sizes("prepare", "start_sizes", GRID.starts),
     resources:
         **needs("prepare"),
     shell:
-        "python scripts/prepare_mnli.py {RECIPES}/prepare.yaml --start_sizes {params.sizes}"
+        "step {log} mnli python scripts/prepare_mnli.py {RECIPES}/prepare.yaml --start_sizes {params.sizes}"
         " --output_dir {OUT}/mnli --wait_for_lock true"
 
 
 rule start:
     input:
-        inputs("start", "model_name_or_path", "mnli", "hans"),
+        inputs("start", "model_name_or_path"),
+        test_inputs("start"),
         f"{OUT}/mnli/lineage.json",
     output:
         f"{OUT}/models/n{{start}}-s{{seed}}/lineage.json",
+    log:
+        f"{LOGS}/n{{start}}-s{{seed}}.log",
     params:
         recipe=values("start"),
-        rows=lambda w: f"--train_dataset {OUT}/mnli --train_config n{w.start}" if int(w.start) else "--train_dataset null",
+        rows=lambda w: f"{OUT}/mnli --train_config n{w.start}" if int(w.start) else "null",
     threads: THREADS
     resources:
         **needs("start", lambda w: w.start),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_task.py {RECIPES}/start.yaml {BASE} {params.rows}"
-        " --seed {wildcards.seed} --output_dir {OUT}/models/n{wildcards.start}-s{wildcards.seed} --wait_for_lock true"
+        "OMP_NUM_THREADS={threads} step {log} n{wildcards.start}-s{wildcards.seed}"
+        " {LAUNCH} scripts/finetune_task.py {RECIPES}/start.yaml {BASE}"
+        " --train_dataset {params.rows} --seed {wildcards.seed}"
+        " --output_dir {OUT}/models/n{wildcards.start}-s{wildcards.seed} --wait_for_lock true"
 
 
 rule generator:
@@ -181,13 +236,16 @@ rule generator:
         f"{OUT}/mnli/lineage.json",
     output:
         f"{OUT}/generator/lineage.json",
+    log:
+        f"{LOGS}/generator.log",
     params:
         recipe=lambda _: values("generator"),
     threads: THREADS
     resources:
         **needs("generator"),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml {BASE}"
+        "OMP_NUM_THREADS={threads} step {log} generator"
+        " {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml {BASE}"
         " --train_dataset {OUT}/mnli --output_dir {OUT}/generator --wait_for_lock true"
 
 
@@ -197,6 +255,8 @@ rule next_generator:
         lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}/lineage.json",
     output:
         f"{OUT}/generator_g{{generation}}/lineage.json",
+    log:
+        f"{LOGS}/generator_g{{generation}}.log",
     params:
         recipe=lambda _: values("generator"),
         rows=lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}",
@@ -204,30 +264,35 @@ rule next_generator:
     resources:
         **needs("generator"),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml {BASE}"
-        " --train_dataset {params.rows} --train_config full --output_dir {OUT}/generator_g{wildcards.generation}"
-        " --wait_for_lock true"
+        "OMP_NUM_THREADS={threads} step {log} generator_g{wildcards.generation}"
+        " {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml"
+        " {BASE} --train_dataset {params.rows} --train_config full"
+        " --output_dir {OUT}/generator_g{wildcards.generation} --wait_for_lock true"
 
 
 rule synthesize:
     input:
-        lambda w: f"{OUT}/generator{w.suffix if w.suffix.startswith('_g') else ''}/lineage.json",
+        lambda w: f"{generator_of(w)}/lineage.json",
     output:
         f"{OUT}/synthetic{{suffix}}/lineage.json",
+    log:
+        f"{LOGS}/synthetic{{suffix}}.log",
     params:
         recipe=lambda _: values("synthesize"),
-        generator=lambda w: f"{OUT}/generator{w.suffix if w.suffix.startswith('_g') else ''}",
+        generator=generator_of,
         heat=lambda w: f"--temperature {int(w.suffix[2:]) / 100}" if w.suffix.startswith("_t") else "",
     threads: THREADS
     resources:
         **needs("synthesize"),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/generate_synthetic.py {RECIPES}/synthesize.yaml {params.heat}"
-        " --generator {params.generator} --output_dir {OUT}/synthetic{wildcards.suffix} --wait_for_lock true"
+        "OMP_NUM_THREADS={threads} step {log} synthetic{wildcards.suffix}"
+        " {LAUNCH} scripts/generate_synthetic.py {RECIPES}/synthesize.yaml"
+        " {params.heat} --generator {params.generator} --output_dir {OUT}/synthetic{wildcards.suffix}"
+        " --wait_for_lock true"
 
 
 rule audit:
-    """What raw synthetic data are like beside MNLI, labels judged by the largest start; it goes into the dataset's card."""
+    """Raw synthetic data beside MNLI, labels judged by the largest start; the text goes into the dataset's card."""
     input:
         lambda _: inputs("audit", "mnli", "hans"),
         f"{JUDGE}/lineage.json",
@@ -235,13 +300,16 @@ rule audit:
         f"{OUT}/synthetic{{suffix}}/lineage.json",
     output:
         f"{OUT}/synthetic{{suffix}}/audit/audit.json",
+    log:
+        f"{LOGS}/audit-synthetic{{suffix}}.log",
     params:
         recipe=lambda _: values("audit"),
     resources:
         **needs("audit"),
     shell:
-        "python scripts/audit_dataset.py {RECIPES}/audit.yaml --dataset {OUT}/synthetic{wildcards.suffix}"
-        " --reference {OUT}/mnli --label_model {JUDGE} --output_dir {OUT}/synthetic{wildcards.suffix}/audit"
+        "step {log} audit-synthetic{wildcards.suffix} python scripts/audit_dataset.py {RECIPES}/audit.yaml"
+        " --dataset {OUT}/synthetic{wildcards.suffix} --reference {OUT}/mnli --label_model {JUDGE}"
+        " --output_dir {OUT}/synthetic{wildcards.suffix}/audit"
 
 
 rule variant:
@@ -249,6 +317,8 @@ rule variant:
         lambda w: [f"{OUT}/{parent}/lineage.json" for parent in variant_parents(w.variant, GRID.external)],
     output:
         f"{OUT}/variants/{{variant}}/lineage.json",
+    log:
+        f"{LOGS}/variants-{{variant}}.log",
     params:
         recipe=values("variants"),
         sizes=sizes("variants", "sizes", GRID.sizes),
@@ -256,29 +326,33 @@ rule variant:
     resources:
         **needs("variant"),
     shell:
-        "python scripts/build_variants.py {RECIPES}/variants.yaml {params.flags} --sizes {params.sizes}"
-        " --original {OUT}/mnli --output_dir {OUT}/variants/{wildcards.variant} --wait_for_lock true"
+        "step {log} variants/{wildcards.variant} python scripts/build_variants.py {RECIPES}/variants.yaml"
+        " {params.flags} --sizes {params.sizes} --original {OUT}/mnli"
+        " --output_dir {OUT}/variants/{wildcards.variant} --wait_for_lock true"
 
 
 rule cell:
     input:
-        inputs("augment", "mnli", "hans"),
+        test_inputs("augment"),
         lambda w: f"{OUT}/models/{cell_of(w).parent_name}/lineage.json",
         lambda w: f"{OUT}/variants/{cell_of(w).variant}/lineage.json",
     output:
         f"{OUT}/models/n{{start}}-{{kind}}-n{{size}}-s{{seed}}/lineage.json",
+    log:
+        f"{LOGS}/n{{start}}-{{kind}}-n{{size}}-s{{seed}}.log",
     params:
         recipe=values("augment"),
         parent=lambda w: f"{OUT}/models/{cell_of(w).parent_name}",
-        rows=lambda w: f"--train_dataset {OUT}/variants/{cell_of(w).variant} --train_config n{w.size}",
+        rows=lambda w: f"{OUT}/variants/{cell_of(w).variant} --train_config n{w.size}",
+        name=lambda w: cell_of(w).name,
     threads: THREADS
     resources:
         **needs("cell", lambda w: w.size),
     shell:
-        "OMP_NUM_THREADS={threads} {LAUNCH} scripts/finetune_task.py {RECIPES}/augment.yaml"
-        " --model_name_or_path {params.parent} {params.rows} --seed {wildcards.seed}"
-        " --output_dir {OUT}/models/n{wildcards.start}-{wildcards.kind}-n{wildcards.size}-s{wildcards.seed}"
-        " --wait_for_lock true"
+        "OMP_NUM_THREADS={threads} step {log} {params.name}"
+        " {LAUNCH} scripts/finetune_task.py {RECIPES}/augment.yaml"
+        " --model_name_or_path {params.parent} --train_dataset {params.rows} --seed {wildcards.seed}"
+        " --output_dir {OUT}/models/{params.name} --wait_for_lock true"
 
 
 rule report:
@@ -286,12 +360,14 @@ rule report:
         [f"{OUT}/models/{cell.name}/lineage.json" for cell in starts(GRID) + cells(GRID)],
     output:
         f"{REPORT}/index.html",
+    log:
+        f"{LOGS}/report-{AXES}.log",
     params:
         axes=vars(GRID),
         tests=test_set_flags(values("augment")),
-        synthetic=GRID.external.get("synthetic", f"{OUT}/synthetic"),
+        table1=table1_flags(),
     resources:
         **needs("report"),
     shell:
-        "python scripts/report.py {RECIPES}/{AXES}.yaml --models {OUT}/models --original {OUT}/mnli"
-        " --synthetic {params.synthetic} {params.tests} --output_dir {REPORT}"
+        "step {log} report python scripts/report.py {RECIPES}/{AXES}.yaml --models {OUT}/models {params.table1}"
+        " {params.tests} --output_dir {REPORT}"

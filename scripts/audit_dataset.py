@@ -6,22 +6,24 @@ python scripts/audit_dataset.py --dataset ID_OR_FOLDER --reference nyu-mll/multi
 
 from pathlib import Path
 
-from blindspots.errors import UserError, run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import AuditRecipe
+from blindspots.config.errors import UserError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import AuditRecipe
 
 
 def main() -> None:
     (recipe,) = parse_recipe(AuditRecipe)
+    from blindspots.artifacts.files import without_nan
     from blindspots.audit.render import TITLES, headlines, row
     from blindspots.audit.run import FAILED, audit, check, fetch_sources
-    from blindspots.audit.write import check_folder, plain, write_audit
+    from blindspots.audit.write import check_folder, rounded, write_audit
 
     check(recipe)
     check_folder(Path(recipe.output_dir))
     found = audit(recipe, fetch_sources(recipe))
     write_audit(Path(recipe.output_dir), found)
-    sections = plain(found["sections"])
+    sections = rounded(without_nan(found["sections"]))
     for name, finding in headlines(sections):
         print("  ".join(row(finding, name, TITLES[name]).values()))
     for name, section in sections.items():

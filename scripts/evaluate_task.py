@@ -1,25 +1,30 @@
-"""Evaluate a task model: logits of every row of MNLI matched and HANS, and the metrics computed from them.
+"""Evaluate a task model: logits of every row of the test sets, and the metrics computed from them.
 
 accelerate launch scripts/evaluate_task.py recipes/smollm2-135m/evaluate.yaml
 """
 
-from blindspots.errors import RecipeError, run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import EvaluateRecipe
+from blindspots.config.errors import RecipeError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import EvaluateRecipe
+from blindspots.data.test_sets import named_test_sets
 
 
 def main() -> None:
     (recipe,) = parse_recipe(EvaluateRecipe)
-    if not (recipe.mnli or recipe.hans):
-        raise RecipeError("There is nothing to evaluate on; name mnli, hans or both.")
+    if not named_test_sets(recipe):
+        raise RecipeError("There is nothing to evaluate on; name test_sets, such as [mnli_matched, hans].")
     from trl import ModelConfig
 
-    from blindspots.artifacts import output_folder, publish, resolved_recipe
-    from blindspots.classifier import load_classifier
-    from blindspots.prediction import load_test_sets, predict_test_sets, score, test_set_sources
-    from blindspots.processes import process_state
-    from blindspots.sources import fetch
+    from blindspots.artifacts.folder import output_folder, resolved_recipe, save_artifact
+    from blindspots.artifacts.inputs import fetch
+    from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.config.processes import process_state
+    from blindspots.data.nli_datasets import test_set_sources
+    from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, score
+    from blindspots.modeling.classifier import load_classifier
 
+    check_push(recipe, "predictions")
     with output_folder(recipe, "predictions") as folder:
         state = process_state()
         model = fetch(recipe.model, "model", recipe.model_revision)
@@ -30,10 +35,10 @@ def main() -> None:
         if state.is_main_process:
             results = score(folder.staging)
             rows = {name: len(test) for name, test in tests.items()}
-            publish(folder, resolved_recipe(recipe), {"model": model, **sources}, rows, results)
-            for name in ("mnli_matched", "hans", "hans_lo_non_entailment"):
-                if results[name] is not None:
-                    print(f"{name} {results[name]:.4f}")
+            save_artifact(folder, resolved_recipe(recipe), {"model": model, **sources}, rows, results)
+            push_if_asked(recipe)
+            for headline in results["headlines"]:
+                print(f"{headline['name']} {headline['accuracy']:.4f}")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ python scripts/fill_readmes.py
 import re
 from pathlib import Path
 
-from blindspots import recipes
-from blindspots.parsing import own_keys
+from blindspots.config import recipes
+from blindspots.config.parser import own_keys
 
 ROOT = Path(__file__).parents[1]
 READMES = (ROOT / "README.md", ROOT / "recipes" / "README.md")

@@ -3,99 +3,106 @@
 accelerate launch scripts/finetune_generator.py recipes/smollm2-135m/generator.yaml
 """
 
-from blindspots.errors import run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import GeneratorRecipe
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import GeneratorRecipe
 
 
-def generator_rows(pairs, loss_on: str):
-    """As SFTTrainer takes them: `text` (loss over all), or `prompt` and `completion` (loss over the latter)."""
-    from blindspots.nli import LABELS, generator_completion, generator_prompt
-
-    def write(row):
-        prompt = generator_prompt(LABELS[row["label"]])
-        completion = generator_completion(row["premise"], row["hypothesis"])
-        return {"text": prompt + completion} if loss_on == "text" else {"prompt": prompt, "completion": completion}
-
-    return pairs.map(write, remove_columns=pairs.column_names, desc="write examples")
-
-
-def dry_run(recipe, training_keys, model_keys) -> None:
+def estimate_run(recipe, training_keys, model_keys) -> None:
     """Print memory and hours of the run, without the model's weights."""
     from trl import SFTConfig
 
-    from blindspots import dry_run
-    from blindspots.training import training_arguments, training_pairs, training_sources
+    from blindspots.data.examples import generator_examples, generator_texts
+    from blindspots.training.estimate import print_estimate
+    from blindspots.training.run import training_arguments, training_pairs, training_sources
 
     training = training_arguments(SFTConfig, recipe, training_keys, "unused")
     train, _ = training_pairs(recipe, training_sources(recipe))
-    texts = ["".join(example.values()) for example in generator_rows(train, recipe.loss_on)]
-    dry_run.dry_run(recipe, training, model_keys, texts, task=False)
+    texts = generator_texts(generator_examples(train, recipe.loss_on))
+    print_estimate(recipe, training, model_keys, texts, task=False)
 
 
-def tune(recipe, training_keys, model_keys, folder, resolved) -> None:
-    """Load, train, save and publish one generator."""
-    from transformers import AutoModelForCausalLM
-    from trl import ModelConfig, SFTConfig, get_peft_config
+def load_trainer(recipe, training, model_config, base, pairs):
+    """The base model with its tokenizer, the trainer around it, and how many rows it trains on."""
+    from trl import get_peft_config
 
-    from blindspots.artifacts import publish, resume_or_clear
-    from blindspots.batching import GeneratorTrainer
-    from blindspots.classifier import load_tokenizer, name_the_base, quantization
-    from blindspots.dry_run import Plan, require_fit
-    from blindspots.sources import fetch
-    from blindspots.training import (
-        train_and_save,
-        training_arguments,
-        training_pairs,
-        training_sources,
-        within_length,
-    )
+    from blindspots.data.examples import generator_examples, generator_texts
+    from blindspots.modeling.classifier import load_tokenizer
+    from blindspots.modeling.generators import load_base
+    from blindspots.training.estimate import Plan, require_fit
+    from blindspots.training.run import within_length
+    from blindspots.training.trainers import GeneratorTrainer
 
-    training = training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
-    model_config = ModelConfig(**model_keys)
-    base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
-    parents = {"base": base, **training_sources(recipe)}
-    resume_or_clear(folder, resolved, parents)
-    train, dev = training_pairs(recipe, parents)
-
-    tokenizer = load_tokenizer(base.path)
-    model = AutoModelForCausalLM.from_pretrained(
-        base.path,
-        dtype=model_config.dtype,
-        attn_implementation=model_config.attn_implementation,
-        quantization_config=quantization(model_config),
-    )
-    examples, row_counts = generator_rows(train, recipe.loss_on), {}
-    texts = ["".join(example.values()) for example in examples]
-    lengths = [len(ids) + 1 for ids in tokenizer(texts)["input_ids"]]  # SFTTrainer adds the eos token
+    tokenizer, model = load_tokenizer(base.path), load_base(base, model_config)
+    train, dev = (rows and generator_examples(rows, recipe.loss_on) for rows in pairs)
+    row_counts = {}
+    lengths = [len(ids) + 1 for ids in tokenizer(generator_texts(train))["input_ids"]]  # SFTTrainer adds eos
     require_fit(Plan.of(model_config, task=False, folder=base.path), recipe, training, lengths)
     peft_config = get_peft_config(model_config)
     if peft_config is not None:
         peft_config.revision = base.revision
     trainer = GeneratorTrainer(
-        name_the_base(model, base),
+        model,
         training,
-        train_dataset=within_length(examples, lengths, training.max_length, row_counts),
-        eval_dataset=generator_rows(dev, recipe.loss_on) if dev is not None else None,
+        train_dataset=within_length(train, lengths, training.max_length, row_counts),
+        eval_dataset=dev,
         processing_class=tokenizer,
         peft_config=peft_config,
         tokens_per_batch=recipe.tokens_per_batch,
     )
-    train_and_save(trainer, folder, tokenizer)
-    if training.process_index == 0:
-        publish(folder, resolved, parents, row_counts)
+    return tokenizer, trainer, row_counts
 
 
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
-    if recipe.dry_run:
-        return dry_run(recipe, training_keys, model_keys)
-    from blindspots.artifacts import output_folder, resolved_recipe
-    from blindspots.memory import within_memory
+    if recipe.estimate:
+        return estimate_run(recipe, training_keys, model_keys)
+    from trl import ModelConfig, SFTConfig
 
+    from blindspots.artifacts.folder import (
+        only_to_push,
+        output_folder,
+        resolved_recipe,
+        resume_or_clear,
+        save_artifact,
+    )
+    from blindspots.artifacts.inputs import fetch
+    from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
+    from blindspots.training.run import (
+        last_checkpoint,
+        print_plan,
+        save_model,
+        training_arguments,
+        training_pairs,
+        training_sources,
+    )
+
+    check_push(recipe, "generator")
     resolved = resolved_recipe(recipe, training_keys, model_keys)
-    with output_folder(recipe, "generator") as folder:
-        within_memory(recipe, training_keys, lambda *batch: tune(*batch, model_keys, folder, resolved))
+    with output_folder(recipe, "generator") as folder, memory_errors_in_words():
+        training = training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
+        model_config = ModelConfig(**model_keys)
+        base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
+        parents = {"base": base, **training_sources(recipe)}
+        if only_to_push(folder, resolved, parents):
+            return push_if_asked(recipe)
+        resume_or_clear(folder, resolved, parents)
+        pairs = training_pairs(recipe, parents)
+        while True:  # until a batch fits into memory
+            tokenizer, trainer, row_counts = load_trainer(recipe, training, model_config, base, pairs)
+            print_plan(trainer)
+            try:
+                trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+                break
+            except RuntimeError as error:
+                del trainer
+                recipe, training_keys = smaller_batches(error, recipe, training_keys)
+                training = training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
+        save_model(trainer, folder, tokenizer)
+        if training.process_index == 0:
+            save_artifact(folder, resolved, parents, row_counts)
+            push_if_asked(recipe)
 
 
 if __name__ == "__main__":

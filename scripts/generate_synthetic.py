@@ -5,9 +5,10 @@ accelerate launch scripts/generate_synthetic.py recipes/smollm2-135m/synthesize.
 
 import itertools
 
-from blindspots.errors import RecipeError, UserError, run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import SynthesisRecipe
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import SynthesisRecipe
 
 # Shards drawn for a label without one kept pair, after which a generator is taken to be unable to write it.
 HOPELESS_SHARDS = 3
@@ -16,20 +17,20 @@ HOPELESS_SHARDS = 3
 def check(recipe: SynthesisRecipe) -> None:
     """Raise RecipeError for a recipe that says too little or too much of when to stop, or a sampling out of range."""
     if (recipe.samples_per_label is None) == (recipe.kept_per_label is None):
-        raise RecipeError("Give either samples_per_label or kept_per_label, not both and not neither.")
+        raise RecipeError("Give exactly one of samples_per_label and kept_per_label.")
     if recipe.temperature <= 0 or not 0 < recipe.top_p <= 1 or recipe.top_k < 0:
         raise RecipeError("temperature must be above 0, top_p in (0, 1], top_k 0 or more.")
 
 
 def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
-    """Draw the shards that are not there yet, in rounds of one a process, until every label has what it wants.
+    """Draw the shards that are not there yet, in rounds of one per process, until every label has what it wants.
 
     Returns the finished shards of each label in order; they do not depend on the number of processes.
     """
     from tqdm import tqdm
 
-    from blindspots.generation import Shard, draw_shard, read_shard
-    from blindspots.nli import LABELS
+    from blindspots.data.nli import LABELS
+    from blindspots.modeling.generators import Shard, draw_shard, read_shard
 
     def shard(label: str, index: int) -> Shard:
         left = (recipe.samples_per_label or recipe.shard_rows * (index + 1)) - index * recipe.shard_rows
@@ -62,12 +63,12 @@ def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
 
 
 def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
-    """The raw dataset, label by label in shard order, and its counts a label."""
+    """The raw dataset, label by label in shard order, and its counts per label."""
     from datasets import Dataset
 
-    from blindspots.corpora import PAIR_FEATURES
-    from blindspots.generation import read_shard
-    from blindspots.nli import LABELS
+    from blindspots.data.nli import LABELS
+    from blindspots.data.nli_datasets import PAIR_FEATURES
+    from blindspots.modeling.generators import read_shard
 
     columns = {"id": [], "premise": [], "hypothesis": [], "label": []}
     counts = {}
@@ -87,16 +88,26 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
 def main() -> None:
     (recipe,) = parse_recipe(SynthesisRecipe)
     check(recipe)
-    from blindspots.artifacts import output_folder, publish, resolved_recipe, resume_or_clear
-    from blindspots.corpora import write_configs
-    from blindspots.generation import load_engine
-    from blindspots.processes import process_state
-    from blindspots.sources import fetch
+    from blindspots.artifacts.folder import (
+        only_to_push,
+        output_folder,
+        resolved_recipe,
+        resume_or_clear,
+        save_artifact,
+    )
+    from blindspots.artifacts.inputs import fetch
+    from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.config.processes import process_state
+    from blindspots.data.nli_datasets import write_configs
+    from blindspots.modeling.generators import load_engine
 
+    check_push(recipe, "raw_synthetic")
+    resolved = resolved_recipe(recipe)
     with output_folder(recipe, "raw_synthetic") as folder:
         state = process_state()
         parents = {"generator": fetch(recipe.generator, "model", recipe.generator_revision)}
-        resolved = resolved_recipe(recipe)
+        if only_to_push(folder, resolved, parents):
+            return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
         state.wait_for_everyone()
         shard_folder = folder.work / "shards"
@@ -104,7 +115,8 @@ def main() -> None:
         if state.is_main_process:
             rows, counts = collect(shards, recipe, shard_folder)
             write_configs(folder.staging, {"full": {"train": rows}})
-            publish(folder, resolved, parents, counts)
+            save_artifact(folder, resolved, parents, counts)
+            push_if_asked(recipe)
 
 
 if __name__ == "__main__":

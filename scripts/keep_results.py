@@ -6,9 +6,10 @@ python scripts/keep_results.py --model demo --grid seeds
 import shutil
 from pathlib import Path
 
-from blindspots.errors import RecipeError, run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import KeepRecipe
+from blindspots.config.errors import RecipeError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import KeepRecipe
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
     kept = Path(recipe.results, recipe.model)
     if not (report / "results.json").is_file():
         raise RecipeError(f"There is no report at {report}; run make grid MODEL={recipe.model} GRID={recipe.grid}.")
-    from blindspots.release import find_artifacts
+    from blindspots.release.plan import find_artifacts
     from blindspots.report.write import write_json
 
     shutil.rmtree(kept, ignore_errors=True)

@@ -3,35 +3,41 @@
 python scripts/make_demo_inputs.py recipes/demo/inputs.yaml --part mnli --output_dir outputs/demo/corpus/mnli
 """
 
-from blindspots.errors import RecipeError, run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import DemoRecipe
+from blindspots.config.errors import RecipeError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import DemoRecipe
 
 
 def main() -> None:
     (recipe,) = parse_recipe(DemoRecipe)
     if recipe.part == "base" and recipe.corpus is None:
         raise RecipeError("part base needs corpus, the folder of part mnli, to train its tokenizer on.")
-    from blindspots.artifacts import output_folder, publish, resolved_recipe
-    from blindspots.corpora import read_split, write_configs
+    from blindspots.artifacts.folder import output_folder, resolved_recipe, save_artifact
+    from blindspots.artifacts.inputs import fetch
+    from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.data.nli_datasets import read_split, write_configs
     from blindspots.demo.base_model import tiny_base
     from blindspots.demo.corpus import hans_like, mnli_like
-    from blindspots.sources import fetch
 
-    with output_folder(recipe, "base_model" if recipe.part == "base" else "demo_corpus") as folder:
-        resolved = resolved_recipe(recipe)
+    artifact_type = "base_model" if recipe.part == "base" else "demo_corpus"
+    check_push(recipe, artifact_type)
+    with output_folder(recipe, artifact_type) as folder:
+        parents, counts = {}, {}
         if recipe.part == "base":
-            corpus = fetch(recipe.corpus, "dataset")
-            rows = read_split(corpus, "train")
+            parents["corpus"] = fetch(recipe.corpus, "dataset")
+            rows = read_split(parents["corpus"], "train")
+            counts["tokenizer trained on"] = len(rows)
             for part in tiny_base((*rows["premise"], *rows["hypothesis"]), recipe.seed):
                 part.save_pretrained(folder.staging)
-            publish(folder, resolved, {"corpus": corpus}, {"tokenizer trained on": len(rows)})
-            return
-        if recipe.part == "mnli":
+        elif recipe.part == "mnli":
             splits = dict(mnli_like(recipe.train_rows, recipe.matched_rows, recipe.seed))
+            counts = write_configs(folder.staging, {"default": splits})
         else:
             splits = {"validation": hans_like(recipe.hans_rows, recipe.seed)}
-        publish(folder, resolved, {}, write_configs(folder.staging, {"default": splits}))
+            counts = write_configs(folder.staging, {"default": splits})
+        save_artifact(folder, resolved_recipe(recipe), parents, counts)
+        push_if_asked(recipe)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 python scripts/prepare_mnli.py recipes/smollm2-135m/prepare.yaml
 """
 
-from blindspots.errors import UserError, run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import PrepareRecipe
+from blindspots.config.errors import UserError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import PrepareRecipe
 
 # Read in the authors' code (untakenJ/synthetic-data-blindspot): rows in, and rows left of each label.
 FULL_ROWS = 392_702
@@ -20,7 +21,7 @@ def clean(pairs, dev_rows_per_label: int):
 
     Args:
         pairs: Dataset of PAIR_FEATURES.
-        dev_rows_per_label: rows a label of the dev set.
+        dev_rows_per_label: rows per label of the dev set.
 
     Returns:
         train, dev and the number of dropped copies.
@@ -50,10 +51,12 @@ def label_counts(pairs) -> dict[str, int]:
 
 def main() -> None:
     (recipe,) = parse_recipe(PrepareRecipe)
-    from blindspots.artifacts import output_folder, publish, resolved_recipe
-    from blindspots.corpora import nli_pairs, read_split, write_configs
-    from blindspots.sources import fetch
+    from blindspots.artifacts.folder import output_folder, resolved_recipe, save_artifact
+    from blindspots.artifacts.inputs import fetch
+    from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.data.nli_datasets import nli_pairs, read_split, write_configs
 
+    check_push(recipe, "prepared_mnli")
     with output_folder(recipe, "prepared_mnli") as folder:
         source = fetch(recipe.mnli, "dataset", recipe.mnli_revision)
         raw = read_split(source, "train")
@@ -69,7 +72,8 @@ def main() -> None:
         rows = write_configs(folder.staging, configs)
         row_counts = {"read": len(raw), "without label": len(raw) - len(pairs), "repeated pairs": repeated, **counts}
         print(row_counts)
-        publish(folder, resolved_recipe(recipe), {"mnli": source}, row_counts | rows)
+        save_artifact(folder, resolved_recipe(recipe), {"mnli": source}, row_counts | rows)
+        push_if_asked(recipe)
 
 
 if __name__ == "__main__":

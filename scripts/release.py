@@ -12,9 +12,10 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from blindspots.errors import RecipeError, UserError, run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import ReleaseRecipe
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import ReleaseRecipe
 
 ACTIONS = ("plan", "push", "verify", "collect")
 
@@ -28,7 +29,7 @@ def with_keys(words: list[str]) -> list[str]:
     return ["--action", action, *folder, *rest]
 
 
-def plan(artifacts) -> None:
+def print_plan(artifacts) -> None:
     """Print repos, sizes and licences."""
     for item in artifacts:
         licence = item.lineage["license"]
@@ -37,11 +38,11 @@ def plan(artifacts) -> None:
     print(f"{len(artifacts)} repos, {sum(item.size for item in artifacts) / 2**20:.2f} MiB")
 
 
-def verify(released) -> None:
+def print_failures(released) -> None:
     """Print what is wrong. Raises UserError where anything is."""
     from tqdm import tqdm
 
-    from blindspots.verification import failures
+    from blindspots.release.verify import failures
 
     found = [line for item in tqdm(released, desc="verify", leave=False) for line in failures(item)]
     print("\n".join(found) or f"{len(released)} repos are as they should be.")
@@ -54,23 +55,23 @@ def main() -> None:
     local = recipe.action in ("plan", "push")
     if local and not (recipe.folder and Path(recipe.folder).is_dir()):
         raise RecipeError(f"{recipe.action} needs a folder of artifacts; there is none at {recipe.folder}.")
-    from blindspots import release
-    from blindspots.hub import told_to_the_user
+    from blindspots.artifacts.push import hub_errors_as_user_errors
+    from blindspots.release.plan import collect, find_artifacts, find_modules, find_released, push_all
 
-    with told_to_the_user("Run it again later; what is done stays done."):
+    with hub_errors_as_user_errors("Run it again later; what is done stays done."):
         if recipe.action in ("verify", "collect"):
-            released = release.find_released(recipe.hub_namespace, recipe.hub_tag)
+            released = find_released(recipe.hub_namespace, recipe.hub_tag)
         else:
-            artifacts = [*release.find_artifacts(Path(recipe.folder)), *release.find_modules(Path(recipe.modules))]
+            artifacts = [*find_artifacts(Path(recipe.folder)), *find_modules(Path(recipe.modules))]
         if recipe.action == "plan":
-            plan(artifacts)
+            print_plan(artifacts)
         elif recipe.action == "push":
-            release.push(artifacts, dataclasses.asdict(recipe))
+            push_all(artifacts, dataclasses.asdict(recipe))
         elif recipe.action == "verify":
-            verify(released)
+            print_failures(released)
         else:
             title = f"{recipe.title} {recipe.hub_tag}"
-            slug = release.collect(released, recipe.hub_namespace, title, recipe.hub_private_repo)
+            slug = collect(released, recipe.hub_namespace, title, recipe.hub_private_repo)
             print(f"{len(released)} repos are in the collection {slug}")
 
 

@@ -6,36 +6,48 @@ python scripts/report.py recipes/demo/grid.yaml --models outputs/demo/models --o
 
 from pathlib import Path
 
-from blindspots.errors import RecipeError, run_script
+from blindspots.config.errors import RecipeError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import ReportRecipe
 from blindspots.grid import check_axes
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import ReportRecipe
 
 
-def main() -> None:
-    (recipe,) = parse_recipe(ReportRecipe)
-    if (recipe.models is None) == (recipe.points is None):
-        raise RecipeError("Name either models, a folder of model artifacts, or points, a CSV of digitised points.")
+def check(recipe: ReportRecipe) -> None:
+    """Raise RecipeError where it is not clear what to report on."""
+    if sum(value is not None for value in (recipe.models, recipe.kept, recipe.points)) != 1:
+        raise RecipeError(
+            "Give exactly one of models (a folder of model artifacts), kept (an earlier report) and points (a CSV)."
+        )
     if (recipe.original is None) != (recipe.synthetic is None):
         raise RecipeError("Table 1 compares two datasets; name both original and synthetic, or neither.")
     if recipe.original and recipe.table1_counts:
         raise RecipeError("Table 1 is given twice, by original and synthetic and by table1_counts; keep one.")
-    if recipe.models:
+    if not recipe.points:
         check_axes(recipe)
+
+
+def main() -> None:
+    (recipe,) = parse_recipe(ReportRecipe)
+    check(recipe)
     from blindspots.report.collect import read_grid, read_points
     from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
     from blindspots.report.write import write_report
 
     grid = read_points(Path(recipe.points)) if recipe.points else read_grid(recipe)
+    kept_counts = Path(recipe.kept or "", "table1.csv")
     counts = None
     if recipe.table1_counts:
         counts = table1(read_counts(Path(recipe.table1_counts)))
     elif recipe.original:
         counts = table1(heuristic_counts(recipe.original, recipe.synthetic))
-    claims = write_report(recipe, grid, counts)
-    print(markdown(grid_table(grid.models)))
+    elif recipe.kept and kept_counts.is_file():
+        counts = table1(read_counts(kept_counts))
+    found, claims = write_report(recipe, grid, counts)
+    print(markdown(grid_table(grid)))
     for claim in claims:
         print(f"{claim.id} {claim.verdict}: {claim.statement}")
+    print("\n" + "\n".join(found))
     if grid.missing:
         print(f"missing from the grid, {len(grid.missing)}: {', '.join(grid.missing)}.")
     if grid.others:

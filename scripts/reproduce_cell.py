@@ -1,6 +1,6 @@
 """Make one cell of a released grid again: pull its start and dataset, tune, evaluate, compare with it and the paper.
 
-python scripts/reproduce_cell.py recipes/smollm2-135m/grid.yaml --start 5000 --variant synthetic --size 18020 \
+python scripts/reproduce_cell.py recipes/smollm2-135m/grid.yaml --start 5000 --kind synthetic --size 18020 \
     --hub_namespace my-name --hub_tag v1.0
 
 With --from-release the released model is only evaluated again, and must predict every row as it did. Exit code 1 where
@@ -13,25 +13,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-from blindspots.errors import RecipeError, UserError, run_script
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
+from blindspots.config.recipes import ReproduceRecipe
 from blindspots.grid import Cell, check_axes
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import ReproduceRecipe
 
 SCRIPTS = Path(__file__).parent
-# Keys of a tuning that its evaluation shares.
-EVALUATION = ("mnli_rows", "hans_rows", "hans_expected_rows", "eval_batch_tokens")
 
 
 def chosen_cell(recipe: ReproduceRecipe) -> Cell:
     """The cell that is asked for. Raises RecipeError where the grid has no such cell."""
     check_axes(recipe)
     seed = recipe.seeds[0] if recipe.seed is None else recipe.seed
-    axes = {"start": recipe.starts, "variant": recipe.kinds, "size": recipe.sizes}
+    axes = {"start": recipe.starts, "kind": recipe.kinds, "size": recipe.sizes}
     for name, axis in axes.items():
         if getattr(recipe, name) not in axis:
             raise RecipeError(f"The grid has no {name} {getattr(recipe, name)}; it has {', '.join(map(str, axis))}.")
-    return Cell(recipe.start, seed, recipe.variant, recipe.size)
+    return Cell(recipe.start, seed, recipe.kind, recipe.size)
 
 
 def model_name(recipe: ReproduceRecipe, words: list[str]) -> str:
@@ -59,37 +58,36 @@ def show(table) -> None:
 def main() -> None:
     words = [word.replace("--from-release", "--from_release") for word in sys.argv[1:]]
     (recipe,) = parse_recipe(ReproduceRecipe, argv=words)
-    cell, model = chosen_cell(recipe), model_name(recipe, words)
-    from blindspots import reproduction
-    from blindspots.hub import remote_lineage, told_to_the_user
-    from blindspots.parsing import read_yaml
-    from blindspots.prediction import score
-    from blindspots.sources import fetch
+    cell, name = chosen_cell(recipe), model_name(recipe, words)
+    from blindspots.artifacts.inputs import fetch
+    from blindspots.artifacts.push import hub_errors_as_user_errors, remote_lineage
+    from blindspots.config.yaml_files import read_yaml
+    from blindspots.evaluation.prediction import score
+    from blindspots.release import reproduce
 
-    output = Path(recipe.output_dir or f"outputs/reproduced/{model}-{cell.name}")
-    released = fetch(f"{recipe.hub_namespace}/{model}-models-{cell.name}@{recipe.hub_tag}", "model")
-    with told_to_the_user("Run it again later."):
+    output = Path(recipe.output_dir or f"outputs/reproduced/{name}-{cell.name}")
+    released = fetch(f"{recipe.hub_namespace}/{name}-models-{cell.name}@{recipe.hub_tag}", "model")
+    with hub_errors_as_user_errors("Run it again later."):
         lineage = remote_lineage(released.name, released.revision, "model")
-        roles = ("mnli_matched", "hans") if recipe.from_release else tuple(reproduction.INPUTS)
-        inputs = reproduction.pinned_inputs(lineage, roles)
-        by_seed = reproduction.released_results(recipe, model, cell)
+        training = {} if recipe.from_release else reproduce.TRAINING_INPUTS
+        inputs = reproduce.pinned_inputs(lineage, training | reproduce.TEST_INPUTS)
+        by_seed = reproduce.released_results(recipe, name, cell)
     tuned_by = released.path / "recipe.yaml"
     if recipe.from_release:
-        settings = {
-            key: value for key, value in read_yaml(tuned_by).items() if key in EVALUATION and value is not None
-        }
-        run(recipe.launch, "evaluate_task.py", model=released.name, model_revision=released.revision,
-            output_dir=output, **inputs, **settings)  # fmt: skip
+        keys = {key: value for key, value in read_yaml(tuned_by).items() if value is not None}
+        keys = {key: keys[key] for key in reproduce.EVALUATION_KEYS if key in keys} | inputs
+        model = {"model": released.name, "model_revision": released.revision}
+        run(recipe.launch, "evaluate_task.py", output_dir=output, **model, **keys)
     else:
         run(recipe.launch, "finetune_task.py", str(tuned_by), output_dir=output, **inputs)
 
-    table = reproduction.comparison(
-        score(output), score(released.path), by_seed, reproduction.paper_point(Path(recipe.points), cell)
+    table = reproduce.comparison(
+        score(output), score(released.path), by_seed, reproduce.paper_point(Path(recipe.points), cell)
     )
     show(table)
     print(f"{cell.name}, released with {len(by_seed)} seed(s): {released.name}@{released.revision}")
     if recipe.from_release:
-        rows, largest = reproduction.differing_rows(output, released.path)
+        rows, largest = reproduce.differing_rows(output, released.path)
         print(f"{rows} rows are predicted differently; the largest difference of a logit is {largest:.2g}")
         if rows:
             raise UserError(f"{rows} rows are predicted differently from the released predictions.")

@@ -40,10 +40,10 @@ def world(tmp_path_factory) -> Path:
     """
     from made_generator import HOPELESS, TEMPLATE, made_generator
 
-    from blindspots.classifier import load_classifier
+    from blindspots.artifacts.inputs import fetch
     from blindspots.demo.base_model import tiny_base
     from blindspots.demo.corpus import hans_like, mnli_like
-    from blindspots.sources import fetch
+    from blindspots.modeling.classifier import load_classifier
 
     folder = tmp_path_factory.mktemp("world")
     mnli = mnli_like(300, 60, seed=1)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from blindspots.config.recipes import ReportRecipe
+from blindspots.data.nli import LABELS
 from blindspots.grid import Cell, cells, starts
-from blindspots.nli import LABELS
-from blindspots.recipes import ReportRecipe
 
 HEURISTICS = ("lexical_overlap", "subsequence", "constituent")
 AXES = {"starts": [0, 900], "kinds": ["original", "synthetic", "biased_synthetic"], "sizes": [60, 120, 240]}
@@ -44,8 +44,16 @@ def write_model(folder: Path, right: float, rng: np.random.Generator, tests: dic
         logits[np.arange(len(rows)), chosen] += 2
         columns = {f"logit_{label}": logits[:, i].astype(np.float32) for i, label in enumerate(LABELS)}
         rows.assign(**columns).to_parquet(folder / "predictions" / f"{name}.parquet")
-    lineage = {"artifact": folder.name, "content_sha256": "0" * 64, "wall_time_s": 1.5, "hardware": {"cpu": "made"},
-               "row_counts": {"trained on": 60}, "recipe": {}, "results": {}, "files": {}}  # fmt: skip
+    lineage = {
+        "artifact": folder.name,
+        "content_sha256": "0" * 64,
+        "wall_time_s": 1.5,
+        "hardware": {"cpu": "made"},
+        "row_counts": {"trained on": 60},
+        "recipe": {},
+        "results": {},
+        "files": {},
+    }
     (folder / "lineage.json").write_text(json.dumps(lineage))
     (folder / "recipe.yaml").write_text(yaml.safe_dump({"learning_rate": 1e-3, "seed": 0}))
 
@@ -58,8 +66,9 @@ def make_grid(tmp_path) -> Callable[..., ReportRecipe]:
     """make_grid(seeds=[0], leave_out=(), right=RIGHT, **axes) writes the models and returns the report's recipe."""
 
     def make(seeds=(0,), leave_out=(), right=RIGHT, **axes) -> ReportRecipe:
-        recipe = ReportRecipe(**(AXES | axes), seeds=list(seeds), models=str(tmp_path / "models"),
-                              output_dir=str(tmp_path / "report"))  # fmt: skip
+        recipe = ReportRecipe(
+            **(AXES | axes), seeds=list(seeds), models=str(tmp_path / "models"), output_dir=str(tmp_path / "report")
+        )
         (tmp_path / "models").mkdir()
         for number, cell in enumerate(starts(recipe) + cells(recipe)):
             if cell.name not in leave_out:

@@ -8,17 +8,17 @@ import pytest
 from datasets import load_dataset
 
 import audit_dataset
+from blindspots.artifacts.cards import write_card
+from blindspots.artifacts.inputs import fetch
 from blindspots.audit import balance, run
 from blindspots.audit.render import TITLES, markdown, overview
 from blindspots.audit.rows import Columns, opened
 from blindspots.audit.tally import tally
 from blindspots.audit.write import plain
-from blindspots.cards import write_card
+from blindspots.config.errors import RecipeError, UserError, run_script
+from blindspots.config.parser import parse_recipe
+from blindspots.config.recipes import AuditRecipe
 from blindspots.demo.corpus import mnli_like
-from blindspots.errors import RecipeError, UserError, run_script
-from blindspots.parsing import parse_recipe
-from blindspots.recipes import AuditRecipe
-from blindspots.sources import fetch
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
 AUDITS = REPO_ROOT / "results" / "audits"
@@ -31,8 +31,20 @@ def audited(world, tmp_path, script):
     """Runs the script against the demo corpus and returns what audit.json holds."""
 
     def make(dataset, *arguments, output="audit", sample_rows=60) -> dict:
-        script("audit_dataset", "--dataset", dataset, "--reference", world / "corpus/mnli", "--sample_rows",
-               sample_rows, "--self_bleu_texts", 5, "--output_dir", tmp_path / output, *arguments)  # fmt: skip
+        script(
+            "audit_dataset",
+            "--dataset",
+            dataset,
+            "--reference",
+            world / "corpus/mnli",
+            "--sample_rows",
+            sample_rows,
+            "--self_bleu_texts",
+            5,
+            "--output_dir",
+            tmp_path / output,
+            *arguments,
+        )
         return json.loads((tmp_path / output / "audit.json").read_text())
 
     return make
@@ -55,8 +67,15 @@ def reasons(audit: dict) -> dict[str, str]:
 
 
 def test_every_question_is_answered_with_a_size_and_an_interval(world, tmp_path, audited, write):
-    audit = audited(write(mnli_like(120, 3, seed=7)["train"]), "--mnli", world / "corpus/mnli", "--hans",
-                    world / "corpus/hans", "--label_model", world / "start")  # fmt: skip
+    audit = audited(
+        write(mnli_like(120, 3, seed=7)["train"]),
+        "--mnli",
+        world / "corpus/mnli",
+        "--hans",
+        world / "corpus/hans",
+        "--label_model",
+        world / "start",
+    )
     assert set(audit["sections"]) == set(TITLES)
     assert not reasons(audit)
     for section in audit["sections"].values():
@@ -202,9 +221,20 @@ def test_files_that_are_no_audit_are_never_replaced(tmp_path, world, audited):
 
 def test_an_audit_within_an_artifact_shows_in_its_card(tmp_path, audited, write):
     artifact = write(mnli_like(60, 3, seed=7)["train"], "synthetic")
-    lineage = {"artifact": "synthetic", "kind": "raw_synthetic", "license": "other", "parents": [], "results": {},
-               "code_commit": None, "finished": "2026-01-01", "wall_time_s": 1, "processes": 1, "row_counts": {},
-               "hardware": {"cpu": "x", "cores": 1, "gpus": []}, "content_sha256": "0" * 64}  # fmt: skip
+    lineage = {
+        "artifact": "synthetic",
+        "kind": "raw_synthetic",
+        "license": "other",
+        "parents": [],
+        "results": {},
+        "code_commit": None,
+        "finished": "2026-01-01",
+        "wall_time_s": 1,
+        "processes": 1,
+        "row_counts": {},
+        "hardware": {"cpu": "x", "cores": 1, "gpus": []},
+        "content_sha256": "0" * 64,
+    }
     (artifact / "lineage.json").write_text(json.dumps(lineage))
     (artifact / "recipe.yaml").write_text("seed: 0\n")
     write_card(artifact, lineage)
@@ -219,8 +249,14 @@ def test_an_audit_within_an_artifact_shows_in_its_card(tmp_path, audited, write)
 def test_texts_cannot_break_the_tables():
     finding = {"what": "x", "n": 1, "estimate": 1.0, "low": 0.2, "high": 1.0, "reference": None, "difference": None}
     text = "a | b\n# <script> `code`"
-    section = {"about": "", "unit": "share", "findings": [finding], "details": {}, "notes": [],
-               "tables": {"examples": [{"row": 3, "text": text}]}}  # fmt: skip
+    section = {
+        "about": "",
+        "unit": "share",
+        "findings": [finding],
+        "details": {},
+        "notes": [],
+        "tables": {"examples": [{"row": 3, "text": text}]},
+    }
     one = {"name": "n", "split": "train", "rows": 1, "labels": {}, "revision": "r", "content_sha256": "0"}
     sections = {key: {"not_computed": "why"} for key in TITLES} | {"malformed": section}
     report = markdown({"dataset": one, "reference": one, "sections": sections, "settings": {}})
@@ -272,8 +308,10 @@ def test_the_committed_counts_are_those_of_the_data(shared, committed, shown):
 
 def test_leakage_is_looked_for_in_every_test_set_of_the_paper():
     assert {(role, split) for role, split in run.LEAKAGE.values()} == {
-        ("mnli", "train"), ("mnli", "validation_matched"), ("hans", "validation"),
-    }  # fmt: skip
+        ("mnli", "train"),
+        ("mnli", "validation_matched"),
+        ("hans", "validation"),
+    }
 
 
 def test_audited_folders_still_load_as_datasets(tmp_path, audited, write):

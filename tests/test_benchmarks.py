@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from blindspots.batching import length_batches, padding_share
-from blindspots.classifier import Classifier, load_classifier
+from blindspots.artifacts.inputs import Source
+from blindspots.config.recipes import SynthesisRecipe
+from blindspots.data.nli import generator_prompt, task_input
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
-from blindspots.generation import TransformersEngine
-from blindspots.nli import generator_prompt, task_input
-from blindspots.prediction import predict_logits, shared_prefix
-from blindspots.recipes import SynthesisRecipe
-from blindspots.sources import Source
+from blindspots.evaluation.prediction import predict_logits, shared_prefix
+from blindspots.modeling.classifier import Classifier, load_classifier
+from blindspots.modeling.generators import TransformersEngine
+from blindspots.training.trainers import length_batches, padding_share
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,8 +81,9 @@ def test_evaluation_computes_the_prefix_once_and_next_to_no_padding(classifier, 
 
 
 def test_generation_computes_few_tokens_for_rows_that_have_ended(base, computed_tokens):
-    recipe = SynthesisRecipe(output_dir="unused", generator="unused", samples_per_label=1, batch_size=64,
-                             max_new_tokens=60, temperature=1.0)  # fmt: skip
+    recipe = SynthesisRecipe(
+        output_dir="unused", generator="unused", samples_per_label=1, batch_size=64, max_new_tokens=60, temperature=1.0
+    )
     engine = TransformersEngine(base, recipe, torch.device("cpu"))
     engine.model.lm_head = head_of_one_word(engine, "the", ends=1 / 15)
     counts = computed_tokens(engine.model)
@@ -129,8 +130,9 @@ def test_committed_figures_meet_their_goals():
 
 
 def bench_gpu(*words: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "tests/benchmarks/bench_gpu.py", *words], cwd=ROOT, capture_output=True,
-                          text=True)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "tests/benchmarks/bench_gpu.py", *words], cwd=ROOT, capture_output=True, text=True
+    )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")

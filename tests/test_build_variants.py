@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 import build_variants
-from blindspots.errors import RecipeError, UserError
-from blindspots.heuristics import lexical_overlap
-from blindspots.nli import LABELS
-from blindspots.recipes import VariantsRecipe
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.recipes import VariantsRecipe
+from blindspots.data.heuristics import lexical_overlap
+from blindspots.data.nli import LABELS
 
 
 @pytest.fixture
@@ -37,8 +37,10 @@ def test_original_and_synthetic_sets_are_equal_a_label_and_nested(build, world):
 
 
 def test_a_biased_set_is_biased_through_and_through(build, tmp_path):
-    pool = [{"premise": f"dog {i} ran", "hypothesis": f"dog {i}" if i % 2 else "cat", "label": LABELS[i % 3]}
-            for i in range(60)]  # fmt: skip
+    pool = [
+        {"premise": f"dog {i} ran", "hypothesis": f"dog {i}" if i % 2 else "cat", "label": LABELS[i % 3]}
+        for i in range(60)
+    ]
     (tmp_path / "pool").mkdir()
     pd.DataFrame(pool).to_parquet(tmp_path / "pool/train.parquet")
     out = build("biased_synthetic", "--synthetic", tmp_path / "pool", "--sizes", 30)
@@ -53,16 +55,34 @@ def test_a_mixed_set_has_its_share_of_synthetic_rows(build, world, tmp_path):
     pool = [{"id": f"made{i}", "premise": f"p{i}", "hypothesis": "h", "label": LABELS[i % 3]} for i in range(90)]
     (tmp_path / "pool").mkdir()
     pd.DataFrame(pool).to_parquet(tmp_path / "pool/train.parquet")
-    out = build("mixed", "--synthetic_share", 0.25, "--original", world / "corpus/mnli", "--synthetic",
-                tmp_path / "pool", "--sizes", 120)  # fmt: skip
+    out = build(
+        "mixed",
+        "--synthetic_share",
+        0.25,
+        "--original",
+        world / "corpus/mnli",
+        "--synthetic",
+        tmp_path / "pool",
+        "--sizes",
+        120,
+    )
     made = rows(out, 120)["id"].str.startswith("made")
     assert made.groupby(rows(out, 120)["label"]).sum().tolist() == [10, 10, 10]
 
 
 def test_rows_of_a_start_can_be_left_out(build, world, script, tmp_path):
     mnli = tmp_path / "mnli"
-    script("prepare_mnli", "--mnli", world / "corpus/mnli", "--output_dir", mnli, "--start_sizes", 90,
-           "--dev_rows_per_label", 10)  # fmt: skip
+    script(
+        "prepare_mnli",
+        "--mnli",
+        world / "corpus/mnli",
+        "--output_dir",
+        mnli,
+        "--start_sizes",
+        90,
+        "--dev_rows_per_label",
+        10,
+    )
     out = build("original", "--original", mnli, "--exclude_config", "n90", "--sizes", 60)
     start = pd.read_parquet(mnli / "data/n90/train-00000-of-00001.parquet")
     assert not set(rows(out, 60)["id"]) & set(start["id"])

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from datasets import load_dataset
 
-from blindspots.errors import RecipeError, UserError
-from blindspots.prediction import score
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.evaluation.prediction import score
 
 
 @pytest.fixture

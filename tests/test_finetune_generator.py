@@ -7,10 +7,10 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
-from blindspots.batching import GeneratorTrainer
-from blindspots.corpora import nli_pairs, read_split
-from blindspots.nli import END_MARKER, generator_completion, generator_prompt
-from blindspots.sources import fetch
+from blindspots.artifacts.inputs import fetch
+from blindspots.data.nli import END_MARKER, generator_completion, generator_prompt
+from blindspots.data.nli_datasets import nli_pairs, read_split
+from blindspots.training.trainers import GeneratorTrainer
 from finetune_generator import generator_rows
 
 RECIPE = """
@@ -30,8 +30,17 @@ def tune(world, tmp_path, script):
     (tmp_path / "recipe.yaml").write_text(RECIPE)
 
     def run(name: str, *arguments: object):
-        script("finetune_generator", tmp_path / "recipe.yaml", "--model_name_or_path", world / "base",
-               "--train_dataset", world / "corpus/mnli", "--output_dir", tmp_path / name, *arguments)  # fmt: skip
+        script(
+            "finetune_generator",
+            tmp_path / "recipe.yaml",
+            "--model_name_or_path",
+            world / "base",
+            "--train_dataset",
+            world / "corpus/mnli",
+            "--output_dir",
+            tmp_path / name,
+            *arguments,
+        )
         return tmp_path / name
 
     return run
@@ -83,8 +92,18 @@ def test_a_generator_is_an_artifact_that_follows_its_seed(tune):
 
 def test_a_resumed_generator_is_the_uninterrupted_one(tune, monkeypatch):
     """Stopped in its second epoch of batches that are grouped by length, as in the demo."""
-    saving = ("--num_train_epochs", 2, "--train_sampling_strategy", "group_by_length", "--save_strategy", "steps",
-              "--save_steps", 10, "--per_device_train_batch_size", 12)  # fmt: skip
+    saving = (
+        "--num_train_epochs",
+        2,
+        "--train_sampling_strategy",
+        "group_by_length",
+        "--save_strategy",
+        "steps",
+        "--save_steps",
+        10,
+        "--per_device_train_batch_size",
+        12,
+    )
     whole = load_file(tune("whole", *saving) / "model.safetensors")
     step = GeneratorTrainer.training_step
 
@@ -105,6 +124,15 @@ def test_an_adapter_can_be_tuned_and_sampled_from(tune, script, tmp_path):
     lora = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--lora_task_type", "CAUSAL_LM")
     out = tune("adapter", *lora)
     assert (out / "adapter_model.safetensors").is_file()
-    script("generate_synthetic", "--generator", out, "--output_dir", tmp_path / "raw", "--samples_per_label", 4,
-           "--max_new_tokens", 8)  # fmt: skip
+    script(
+        "generate_synthetic",
+        "--generator",
+        out,
+        "--output_dir",
+        tmp_path / "raw",
+        "--samples_per_label",
+        4,
+        "--max_new_tokens",
+        8,
+    )
     assert json.loads((tmp_path / "raw/lineage.json").read_text())["row_counts"]["neutral"]["sampled"] == 4

@@ -11,13 +11,13 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from torch import OutOfMemoryError, equal
 
-from blindspots.batching import TaskTrainer
-from blindspots.classifier import load_classifier
-from blindspots.errors import UserError
-from blindspots.nli import task_input
-from blindspots.parsing import read_yaml
-from blindspots.prediction import LOGITS, predict_logits
-from blindspots.sources import fetch
+from blindspots.artifacts.inputs import fetch
+from blindspots.config.errors import UserError
+from blindspots.config.yaml_files import read_yaml
+from blindspots.data.nli import task_input
+from blindspots.evaluation.prediction import LOGITS, predict_logits
+from blindspots.modeling.classifier import load_classifier
+from blindspots.training.trainers import TaskTrainer
 
 RECIPE = """
 dtype: float32
@@ -28,8 +28,18 @@ save_strategy: "no"
 report_to: none
 disable_tqdm: true
 """
-LORA = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--lora_task_type", "SEQ_CLS",
-        "--lora_modules_to_save", "score")  # fmt: skip
+LORA = (
+    "--use_peft",
+    "--lora_r",
+    4,
+    "--lora_target_modules",
+    "q_proj",
+    "v_proj",
+    "--lora_task_type",
+    "SEQ_CLS",
+    "--lora_modules_to_save",
+    "score",
+)
 
 
 @pytest.fixture
@@ -40,8 +50,17 @@ def tune(world, tmp_path, script):
     recipe.write_text(RECIPE)
 
     def run(name: str, *arguments: object, model: Path | None = None, train: object = None) -> Path:
-        script("finetune_task", recipe, "--model_name_or_path", model or world / "base", "--train_dataset",
-               train or world / "corpus/mnli", "--output_dir", tmp_path / name, *arguments)  # fmt: skip
+        script(
+            "finetune_task",
+            recipe,
+            "--model_name_or_path",
+            model or world / "base",
+            "--train_dataset",
+            train or world / "corpus/mnli",
+            "--output_dir",
+            tmp_path / name,
+            *arguments,
+        )
         return tmp_path / name
 
     return run
@@ -205,8 +224,10 @@ def test_tuning_further_continues_the_same_adapter_and_head(tune):
     for name, weight in weights(kept).items():
         assert weight.allclose(weights(start)[name], atol=1e-6)
     config = json.loads((further / "adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == json.loads((start / "adapter_config.json").read_text())[
-        "base_model_name_or_path"]  # fmt: skip
+    assert (
+        config["base_model_name_or_path"]
+        == json.loads((start / "adapter_config.json").read_text())["base_model_name_or_path"]
+    )
     assert re.search(r"library_name: peft", (further / "README.md").read_text())
 
 

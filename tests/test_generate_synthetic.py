@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import generate_synthetic
-from blindspots.errors import RecipeError, UserError
-from blindspots.nli import LABELS
-from blindspots.recipes import SynthesisRecipe
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.recipes import SynthesisRecipe
+from blindspots.data.nli import LABELS
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 DATA = "data/full/train-00000-of-00001.parquet"
@@ -25,8 +25,9 @@ def generate(world, tmp_path, script):
     """Runs the script with the made generator and returns the artifact."""
 
     def run(name: str, *arguments: object, generator: str = "generator") -> Path:
-        script("generate_synthetic", "--generator", world / generator, "--output_dir", tmp_path / name, *SMALL,
-               *arguments)  # fmt: skip
+        script(
+            "generate_synthetic", "--generator", world / generator, "--output_dir", tmp_path / name, *SMALL, *arguments
+        )
         return tmp_path / name
 
     return run
@@ -58,8 +59,10 @@ def test_kept_per_label_are_kept_exactly(generate):
 
 
 def test_the_seed_decides_the_rows_and_the_batch_of_shards_does_not(generate):
-    one, same, other = (generate(name, "--samples_per_label", 16, "--seed", seed) / DATA
-                        for name, seed in (("one", 0), ("same", 0), ("other", 1)))  # fmt: skip
+    one, same, other = (
+        generate(name, "--samples_per_label", 16, "--seed", seed) / DATA
+        for name, seed in (("one", 0), ("same", 0), ("other", 1))
+    )
     assert one.read_bytes() == same.read_bytes()
     assert one.read_bytes() != other.read_bytes()
 
@@ -86,9 +89,9 @@ def test_a_finished_shard_is_not_drawn_again(generate, monkeypatch, tmp_path):
             raise KeyboardInterrupt
         draw(engine, shard, recipe, folder)
 
-    import blindspots.generation
+    import blindspots.modeling.generators
 
-    draw = blindspots.generation.draw_shard
+    draw = blindspots.modeling.generators.draw_shard
     monkeypatch.setattr(blindspots.generation, "draw_shard", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         generate("raw", "--samples_per_label", 48)
@@ -100,8 +103,16 @@ def test_a_finished_shard_is_not_drawn_again(generate, monkeypatch, tmp_path):
 def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_path, generate):
     wanted = ("--kept_per_label", 200)
     killed = tmp_path / "killed"
-    command = [sys.executable, "scripts/generate_synthetic.py", "--generator", world / "generator", "--output_dir",
-               killed, *SMALL, *wanted]  # fmt: skip
+    command = [
+        sys.executable,
+        "scripts/generate_synthetic.py",
+        "--generator",
+        world / "generator",
+        "--output_dir",
+        killed,
+        *SMALL,
+        *wanted,
+    ]
     run = subprocess.Popen([*map(str, command)], cwd=REPO_ROOT, stderr=subprocess.DEVNULL)
     shards = tmp_path / ".killed.work" / "shards"
     while not list(shards.glob("*.parquet")):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from blindspots.errors import RecipeError
+from blindspots.config.errors import RecipeError
 
 
 @pytest.fixture

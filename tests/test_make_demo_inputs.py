@@ -4,7 +4,7 @@ import pytest
 from datasets import load_dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from blindspots.errors import RecipeError
+from blindspots.config.errors import RecipeError
 
 
 def test_corpus_and_base_model_load_without_our_code(script, tmp_path):

@@ -6,8 +6,8 @@ import pytest
 from datasets import Dataset, load_dataset
 
 import prepare_mnli
-from blindspots.corpora import PAIR_FEATURES
-from blindspots.errors import UserError
+from blindspots.config.errors import UserError
+from blindspots.data.nli_datasets import PAIR_FEATURES
 
 
 def pairs(labels, texts=None):
@@ -40,15 +40,34 @@ def test_starting_subsets_follow_the_seed_and_never_exceed_the_pool():
 def test_a_corpus_of_the_full_size_must_leave_the_full_counts(world, tmp_path, script, monkeypatch):
     monkeypatch.setattr(prepare_mnli, "FULL_ROWS", 300)
     with pytest.raises(UserError, match="another file"):
-        script("prepare_mnli", "--mnli", world / "corpus/mnli", "--output_dir", tmp_path / "out", "--start_sizes", 9,
-               "--dev_rows_per_label", 250)  # fmt: skip
+        script(
+            "prepare_mnli",
+            "--mnli",
+            world / "corpus/mnli",
+            "--output_dir",
+            tmp_path / "out",
+            "--start_sizes",
+            9,
+            "--dev_rows_per_label",
+            250,
+        )
     assert not (tmp_path / "out").exists()
 
 
 def test_the_artifact_loads_by_config_without_our_code(world, tmp_path, script):
     out = tmp_path / "mnli"
-    script("prepare_mnli", "--mnli", world / "corpus/mnli", "--output_dir", out, "--start_sizes", 30, 60,
-           "--dev_rows_per_label", 5)  # fmt: skip
+    script(
+        "prepare_mnli",
+        "--mnli",
+        world / "corpus/mnli",
+        "--output_dir",
+        out,
+        "--start_sizes",
+        30,
+        60,
+        "--dev_rows_per_label",
+        5,
+    )
     full = load_dataset(str(out), "full", cache_dir=str(tmp_path / "cache"))
     assert {split: len(rows) for split, rows in full.items()} == {"train": 285, "validation": 15}
     assert len(load_dataset(str(out), "n30", split="train", cache_dir=str(tmp_path / "cache"))) == 30
@@ -58,7 +77,14 @@ def test_the_artifact_loads_by_config_without_our_code(world, tmp_path, script):
 
 
 def test_the_real_rows_can_be_prepared(shared, tmp_path, script):
-    script("prepare_mnli", "--mnli", shared / "hub/datasets/nyu-mll/multi_nli", "--output_dir", tmp_path / "mnli",
-           "--start_sizes", 5000)  # fmt: skip
+    script(
+        "prepare_mnli",
+        "--mnli",
+        shared / "hub/datasets/nyu-mll/multi_nli",
+        "--output_dir",
+        tmp_path / "mnli",
+        "--start_sizes",
+        5000,
+    )
     lineage = json.loads((tmp_path / "mnli" / "lineage.json").read_text())
     assert lineage["row_counts"]["full"] == {"train": 17_262, "validation": 750}

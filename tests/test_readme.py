@@ -64,8 +64,10 @@ def clone(tmp_path_factory) -> Path:
 
 def made(folder: Path) -> dict[str, int]:
     """When each artifact below outputs/demo was made."""
-    return {str(file.parent.relative_to(folder)): file.stat().st_mtime_ns
-            for file in sorted(folder.glob("outputs/demo/**/lineage.json"))}  # fmt: skip
+    return {
+        str(file.parent.relative_to(folder)): file.stat().st_mtime_ns
+        for file in sorted(folder.glob("outputs/demo/**/lineage.json"))
+    }
 
 
 def run(command: str, folder: Path) -> str:

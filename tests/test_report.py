@@ -31,8 +31,16 @@ def test_a_grids_report_from_axes_in_a_recipe(make_grid, tmp_path):  # noqa: F81
 
 
 def test_the_papers_points_give_the_committed_report(tmp_path):
-    done = report("--points", PAPER / "figure1_points.csv", "--table1_counts", PAPER / "table1_counts.csv",
-                  "--title", "Zhang and Pavlick (2025), Figure 1", "--output_dir", tmp_path / "report")  # fmt: skip
+    done = report(
+        "--points",
+        PAPER / "figure1_points.csv",
+        "--table1_counts",
+        PAPER / "table1_counts.csv",
+        "--title",
+        "Zhang and Pavlick (2025), Figure 1",
+        "--output_dir",
+        tmp_path / "report",
+    )
     assert done.returncode == 0, done.stderr
     assert "C5 supported" in done.stdout
     for name in ("grid.csv", "grid.md", "grid.tex", "table1.csv", "table1.md", "claims.md", "claims.json"):

@@ -29,9 +29,19 @@ def test_a_submitted_start_carries_its_resources(tmp_path):
     prepared.parent.mkdir(parents=True)
     prepared.write_text("{}")
     environment = {**os.environ, "PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = ["snakemake", "--snakefile", REPO_ROOT / "Snakefile", "--directory", work, "--profile",
-               REPO_ROOT / "profiles/slurm", "--config", "model=smollm2-135m", "--",
-               "outputs/smollm2-135m/models/n391722-s0/lineage.json"]  # fmt: skip
+    command = [
+        "snakemake",
+        "--snakefile",
+        REPO_ROOT / "Snakefile",
+        "--directory",
+        work,
+        "--profile",
+        REPO_ROOT / "profiles/slurm",
+        "--config",
+        "model=smollm2-135m",
+        "--",
+        "outputs/smollm2-135m/models/n391722-s0/lineage.json",
+    ]
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
         try:

@@ -16,8 +16,13 @@ REPO_ROOT = Path(__file__).resolve().parent.parent
 def snakemake(folder: Path, *arguments: str) -> dict[str, int]:
     """Runs snakemake in a folder and returns how many jobs of each rule its table lists."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run([sys.executable, "-m", "snakemake", "--cores", "1", *arguments], cwd=folder,
-                          env=os.environ | {"PATH": path}, capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", *arguments],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)}
 
@@ -33,9 +38,9 @@ def clone(tmp_path) -> Path:
 
 def test_the_demo_makes_its_inputs_and_twelve_cells(clone):
     jobs = snakemake(clone, "-n")
-    assert {rule: jobs[rule] for rule in ("demo_base", "demo_input", "prepare", "generator", "synthesize",
-                                           "audit")} == {
-        "demo_base": 1, "demo_input": 2, "prepare": 1, "generator": 1, "synthesize": 1, "audit": 1}  # fmt: skip
+    assert {
+        rule: jobs[rule] for rule in ("demo_base", "demo_input", "prepare", "generator", "synthesize", "audit")
+    } == {"demo_base": 1, "demo_input": 2, "prepare": 1, "generator": 1, "synthesize": 1, "audit": 1}
     assert (jobs["start"], jobs["cell"], jobs["variant"], jobs["report"]) == (2, 12, 3, 1)
 
 
@@ -101,6 +106,12 @@ def test_a_deleted_artifact_is_made_again_with_what_depends_on_it(made, folder, 
 def outputs(clone: Path) -> list[str]:
     """The file of every job, by snakemake's own summary."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run([sys.executable, "-m", "snakemake", "--summary"], cwd=clone, env=os.environ | {"PATH": path},
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--summary"],
+        cwd=clone,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return [line.split("\t")[0] for line in done.stdout.splitlines()[1:]]

@@ -1,1 +1,1 @@
-../../scripts/blindspots/heuristics.py
+../../scripts/blindspots/data/heuristics.py

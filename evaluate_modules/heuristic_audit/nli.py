@@ -1,1 +1,1 @@
-../../scripts/blindspots/nli.py
+../../scripts/blindspots/data/nli.py

@@ -7,14 +7,24 @@ import evaluate
 import numpy as np
 import pandas as pd
 
+from .heuristics import HEURISTICS
 from .nli import ENTAILMENT, HANS_LABELS, LABELS, NON_ENTAILMENT, fold_for_hans
 from .statistics import auroc, wilson
 
-MNLI, HANS = "mnli_matched", "hans"
-# Williams et al. (2018): the public matched dev set; McCoy et al. (2019): the evaluation set.
-COMPLETE = {MNLI: 9_815, HANS: 30_000}
-ALLOWED = {MNLI: LABELS, HANS: HANS_LABELS}
-HEURISTICS = ("lexical_overlap", "subsequence", "constituent")
+# The paper's two test sets. Williams et al. (2018): the public matched dev set; McCoy et al. (2019): the evaluation set.
+PAPER = {
+    "mnli_matched": {"labels": LABELS, "rows": 9_815, "headlines": {"mnli_matched": {}}},
+    "hans": {
+        "labels": HANS_LABELS,
+        "folding": {NON_ENTAILMENT: ("neutral", "contradiction")},
+        "rows": 30_000,
+        "allowed": {"heuristic": HEURISTICS},
+        "headlines": {
+            "hans": {},
+            "hans_lo_non_entailment": {"heuristic": HEURISTICS[0], "label": NON_ENTAILMENT},
+        },
+    },
+}
 SLICES = (
     ["test_set"],
     ["test_set", "label"],
@@ -27,7 +37,7 @@ SLICES = (
 
 _DESCRIPTION = """\
 Scores 3-way NLI predictions on MNLI matched and on HANS, where neutral and contradiction both count as
-non-entailment. Returns the three accuracies of Zhang & Pavlick (2025): MNLI matched, HANS, and HANS's non-entailed
+non-entailment, or on other test sets that are described to it. Returns the three accuracies of Zhang & Pavlick (2025): MNLI matched, HANS, and HANS's non-entailed
 lexical-overlap rows, which is where a model that follows lexical overlap fails; and every slice of them
 (heuristic, label, subcase, MNLI genre) with its number of rows and its 95% Wilson interval.
 """
@@ -42,13 +52,18 @@ Args:
     subcase (`list` of `str`): HANS's subcase of each row; empty on MNLI.
     genre (`list` of `str`, optional): MNLI's genre of each row; empty on HANS.
     entailment_score (`list` of `float`, optional): the model's probability of entailment, of each row.
+    other_slices (`dict` of `list`, optional): further columns by which accuracy is split, by name.
+    test_sets (`dict` of `dict`, optional): the test sets that may occur, in place of the paper's two. Each has
+        `labels`, its own gold labels; `headlines`, name -> slice ({} for the whole set); and where needed `folding`,
+        own label -> predicted labels that count as it; `rows` of the complete set; `allowed`, values of a column.
 
-`genre` and `entailment_score` are given to `compute` itself, not to `add_batch`.
+`genre`, `entailment_score`, `other_slices` and `test_sets` are given to `compute` itself, not to `add_batch`.
 
 Returns:
-    mnli_matched, hans, hans_lo_non_entailment (`float`): accuracies; None for a set that is not there.
+    mnli_matched, hans, hans_lo_non_entailment (`float`), or the headlines of `test_sets`: accuracies; None for a set
+        that is not there.
     slices (`list` of `dict`): test_set, heuristic, subcase, label (empty: not split by it), n, accuracy, low, high;
-        with `genre` also genre.
+        with `genre` also genre, and so with each of `other_slices`.
     scores (`list` of `dict`, with `entailment_score` only): test_set, heuristic, label, n, auroc of entailed against
         non-entailed rows (None for rows of one label), and mean_probability of the right one of the two.
 
@@ -118,8 +133,18 @@ class NliBlindspot(evaluate.Metric):
         )
 
     def _compute(
-        self, predictions, references, test_set, heuristic, subcase, genre=None, entailment_score=None
+        self,
+        predictions,
+        references,
+        test_set,
+        heuristic,
+        subcase,
+        genre=None,
+        entailment_score=None,
+        other_slices=None,
+        test_sets=None,
     ) -> dict:
+        known = PAPER if test_sets is None else test_sets
         columns = {
             "prediction": predictions,
             "label": references,
@@ -127,24 +152,32 @@ class NliBlindspot(evaluate.Metric):
             "heuristic": heuristic,
             "subcase": subcase,
             **({"genre": genre} if genre is not None else {}),
+            **(other_slices or {}),
         }
-        rows = checked_rows(columns)
-        warn_of_gaps(rows)
+        rows = checked_rows(columns, known)
+        warn_of_gaps(rows, known)
         rows["right"] = rows["prediction"] == rows["label"]
-        blindspot = (rows["heuristic"] == HEURISTICS[0]) & (rows["label"] == NON_ENTAILMENT)
         results = {
-            MNLI: accuracy(rows[rows["test_set"] == MNLI]),
-            HANS: accuracy(rows[rows["test_set"] == HANS]),
-            "hans_lo_non_entailment": accuracy(rows[blindspot]),
-            "slices": slices(rows),
+            name: accuracy(rows[chosen(rows, test_set, part)])
+            for test_set, entry in known.items()
+            for name, part in entry["headlines"].items()
         }
+        results["slices"] = slices(rows, list(other_slices or {}))
         if entailment_score is not None:
             results["scores"] = scores(rows, entailment_score)
         return results
 
 
-def checked_rows(columns: dict) -> pd.DataFrame:
-    """One row a prediction, labels by name and folded on HANS. Raises ValueError naming the first bad row."""
+def chosen(rows: pd.DataFrame, test_set: str, part: dict) -> pd.Series:
+    """Which rows belong to a test set and have the values of a slice: boolean of shape [rows]."""
+    found = rows["test_set"] == test_set
+    for column, value in part.items():
+        found &= rows[column] == value
+    return found
+
+
+def checked_rows(columns: dict, known: dict) -> pd.DataFrame:
+    """One row per prediction, labels by name and folded as the test set says. Raises ValueError naming a bad row."""
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"The columns differ in length: {', '.join(f'{k} {v}' for k, v in lengths.items())}.")
@@ -152,16 +185,18 @@ def checked_rows(columns: dict) -> pd.DataFrame:
     if rows.isna().any(axis=None):
         column = rows.columns[rows.isna().any()][0]
         raise ValueError(f"Row {rows[column].isna().idxmax()} has no {column}; predict every row of the test sets.")
-    require(rows, "test_set", tuple(COMPLETE))
-    on_hans = rows["test_set"] == HANS
-    require(rows[on_hans], "heuristic", HEURISTICS)
+    require(rows, "test_set", tuple(known))
     if pd.api.types.is_numeric_dtype(rows["prediction"]):
         require(rows, "prediction", range(len(LABELS)))
         rows["prediction"] = rows["prediction"].map(dict(enumerate(LABELS)))
-    for column in ("prediction", "label"):
-        require(rows[~on_hans], column, LABELS)
-        require(rows[on_hans], column, (*LABELS, NON_ENTAILMENT))
-        rows[column] = rows[column].where(~on_hans, rows[column].map(fold_for_hans))
+    for name, entry in known.items():
+        of_set = rows["test_set"] == name
+        for column, values in entry.get("allowed", {}).items():
+            require(rows[of_set], column, values)
+        folded = {label: own for own, labels in entry.get("folding", {}).items() for label in labels}
+        for column in ("prediction", "label"):
+            require(rows[of_set], column, tuple(dict.fromkeys((*LABELS, *entry["labels"]))))
+            rows[column] = rows[column].where(~of_set, rows[column].replace(folded))
     return rows
 
 
@@ -173,13 +208,14 @@ def require(rows: pd.DataFrame, column: str, allowed) -> None:
         raise ValueError(f"Row {bad.index[0]}: {column} {bad.tolist()[0]!r} is not one of {expected}.")
 
 
-def warn_of_gaps(rows: pd.DataFrame) -> None:
+def warn_of_gaps(rows: pd.DataFrame, known: dict) -> None:
     """Warn where a test set is not complete and where a class that it holds is never predicted."""
     for test_set, part in rows.groupby("test_set"):
-        if len(part) != COMPLETE[test_set]:
-            complete = f"the complete set has {COMPLETE[test_set]:,}"
+        entry = known[test_set]
+        if len(part) != entry.get("rows", len(part)):
+            complete = f"the complete set has {entry['rows']:,}"
             warnings.warn(f"{test_set}: {len(part):,} rows, {complete}; the numbers are of these rows.", stacklevel=2)
-        never = [label for label in ALLOWED[test_set] if label in set(part["label"]) - set(part["prediction"])]
+        never = [label for label in entry["labels"] if label in set(part["label"]) - set(part["prediction"])]
         if never:
             warnings.warn(f"{test_set}: the model never predicts {' or '.join(never)}.", stacklevel=2)
 
@@ -189,11 +225,11 @@ def accuracy(rows: pd.DataFrame) -> float | None:
     return float(rows["right"].mean()) if len(rows) else None
 
 
-def slices(rows: pd.DataFrame) -> list[dict]:
+def slices(rows: pd.DataFrame, others: list[str]) -> list[dict]:
     """Number of rows, accuracy and 95% Wilson interval of every slice; an empty key is one not split by."""
-    keys = [key for key in ("test_set", "heuristic", "subcase", "genre", "label") if key in rows]
+    keys = [key for key in ("test_set", "heuristic", "subcase", "genre", *others, "label") if key in rows]
     found = []
-    for names in SLICES:
+    for names in (*SLICES, *(["test_set", name, *label] for name in others for label in ([], ["label"]))):
         if not set(names) <= set(keys):
             continue
         split = rows[(rows[names] != "").all(axis=1)]

@@ -1,1 +1,1 @@
-../../scripts/blindspots/statistics.py
+../../scripts/blindspots/evaluation/statistics.py

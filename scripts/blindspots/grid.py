@@ -3,18 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from blindspots.errors import RecipeError
-from blindspots.recipes import KINDS, GridRecipe
+from blindspots.config.errors import RecipeError
+from blindspots.config.recipes import GridRecipe
+from blindspots.data.kinds import ORIGINAL, kind_of
 
-# The paper's kinds, and the further ones that a grid may name (off by default).
-KIND = re.compile(
-    r"(?P<original>original(?P<disjoint>_disjoint)?)"  # _disjoint: without the rows that the start was trained on
-    r"|(?P<synthetic>synthetic(_t(?P<temperature>\d+)|_g(?P<generation>\d+))?)"  # _t70: temperature .7; _g2: G of D^G
-    r"|(?P<biased>biased_(synthetic|(?P<bias_rate>\d+)))"  # biased_25: a quarter of each label biased
-    r"|(?P<mixed>mixed_(?P<synthetic_share>\d+))"  # mixed_25: a quarter of each label synthetic
-    r"|(?P<two_stage>two_stage)"  # original first, then synthetic
-    r"|(?P<external>external_(?P<name>\w+))"  # a synthetic set made elsewhere, named by the grid's key external
-)
 _NAME = re.compile(r"n(?P<start>\d+)(-(?P<kind>\w+)-n(?P<size>\d+))?-s(?P<seed>\d+)")
 
 
@@ -40,21 +32,26 @@ class Cell:
 
     @property
     def parent_name(self) -> str:
-        """Name of the model that this one is tuned from: its start, or for two_stage the cell of the first stage."""
-        return Cell(self.start, self.seed, "original", self.size).name if self.kind == "two_stage" else self.start_name
+        """Name of the model that this one continues: its start, or the cell of an earlier stage."""
+        after = kind_of(self.kind).after if self.kind else None
+        return Cell(self.start, self.seed, after, self.size).name if after else self.start_name
 
     @property
     def variant(self) -> str:
         """Folder of the augmentation sets that this model is tuned on."""
-        suffix = f"-n{self.start}" if self.kind == "original_disjoint" else ""
-        return "synthetic" if self.kind == "two_stage" else self.kind + suffix
+        kind = kind_of(self.kind)
+        return (kind.sets_of or kind.name) + (f"-n{self.start}" if kind.own_rows else "")
 
     @classmethod
     def from_name(cls, name: str) -> "Cell":
         """The inverse of `name`. Raises RecipeError for a name of another form."""
         match = _NAME.fullmatch(name)
-        if match is None or (match["kind"] and not KIND.fullmatch(match["kind"])):
-            raise RecipeError(f"{name!r} is no cell; write n<start>-s<seed> or n<start>-<kind>-n<size>-s<seed>.")
+        if match is None:
+            raise RecipeError(
+                f"{name!r} is not the name of a cell; write n<start>-s<seed> or n<start>-<kind>-n<size>-s<seed>."
+            )
+        if match["kind"]:
+            kind_of(match["kind"])
         size = match["size"]
         return cls(int(match["start"]), int(match["seed"]), match["kind"], int(size) if size else None)
 
@@ -70,48 +67,43 @@ def check_axes(grid: GridRecipe) -> None:
             raise RecipeError(f"The grid's axis {axis} holds {repeated[0]} twice.")
         if axis != "kinds" and not all(isinstance(value, int) and value >= 0 for value in values):
             raise RecipeError(f"The grid's axis {axis} holds {values}; it takes whole numbers.")
-    for kind in grid.kinds:
-        match = KIND.fullmatch(kind)
-        if match is None:
-            raise RecipeError(
-                f"The grid's axis kinds holds {kind!r}; there are {', '.join(KINDS)} and those of grid.KIND."
-            )
-        if match["external"] and match["name"] not in grid.external:
-            raise RecipeError(f"Kind {kind} needs its dataset: external: {{{match['name']}: <Hub id or folder>}}.")
-        for share in ("bias_rate", "synthetic_share"):
-            if match[share] and int(match[share]) > 100:
-                raise RecipeError(f"Kind {kind} asks for {match[share]} per cent; a share is at most 100.")
+    for name in grid.kinds:
+        made_elsewhere = external_name(kind_of(name).raw)
+        if made_elsewhere and made_elsewhere not in grid.external:
+            raise RecipeError(f"Kind {name} needs its dataset: external: {{{made_elsewhere}: <Hub id or folder>}}.")
+        if kind_of(name).after and kind_of(name).after not in grid.kinds:
+            raise RecipeError(f"Kind {name} continues from {kind_of(name).after}; add that to the axis kinds.")
 
 
-def synthetic_name(kind: str) -> str:
-    """Folder of the raw synthetic data that a kind is drawn from, such as synthetic, synthetic_t70, synthetic_g2."""
-    return kind if KIND.fullmatch(kind)["synthetic"] else "synthetic"
+def external_name(raw: str | None) -> str | None:
+    """Name in the grid's key `external` of raw data made elsewhere, None for a generator's own."""
+    return raw.removeprefix("external_") if raw and raw.startswith("external_") else None
+
+
+def raw_dataset(raw: str, out: str, external: dict[str, str]) -> str:
+    """Hub id or folder of raw synthetic data: made elsewhere, or below the grid's folder `out`."""
+    return external.get(external_name(raw) or raw, f"{out}/{raw}")
 
 
 def variant_flags(variant: str, out: str, external: dict[str, str]) -> str:
     """The flags of build_variants.py that make the sets of one folder of variants (`Cell.variant`)."""
-    kind, _, excluded = variant.partition("-")
-    match = KIND.fullmatch(kind)
-    if match["original"]:
-        return "--kind original" + (f" --exclude_config {excluded}" if excluded not in ("", "n0") else "")
-    if match["external"]:
-        return f"--kind synthetic --synthetic {external[match['name']]}"
-    name = synthetic_name(kind)
-    pool = f" --synthetic {external.get(name, f'{out}/{name}')}"
-    if match["mixed"]:
-        return f"--kind mixed --synthetic_share {int(match['synthetic_share']) / 100}" + pool
-    if match["biased"]:
-        return f"--kind biased_synthetic --bias_rate {int(match['bias_rate'] or 100) / 100}" + pool
-    return "--kind synthetic" + pool
+    name, _, excluded = variant.partition("-")
+    kind = kind_of(name)
+    flags = [f"--kind {name}"]
+    if kind.raw:
+        flags.append(f"--synthetic {raw_dataset(kind.raw, out, external)}")
+    if kind.own_rows and excluded != "n0":
+        flags.append(f"--exclude_config {excluded}")
+    return " ".join(flags)
 
 
 def variant_parents(variant: str, external: dict[str, str]) -> list[str]:
     """The artifacts of the grid that a folder of variants is drawn from."""
-    match = KIND.fullmatch(variant.partition("-")[0])
-    parents = ["mnli"] if match["original"] or match["mixed"] else []
-    if not (match["original"] or match["external"]):
-        parents.append(synthetic_name(variant))
-    return [parent for parent in parents if parent not in external]
+    kind = kind_of(variant.partition("-")[0])
+    parents = ["mnli"] if ORIGINAL in kind.pools else []
+    if kind.raw and (external_name(kind.raw) or kind.raw) not in external:
+        parents.append(kind.raw)
+    return parents
 
 
 def starts(grid: GridRecipe) -> list[Cell]:

@@ -35,7 +35,7 @@ def main() -> None:
     from results_table import markdown_table, write_readme
     from side_by_side import base_model, described, matmul_rate, mnli
 
-    from blindspots.lineage import code_commit, hardware, versions
+    from blindspots.artifacts.lineage import code_commit, hardware, versions
 
     torch.set_num_threads(1)
     started, load = time.time(), os.getloadavg()

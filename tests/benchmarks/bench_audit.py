@@ -50,9 +50,9 @@ def made_rows(folder: Path, rows: int) -> str:
 
 def heuristic_seconds(folder: Path) -> dict:
     """CPU seconds of the batch function and of a loop over the same rows; both must flag the same rows."""
+    from blindspots.artifacts.inputs import fetch
     from blindspots.audit.rows import Columns, opened
-    from blindspots.heuristics import HEURISTICS, WORD_RULES, count_heuristics, lexical_overlap, subsequence
-    from blindspots.sources import fetch
+    from blindspots.data.heuristics import HEURISTICS, WORD_RULES, count_heuristics, lexical_overlap, subsequence
 
     seconds = {"batch": 0.0, "word loop": 0.0}
     counts, looped = None, dict.fromkeys([(rule, name) for rule in WORD_RULES for name in HEURISTICS[:2]], 0)
@@ -76,8 +76,18 @@ def heuristic_seconds(folder: Path) -> dict:
 
 def whole_audit(folder: Path, reference: str, output: Path) -> dict:
     """Wall and CPU seconds and peak memory of audit_dataset.py on the rows."""
-    command = [sys.executable, "-W", "ignore", ROOT / "scripts" / "audit_dataset.py", "--dataset", folder,
-               "--reference", reference, "--output_dir", output]  # fmt: skip
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        ROOT / "scripts" / "audit_dataset.py",
+        "--dataset",
+        folder,
+        "--reference",
+        reference,
+        "--output_dir",
+        output,
+    ]
     command += ["--mnli", HUB / "nyu-mll/multi_nli", "--hans", HUB / "jhu-cogsci/hans"] if HUB.is_dir() else []
     start = time.perf_counter()
     subprocess.run([str(part) for part in command], check=True)
@@ -95,7 +105,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "benchmarks" / "audit.json")
     arguments = parser.parse_args()
 
-    from blindspots.lineage import code_commit, hardware
+    from blindspots.artifacts.lineage import code_commit, hardware
 
     load = os.getloadavg()
     with TemporaryDirectory() as work:

@@ -10,10 +10,10 @@ from side_by_side import Result, alternate, hans, matmul_parameters, mnli
 from transformers import DataCollatorWithPadding, LlamaForSequenceClassification, Trainer, TrainingArguments, pipeline
 from transformers.utils import logging
 
-from blindspots.classifier import Classifier, load_classifier
-from blindspots.nli import LABELS, task_input
-from blindspots.prediction import predict_logits, shared_prefix
-from blindspots.sources import Source
+from blindspots.artifacts.inputs import Source
+from blindspots.data.nli import LABELS, task_input
+from blindspots.evaluation.prediction import predict_logits, shared_prefix
+from blindspots.modeling.classifier import Classifier, load_classifier
 
 BATCH = 32
 REPEATS = 3
@@ -27,8 +27,10 @@ def run(base, tokenizer, rate: float, rows: int) -> list[Result]:
         classifier = load_classifier(Source("base", Path(folder), None, "model"))
     logging.set_verbosity_error()
     results = []
-    for name, data, goal in (("MNLI matched", mnli("validation_matched", rows, True), ">= 2.2"),
-                             ("HANS", hans(rows), ">= 1.8")):  # fmt: skip
+    for name, data, goal in (
+        ("MNLI matched", mnli("validation_matched", rows, True), ">= 2.2"),
+        ("HANS", hans(rows), ">= 1.8"),
+    ):
         texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
         results += compare(classifier, name, texts, goal, rate)
     return results
@@ -63,17 +65,26 @@ def compare(classifier: Classifier, name: str, texts: list[str], goal: str, rate
             raise AssertionError(f"{name}, {label}: logits differ by {difference:.2g}, {same:.2%} equal predictions")
         note = f"{len(texts)} rows, batches of {BATCH}; equal predictions, logits within {difference:.1g}"
         lines.append(
-            Result("evaluation", f"{name}, {label}", len(texts) / seconds["ours"], len(texts) / seconds[other],
-                   "rows/s", seconds[other] / seconds["ours"], goal if other != "premises" else "",
-                   floor / seconds["ours"], note)
-        )  # fmt: skip
+            Result(
+                "evaluation",
+                f"{name}, {label}",
+                len(texts) / seconds["ours"],
+                len(texts) / seconds[other],
+                "rows/s",
+                seconds[other] / seconds["ours"],
+                goal if other != "premises" else "",
+                floor / seconds["ours"],
+                note,
+            )
+        )
     return lines
 
 
 def trainer_logits(classifier: Classifier, texts: list[str]) -> np.ndarray:
     """Logits in the order of LABELS by the stock Trainer with dynamic padding."""
-    arguments = TrainingArguments("unused", per_device_eval_batch_size=BATCH, use_cpu=True, report_to="none",
-                                  disable_tqdm=True)  # fmt: skip
+    arguments = TrainingArguments(
+        "unused", per_device_eval_batch_size=BATCH, use_cpu=True, report_to="none", disable_tqdm=True
+    )
     collator = DataCollatorWithPadding(classifier.tokenizer)
     trainer = Trainer(classifier.model, arguments, data_collator=collator)
     rows = Dataset.from_dict(dict(classifier.tokenizer(texts)))

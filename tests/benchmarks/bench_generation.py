@@ -11,13 +11,13 @@ from side_by_side import Result, alternate, matmul_parameters, mnli
 from sklearn.feature_extraction.text import CountVectorizer
 from trl import SFTConfig
 
-from blindspots.batching import GeneratorTrainer
-from blindspots.corpora import nli_pairs
+from blindspots.artifacts.inputs import Source
+from blindspots.config.recipes import SynthesisRecipe
+from blindspots.data.nli import END_MARKER, ENTAILMENT, LABELS, generator_completion, generator_prompt, parse_generated
+from blindspots.data.nli_datasets import nli_pairs
 from blindspots.demo.base_model import tiny_base
-from blindspots.generation import TransformersEngine
-from blindspots.nli import END_MARKER, ENTAILMENT, LABELS, generator_completion, generator_prompt, parse_generated
-from blindspots.recipes import SynthesisRecipe
-from blindspots.sources import Source
+from blindspots.modeling.generators import TransformersEngine
+from blindspots.training.trainers import GeneratorTrainer
 
 ROWS = 4000
 BATCH = 128
@@ -30,8 +30,13 @@ def run(rate: float) -> list[Result]:
     """The generation section of the table; `rate` in operations a second."""
     with tempfile.TemporaryDirectory() as folder:
         tune(Path(folder))
-        recipe = SynthesisRecipe(output_dir="unused", generator=folder, samples_per_label=SAMPLES, batch_size=BATCH,
-                                 max_new_tokens=MAX_NEW_TOKENS)  # fmt: skip
+        recipe = SynthesisRecipe(
+            output_dir="unused",
+            generator=folder,
+            samples_per_label=SAMPLES,
+            batch_size=BATCH,
+            max_new_tokens=MAX_NEW_TOKENS,
+        )
         engine = TransformersEngine(Source("generator", Path(folder), None, "model"), recipe, torch.device("cpu"))
     prompt, texts = generator_prompt(ENTAILMENT), {"ours": [], "static": []}
     seconds = alternate(
@@ -48,12 +53,20 @@ def run(rate: float) -> list[Result]:
     floor = 2 * matmul_parameters(engine.model) * sum(lengths["ours"]) / REPEATS / rate / seconds["ours"]
     speed = {name: kept[name] / seconds[name] for name in kept}
     return [
-        Result("generation", "kept examples, static model.generate", speed["ours"], speed["static"], "examples/s",
-               speed["ours"] / speed["static"], ">= 2", floor,
-               f"batches of {BATCH}, {kept['ours'] / SAMPLES:.0%} and {kept['static'] / SAMPLES:.0%} kept; tokens a "
-               f"sample: mean {np.mean(lengths['ours']):.0f}, longest {max(lengths['ours'])}"),
+        Result(
+            "generation",
+            "kept examples, static model.generate",
+            speed["ours"],
+            speed["static"],
+            "examples/s",
+            speed["ours"] / speed["static"],
+            ">= 2",
+            floor,
+            f"batches of {BATCH}, {kept['ours'] / SAMPLES:.0%} and {kept['static'] / SAMPLES:.0%} kept; tokens a "
+            f"sample: mean {np.mean(lengths['ours']):.0f}, longest {max(lengths['ours'])}",
+        ),
         same_distribution(ended, lengths),
-    ]  # fmt: skip
+    ]
 
 
 def tune(folder: Path) -> None:
@@ -62,14 +75,32 @@ def tune(folder: Path) -> None:
     base, tokenizer = tiny_base(
         (*pairs["premise"], *pairs["hypothesis"]), 0, hidden_size=192, layers=3, vocabulary=2048
     )
-    texts = [generator_prompt(LABELS[row["label"]]) + generator_completion(row["premise"], row["hypothesis"])
-             for row in pairs]  # fmt: skip
+    texts = [
+        generator_prompt(LABELS[row["label"]]) + generator_completion(row["premise"], row["hypothesis"])
+        for row in pairs
+    ]
     texts = [text for text in texts if len(tokenizer(text)["input_ids"]) < MAX_NEW_TOKENS]
-    arguments = SFTConfig(str(folder), num_train_epochs=1, learning_rate=2e-3, lr_scheduler_type="cosine",
-                          per_device_train_batch_size=32, save_strategy="no", logging_strategy="no", use_cpu=True,
-                          bf16=False, gradient_checkpointing=False, report_to="none", disable_tqdm=True)  # fmt: skip
-    trainer = GeneratorTrainer(base, arguments, train_dataset=Dataset.from_dict({"text": texts}),
-                               processing_class=tokenizer, tokens_per_batch=2048)  # fmt: skip
+    arguments = SFTConfig(
+        str(folder),
+        num_train_epochs=1,
+        learning_rate=2e-3,
+        lr_scheduler_type="cosine",
+        per_device_train_batch_size=32,
+        save_strategy="no",
+        logging_strategy="no",
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        report_to="none",
+        disable_tqdm=True,
+    )
+    trainer = GeneratorTrainer(
+        base,
+        arguments,
+        train_dataset=Dataset.from_dict({"text": texts}),
+        processing_class=tokenizer,
+        tokens_per_batch=2048,
+    )
     trainer.train()
     trainer.save_model(str(folder))
 
@@ -100,9 +131,16 @@ def same_distribution(drawn: dict[str, list[str]], lengths: dict[str, list[int]]
     shuffled = [distance(*np.split(random.permutation(pooled), [size])) for _ in range(199)]
     by_bigram = (1 + sum(value >= observed for value in shuffled)) / 200
     return Result(
-        "generation", "p of one distribution: lengths, bigrams", by_length, by_bigram, "p", min(by_length, by_bigram),
-        ">= 0.01", None, f"{size} texts each; the ratio is the smaller p",
-    )  # fmt: skip
+        "generation",
+        "p of one distribution: lengths, bigrams",
+        by_length,
+        by_bigram,
+        "p",
+        min(by_length, by_bigram),
+        ">= 0.01",
+        None,
+        f"{size} texts each; the ratio is the smaller p",
+    )
 
 
 def bigram_counts(texts: list[str], reference: list[str]) -> np.ndarray:

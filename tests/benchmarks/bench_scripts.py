@@ -31,8 +31,12 @@ WORKER = Path(__file__).with_name("predict_worker.py")
 def command(*words: str | Path) -> tuple[float, float]:
     """Seconds and peak memory (MB) of a command that must succeed."""
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-S", "-c", PEAK_MEMORY, sys.executable, *map(str, words)], cwd=ROOT,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", PEAK_MEMORY, sys.executable, *map(str, words)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise RuntimeError(f"{words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
     return time.perf_counter() - start, int(done.stdout.splitlines()[-1]) / 1024
@@ -46,9 +50,18 @@ def startup() -> list[Result]:
         first_step = statistics.median(seconds_to_first_step(Path(folder)) for _ in range(3))
     return [
         Result("start-up", "finetune_task.py --help, goal 0.5 s", help_time, 0.5, "s", help_time / 0.5, "<= 1"),
-        Result("start-up", "first optimiser step, bare imports", first_step, imports, "s", first_step / imports, "",
-               None, "tiny model, 64 rows, from the command to the logged loss of step 1"),
-    ]  # fmt: skip
+        Result(
+            "start-up",
+            "first optimiser step, bare imports",
+            first_step,
+            imports,
+            "s",
+            first_step / imports,
+            "",
+            None,
+            "tiny model, 64 rows, from the command to the logged loss of step 1",
+        ),
+    ]
 
 
 def seconds_to_first_step(folder: Path) -> float:
@@ -57,14 +70,25 @@ def seconds_to_first_step(folder: Path) -> float:
     rows.to_parquet(folder / "data" / "train.parquet")
     for part in tiny_base((*rows["premise"], *rows["hypothesis"]), 0, hidden_size=64, layers=2):
         part.save_pretrained(folder / "base")
-    words = {"model_name_or_path": folder / "base", "train_dataset": folder / "data", "output_dir": folder / "out",
-             "max_steps": 1, "logging_steps": 1, "use_cpu": "true", "report_to": "none", "save_strategy": "no",
-             "disable_tqdm": "true"}  # fmt: skip
+    words = {
+        "model_name_or_path": folder / "base",
+        "train_dataset": folder / "data",
+        "output_dir": folder / "out",
+        "max_steps": 1,
+        "logging_steps": 1,
+        "use_cpu": "true",
+        "report_to": "none",
+        "save_strategy": "no",
+        "disable_tqdm": "true",
+    }
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-u", "scripts/finetune_task.py", *(f"--{name}={value}" for name, value in words.items())],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     lines = []
     for line in process.stdout:
         lines.append(line)
@@ -88,11 +112,19 @@ def scaling(base, tokenizer) -> list[Result]:
         a_row = (seconds[name, last] - seconds[name, first]) / (last - first)
         ten = (seconds[name, SIZES[1]] - seconds[name, first]) / (SIZES[1] - first)
         lines.append(
-            Result("scaling", f"{name}, {last:,} rows beside {first:,}", seconds[name, last], seconds[name, first],
-                   "s", seconds[name, last] / seconds[name, first], f"<= {last // first}", None,
-                   f"{a_row * 1e6:.0f} us a further row ({ten * 1e6:.0f} up to {SIZES[1]:,}); peak memory "
-                   f"{memory[name, first]:.0f}, {memory[name, SIZES[1]]:.0f} and {memory[name, last]:.0f} MB")
-        )  # fmt: skip
+            Result(
+                "scaling",
+                f"{name}, {last:,} rows beside {first:,}",
+                seconds[name, last],
+                seconds[name, first],
+                "s",
+                seconds[name, last] / seconds[name, first],
+                f"<= {last // first}",
+                None,
+                f"{a_row * 1e6:.0f} us a further row ({ten * 1e6:.0f} up to {SIZES[1]:,}); peak memory "
+                f"{memory[name, first]:.0f}, {memory[name, SIZES[1]]:.0f} and {memory[name, last]:.0f} MB",
+            )
+        )
     return lines
 
 
@@ -103,8 +135,13 @@ def processes(base, tokenizer, folder: Path) -> Result:
     speed = {}
     for count in (1, 2, 1, 2):
         words = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}", WORKER, folder / "base"]
-        done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True,
-                              env=os.environ | {"OMP_NUM_THREADS": "1"})  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
         if done.returncode:
             raise RuntimeError(f"{count} processes: {done.stderr[-2000:]}")
         measured = json.loads(done.stdout.splitlines()[-1])
@@ -112,8 +149,17 @@ def processes(base, tokenizer, folder: Path) -> Result:
             raise RuntimeError(f"{count} processes were wanted, {measured['processes']} ran.")
         speed.setdefault(count, []).append(measured["rows_per_second"])
     one, two = (statistics.median(speed[count]) for count in (1, 2))
-    return Result("scaling", "evaluation, 2 processes beside 1", two, one, "rows/s", two / one, "", None,
-                  "one thread each; MNLI matched, start-up left out")  # fmt: skip
+    return Result(
+        "scaling",
+        "evaluation, 2 processes beside 1",
+        two,
+        one,
+        "rows/s",
+        two / one,
+        "",
+        None,
+        "one thread each; MNLI matched, start-up left out",
+    )
 
 
 def sized_commands(folder: Path, size: int) -> dict[str, tuple[float, float]]:
@@ -127,12 +173,22 @@ def sized_commands(folder: Path, size: int) -> dict[str, tuple[float, float]]:
     )
     prepared, variant = folder / "prepared", folder / "variant"
     return {
-        "prepare_mnli.py": command("scripts/prepare_mnli.py", f"--mnli={folder / 'raw'}", f"--output_dir={prepared}",
-                                   "--dev_rows_per_label=10", f"--start_sizes=[{size // 2}]"),
-        "build_variants.py": command("scripts/build_variants.py", "--kind=original", f"--original={prepared}",
-                                     f"--output_dir={variant}", f"--sizes=[{size // 2}]"),
+        "prepare_mnli.py": command(
+            "scripts/prepare_mnli.py",
+            f"--mnli={folder / 'raw'}",
+            f"--output_dir={prepared}",
+            "--dev_rows_per_label=10",
+            f"--start_sizes=[{size // 2}]",
+        ),
+        "build_variants.py": command(
+            "scripts/build_variants.py",
+            "--kind=original",
+            f"--original={prepared}",
+            f"--output_dir={variant}",
+            f"--sizes=[{size // 2}]",
+        ),
         "score of predictions": command(WORKER, "--score", scored(folder / "model", size)),
-    }  # fmt: skip
+    }
 
 
 def scored(folder: Path, size: int) -> Path:
@@ -140,9 +196,17 @@ def scored(folder: Path, size: int) -> Path:
     random = np.random.default_rng(0)
     logits = random.normal(size=(size, 3)).astype(np.float32)
     empty = [""] * size
-    table = {"id": [str(row) for row in range(size)], "gold": random.choice(["entailment", "neutral"], size).tolist(),
-             "logit_entailment": logits[:, 0], "logit_neutral": logits[:, 1], "logit_contradiction": logits[:, 2],
-             "heuristic": empty, "subcase": empty, "genre": ["fiction"] * size, "cluster": empty}  # fmt: skip
+    table = {
+        "id": [str(row) for row in range(size)],
+        "gold": random.choice(["entailment", "neutral"], size).tolist(),
+        "logit_entailment": logits[:, 0],
+        "logit_neutral": logits[:, 1],
+        "logit_contradiction": logits[:, 2],
+        "heuristic": empty,
+        "subcase": empty,
+        "genre": ["fiction"] * size,
+        "cluster": empty,
+    }
     (folder / "predictions").mkdir(parents=True)
     pq.write_table(pa.table(table), folder / "predictions" / "mnli_matched.parquet")
     return folder

@@ -19,10 +19,10 @@ from transformers import (
 )
 from transformers.optimization import get_cosine_schedule_with_warmup
 
-from blindspots.batching import TaskTrainer, TokenBatchSampler, padding_share
+from blindspots.data.nli import LABELS, task_input
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
-from blindspots.nli import LABELS, task_input
+from blindspots.training.trainers import TaskTrainer, TokenBatchSampler, padding_share
 
 BATCH = 32
 ROWS = 512
@@ -59,9 +59,20 @@ def encoded(data: Dataset, tokenizer) -> Dataset:
 
 def arguments(folder: str, seed: int = 0, **others) -> TrainingArguments:
     """One epoch on the CPU, nothing saved."""
-    return TrainingArguments(folder, per_device_train_batch_size=BATCH, num_train_epochs=1, learning_rate=1e-4,
-                             lr_scheduler_type="cosine", save_strategy="no", logging_strategy="no", report_to="none",
-                             use_cpu=True, seed=seed, disable_tqdm=True, **others)  # fmt: skip
+    return TrainingArguments(
+        folder,
+        per_device_train_batch_size=BATCH,
+        num_train_epochs=1,
+        learning_rate=1e-4,
+        lr_scheduler_type="cosine",
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        use_cpu=True,
+        seed=seed,
+        disable_tqdm=True,
+        **others,
+    )
 
 
 class LoopTimer(TrainerCallback):
@@ -103,11 +114,29 @@ def throughput(model, tokenizer, rows: Dataset, rate: float) -> list[Result]:
     shares = padding_share(lengths, list(sampler)), padding_share(lengths, [part.tolist() for part in random])
     note = f"{ROWS} MNLI rows, {LAYERS} layers, {len(sampler)} and {len(random)} steps; padding {{:.0%}} and {{:.0%}}"
     return [
-        Result("training", "equal-token batches, stock Trainer", ROWS / seconds["ours"], ROWS / seconds["stock"],
-               "rows/s", seconds["stock"] / seconds["ours"], ">= 1.6", floor, note.format(*shares)),
-        Result("training", "Trainer, bare loop on the same batches", loop["ours"], loop["bare"], "s",
-               loop["ours"] / loop["bare"], "<= 1.05", None, "from the first step to the last"),
-    ]  # fmt: skip
+        Result(
+            "training",
+            "equal-token batches, stock Trainer",
+            ROWS / seconds["ours"],
+            ROWS / seconds["stock"],
+            "rows/s",
+            seconds["stock"] / seconds["ours"],
+            ">= 1.6",
+            floor,
+            note.format(*shares),
+        ),
+        Result(
+            "training",
+            "Trainer, bare loop on the same batches",
+            loop["ours"],
+            loop["bare"],
+            "s",
+            loop["ours"] / loop["bare"],
+            "<= 1.05",
+            None,
+            "from the first step to the last",
+        ),
+    ]
 
 
 def bare_loop(model, rows: Dataset, sampler: TokenBatchSampler, collator) -> float:
@@ -139,13 +168,16 @@ def trajectories() -> list[Result]:
         for name in losses:
             tokens = {"tokens_per_batch": int(BATCH * np.mean(lengths))} if name == "ours" else {}
             with tempfile.TemporaryDirectory() as folder:
-                given = arguments(folder, seed, eval_strategy="steps", eval_steps=0.25,
-                                  per_device_eval_batch_size=100)  # fmt: skip
+                given = arguments(folder, seed, eval_strategy="steps", eval_steps=0.25, per_device_eval_batch_size=100)
                 given.learning_rate = 2e-3
                 trainer = (TaskTrainer if tokens else Trainer)(
-                    classifier(base, tokenizer, 2), given, train_dataset=rows, eval_dataset=held_out,
-                    data_collator=collator, **tokens,
-                )  # fmt: skip
+                    classifier(base, tokenizer, 2),
+                    given,
+                    train_dataset=rows,
+                    eval_dataset=held_out,
+                    data_collator=collator,
+                    **tokens,
+                )
                 trainer.train()
             losses[name].append([entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry])
     return [trajectory_result(losses, len(rows))]
@@ -158,9 +190,15 @@ def trajectory_result(losses: dict[str, list[list[float]]], rows: int) -> Result
     interval = test.confidence_interval(0.95)
     means = "; ".join(f"{a:.3f} and {b:.3f}" for a, b in zip(ours.mean(0), stock.mean(0)))
     return Result(
-        "training", "held-out loss, equal-token and random batches", ours[:, -1].mean(), stock[:, -1].mean(), "nats",
-        stock[:, -1].mean() / ours[:, -1].mean(), "", None,
+        "training",
+        "held-out loss, equal-token and random batches",
+        ours[:, -1].mean(),
+        stock[:, -1].mean(),
+        "nats",
+        stock[:, -1].mean() / ours[:, -1].mean(),
+        "",
+        None,
         f"{len(ours)} seeds, tiny model, {rows} demo rows; difference {(ours - stock)[:, -1].mean():+.4f}, 95% "
         f"interval {interval.low:+.4f} to {interval.high:+.4f}, paired t-test p = {test.pvalue:.2f}; at each quarter: "
         f"{means}",
-    )  # fmt: skip
+    )

@@ -12,7 +12,7 @@ from side_by_side import mnli
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
 
-from blindspots.nli import LABELS, task_input
+from blindspots.data.nli import LABELS, task_input
 
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 WARM_UP, STEPS = 3, 8
@@ -117,8 +117,14 @@ def quantise(model: torch.nn.Module, device: str) -> None:
     for module in list(model.modules()):
         for name, layer in list(module.named_children()):
             if isinstance(layer, torch.nn.Linear) and name not in ("lm_head", "score"):
-                made = Linear4bit(layer.in_features, layer.out_features, bias=False, quant_type="nf4",
-                                  compute_dtype=layer.weight.dtype, device="meta")  # fmt: skip
+                made = Linear4bit(
+                    layer.in_features,
+                    layer.out_features,
+                    bias=False,
+                    quant_type="nf4",
+                    compute_dtype=layer.weight.dtype,
+                    device="meta",
+                )
                 made.load_state_dict({"weight": layer.weight.detach().cpu()}, assign=True)
                 setattr(module, name, made.to(device))
 

@@ -11,7 +11,7 @@ ROWS = 192
 
 
 def main() -> None:
-    from blindspots.prediction import predict_logits, score
+    from blindspots.evaluation.prediction import predict_logits, score
 
     if sys.argv[1] == "--score":
         score(Path(sys.argv[2]))
@@ -21,9 +21,9 @@ def main() -> None:
     from side_by_side import mnli
     from trl import ModelConfig
 
-    from blindspots.classifier import load_classifier
-    from blindspots.nli import task_input
-    from blindspots.sources import Source
+    from blindspots.artifacts.inputs import Source
+    from blindspots.data.nli import task_input
+    from blindspots.modeling.classifier import load_classifier
 
     torch.set_num_threads(1)
     state = PartialState(cpu=True, backend="gloo")

@@ -10,9 +10,9 @@ import torch
 from datasets import Dataset, load_dataset
 from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from blindspots.classifier import load_tokenizer
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import hans_like, mnli_like
+from blindspots.modeling.classifier import load_tokenizer
 
 ROOT = Path(__file__).parents[2]
 HUB = ROOT.parent / "shared" / "hub" / "datasets"

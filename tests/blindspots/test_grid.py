@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindspots.errors import RecipeError
+from blindspots.config.errors import RecipeError
+from blindspots.config.recipes import GridRecipe
 from blindspots.grid import Cell, check_axes, variant_flags, variant_parents
-from blindspots.recipes import GridRecipe
 
 kinds = st.sampled_from(["original", "biased_25", "mixed_50", "two_stage", "original_disjoint", "synthetic_t70"])
 numbers = st.integers(0, 400_000)

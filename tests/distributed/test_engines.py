@@ -16,15 +16,27 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from blindspots.classifier import check_saved_weights
-from blindspots.prediction import LOGITS
+from blindspots.evaluation.prediction import LOGITS
+from blindspots.modeling.classifier import check_saved_weights
 
 pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 ENGINES = {"ddp": "multi_gpu", "zero2": "zero2", "zero3": "zero3", "fsdp2": "fsdp2"}
-LORA = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--lora_task_type", "SEQ_CLS",
-        "--lora_modules_to_save", "score", "--lora_dropout", 0)  # fmt: skip
+LORA = (
+    "--use_peft",
+    "--lora_r",
+    4,
+    "--lora_target_modules",
+    "q_proj",
+    "v_proj",
+    "--lora_task_type",
+    "SEQ_CLS",
+    "--lora_modules_to_save",
+    "score",
+    "--lora_dropout",
+    0,
+)
 RECIPE = """
 dtype: float32
 use_cpu: true
@@ -56,8 +68,16 @@ def launch(tmp_path_factory):
             config |= {"use_cpu": True, "mixed_precision": "no", "num_processes": 2, "main_process_port": 0}
         (configs / "config.yaml").write_text(yaml.safe_dump(config))
         shim = ["tests/distributed/fsdp_on_cpu.py"] if engine == "fsdp2" else []
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", configs / "config.yaml",
-                   *shim, f"scripts/{script}.py", *arguments]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "accelerate.commands.launch",
+            "--config_file",
+            configs / "config.yaml",
+            *shim,
+            f"scripts/{script}.py",
+            *arguments,
+        ]
         # As in an activated environment: DeepSpeed compiles anew whenever it finds its tools elsewhere.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PATH": path}
@@ -84,10 +104,25 @@ def tune(world, recipe, launch):
     def run(engine: str | None, folder: Path, *arguments: object) -> list[float]:
         corpus = world / "corpus"
         printed = launch(
-            engine, "finetune_task", recipe, "--model_name_or_path", world / "base", "--train_dataset",
-            corpus / "mnli", "--mnli", corpus / "mnli", "--hans", corpus / "hans", "--hans_expected_rows", 60,
-            "--output_dir", folder, "--per_device_train_batch_size", 4 if engine else 8, *arguments,
-        )  # fmt: skip
+            engine,
+            "finetune_task",
+            recipe,
+            "--model_name_or_path",
+            world / "base",
+            "--train_dataset",
+            corpus / "mnli",
+            "--mnli",
+            corpus / "mnli",
+            "--hans",
+            corpus / "hans",
+            "--hans_expected_rows",
+            60,
+            "--output_dir",
+            folder,
+            "--per_device_train_batch_size",
+            4 if engine else 8,
+            *arguments,
+        )
         return losses(printed)
 
     return run
@@ -129,13 +164,27 @@ def test_start_0_is_the_same_under_engines_that_spread_a_model(world, launch, re
 @pytest.mark.parametrize("engine", ["zero3", "fsdp2"])
 def test_a_generator_is_tuned_alike(world, launch, recipe, tmp_path, engine):
     """The engines that spread weights, with a head that is tied to the embeddings."""
-    arguments = (recipe, "--model_name_or_path", world / "base", "--train_dataset", world / "corpus/mnli",
-                 "--gradient_checkpointing", "false")  # fmt: skip
+    arguments = (
+        recipe,
+        "--model_name_or_path",
+        world / "base",
+        "--train_dataset",
+        world / "corpus/mnli",
+        "--gradient_checkpointing",
+        "false",
+    )
     printed = [
-        launch(by, "finetune_generator", *arguments, "--output_dir", tmp_path / name,
-               "--per_device_train_batch_size", rows)
+        launch(
+            by,
+            "finetune_generator",
+            *arguments,
+            "--output_dir",
+            tmp_path / name,
+            "--per_device_train_batch_size",
+            rows,
+        )
         for by, name, rows in ((None, "one", 8), (engine, "two", 4))
-    ]  # fmt: skip
+    ]
     one, two = map(losses, printed)
     assert len(one) == 6
     assert two == pytest.approx(one, rel=2e-3)
@@ -147,8 +196,18 @@ def test_a_generator_is_tuned_alike(world, launch, recipe, tmp_path, engine):
 
 
 def test_predictions_of_two_processes_are_those_of_one(world, launch, script, tmp_path):
-    test_sets = ("--model", world / "start", "--mnli", world / "corpus/mnli", "--hans", world / "corpus/hans",
-                 "--hans_expected_rows", 60, "--eval_batch_tokens", 300)  # fmt: skip
+    test_sets = (
+        "--model",
+        world / "start",
+        "--mnli",
+        world / "corpus/mnli",
+        "--hans",
+        world / "corpus/hans",
+        "--hans_expected_rows",
+        60,
+        "--eval_batch_tokens",
+        300,
+    )
     launch("ddp", "evaluate_task", *test_sets, "--output_dir", tmp_path / "two")
     script("evaluate_task", *test_sets, "--output_dir", tmp_path / "one")
     for name in ("mnli_matched", "hans"):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from blindspots.artifacts import output_folder, publish, resolved_recipe
-from blindspots.corpora import PAIR_FEATURES, write_configs
-from blindspots.recipes import PrepareRecipe, TaskRecipe
-from blindspots.sources import Source
+from blindspots.artifacts.folder import output_folder, publish, resolved_recipe
+from blindspots.artifacts.inputs import Source
+from blindspots.config.recipes import PrepareRecipe, TaskRecipe
+from blindspots.data.nli_datasets import PAIR_FEATURES, write_configs
 
 RELEASE = {"hub_namespace": "blindspots", "hub_name": None, "hub_tag": "v0.1", "hub_private_repo": False}
 
@@ -35,8 +35,8 @@ def model_artifact(folder: Path, start: Path, train: Path) -> Path:
 
 def push(folder: str, repo_type: str = "dataset", **keys) -> dict:
     """Push an artifact in this process: its commit, or the error that the user is told."""
-    from blindspots import hub
-    from blindspots.errors import UserError
+    from blindspots.artifacts import push
+    from blindspots.config.errors import UserError
 
     try:
         return {"commit": hub.push(Path(folder), RELEASE | keys, repo_type)}
@@ -51,14 +51,17 @@ def push_as(folder: str, repo_type: str, keys: dict) -> dict:
 
 def fetch(name: str, repo_type: str = "dataset") -> dict:
     """Fetch an input in this process: its commit and files by content, or the error that the user is told."""
-    from blindspots import sources
-    from blindspots.errors import UserError
-    from blindspots.lineage import hash_file
+    from blindspots.artifacts import inputs
+    from blindspots.artifacts.lineage import hash_file
+    from blindspots.config.errors import UserError
 
     try:
         source = sources.fetch(name, repo_type)
     except UserError as error:
         return {"error": str(error)}
-    files = {file.relative_to(source.path).as_posix(): hash_file(file) for file in source.path.rglob("*.*")
-             if file.is_file()}  # fmt: skip
+    files = {
+        file.relative_to(source.path).as_posix(): hash_file(file)
+        for file in source.path.rglob("*.*")
+        if file.is_file()
+    }
     return {"commit": source.revision, "files": files, "path": str(source.path)}

@@ -151,9 +151,9 @@ def test_a_repo_name_with_a_path_trick_is_refused(hub, rows, name):
 
 def preflight(folder: str, keys: dict) -> str:
     """What the user is told before the work starts, "" where it may start."""
-    from blindspots.artifacts import output_folder
-    from blindspots.errors import UserError
-    from blindspots.recipes import PrepareRecipe
+    from blindspots.artifacts.folder import output_folder
+    from blindspots.config.errors import UserError
+    from blindspots.config.recipes import PrepareRecipe
 
     given = {"hub_namespace": "blindspots", "hub_tag": "v0.1"} | keys
     try:
@@ -196,8 +196,8 @@ def test_a_taken_tag_is_told_before_the_work_unless_it_is_this_artifact(hub, row
     [([("blindspots", ["repo.write"])], True), ([("blindspots", ["repo.content.read"])], False), ([], False)],
 )
 def test_a_fine_grained_token_must_be_for_the_namespace(scopes, allowed):
-    from blindspots.errors import UserError
-    from blindspots.hub import _check_rights
+    from blindspots.artifacts.push import _check_rights
+    from blindspots.config.errors import UserError
 
     scoped = [{"entity": {"name": name}, "permissions": permissions} for name, permissions in scopes]
     token = {"displayName": "fine", "role": "fineGrained", "fineGrained": {"scoped": scoped}}
@@ -216,8 +216,16 @@ def test_a_finished_run_is_only_pushed(hub, world, tmp_path):
     """Delete nothing, run again with push_to_hub: no training, and the file stays as it was."""
     recipe = {"dtype": "float32", "use_cpu": "true", "report_to": "none", "max_steps": 2, "disable_tqdm": "true"}
     arguments = [word for key, value in recipe.items() for word in (f"--{key}", str(value))]
-    command = [hub_script("finetune_task"), *arguments, "--model_name_or_path", world / "start", "--train_dataset",
-               world / "corpus/mnli", "--output_dir", tmp_path / "model"]  # fmt: skip
+    command = [
+        hub_script("finetune_task"),
+        *arguments,
+        "--model_name_or_path",
+        world / "start",
+        "--train_dataset",
+        world / "corpus/mnli",
+        "--output_dir",
+        tmp_path / "model",
+    ]
     made = hub.run(*command)
     assert made.returncode == 0, made.stderr
     before = (tmp_path / "model" / "lineage.json").stat().st_mtime_ns

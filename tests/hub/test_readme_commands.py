@@ -54,7 +54,8 @@ def test_publishing_and_pulling(hub, clone, tmp_path):
 def test_a_single_run_pushes_its_artifact(hub, clone):
     (flags,) = re.findall(rf"`(--push_to_hub.*{YOURS}.*)`", README.read_text())
     words = [*shlex.split(shrunken(flags)), "--output_dir", "outputs/rows"]
-    done = hub.run("scripts/make_demo_inputs.py", "--part", "mnli", "--train_rows", 9, "--matched_rows", 3, *words,
-                   cwd=clone)  # fmt: skip
+    done = hub.run(
+        "scripts/make_demo_inputs.py", "--part", "mnli", "--train_rows", 9, "--matched_rows", 3, *words, cwd=clone
+    )
     assert done.returncode == 0, done.stderr
     assert hub.store.repo("datasets", "blindspots/rows").refs("tags").keys() == {"v0.1"}

@@ -15,8 +15,14 @@ pytestmark = pytest.mark.hub
 
 MODULES = {"nli_blindspot", "heuristic_audit", "paired_accuracy"}
 MODELS = {"demo-base", "demo-generator", "demo-models-n100-s0", f"demo-models-{CELL}"}
-DATASETS = {"demo-corpus-hans", "demo-corpus-mnli", "demo-mnli", "demo-synthetic", f"demo-variants-{KIND}",
-            "demo-predictions-n100-s0"}  # fmt: skip
+DATASETS = {
+    "demo-corpus-hans",
+    "demo-corpus-mnli",
+    "demo-mnli",
+    "demo-synthetic",
+    f"demo-variants-{KIND}",
+    "demo-predictions-n100-s0",
+}
 
 
 def release(hub: LocalHub, action: str, *words: str, cwd: Path, **environment):
@@ -170,8 +176,11 @@ def test_a_release_is_collected_once(released, tiny_grid):
     assert first.returncode == 0, first.stderr
     (made,) = released.store.collections()
     items = {(item["type"], item["id"].split("/")[1]) for item in made["items"]}
-    assert items == {(kind, name) for kind, names in (("model", MODELS), ("dataset", DATASETS), ("space", MODULES))
-                     for name in names}  # fmt: skip
+    assert items == {
+        (kind, name)
+        for kind, names in (("model", MODELS), ("dataset", DATASETS), ("space", MODULES))
+        for name in names
+    }
     repo(released, "datasets", "demo-synthetic").delete()
     again = release(released, "collect", cwd=tiny_grid)
     assert again.returncode == 0, again.stderr
@@ -223,8 +232,13 @@ def score_by_released_module() -> dict:
     import evaluate
 
     metric = evaluate.load("blindspots/nli_blindspot", revision="v0.1")
-    return metric.compute(predictions=["neutral"], references=["non-entailment"], test_set=["hans"],
-                          heuristic=["lexical_overlap"], subcase=["ln_passive"])  # fmt: skip
+    return metric.compute(
+        predictions=["neutral"],
+        references=["non-entailment"],
+        test_set=["hans"],
+        heuristic=["lexical_overlap"],
+        subcase=["ln_passive"],
+    )
 
 
 def test_sets_and_modules_load_without_code_of_ours(released):
@@ -239,21 +253,39 @@ def test_an_adapter_is_tuned_on_a_released_base_pushed_and_loaded_as_its_card_sa
     def tune(start: str, name: str, *words: object) -> None:
         rows = ("--train_dataset", f"blindspots/demo-variants-{KIND}@v0.1", "--train_config", f"n{SIZE}")
         model = ("--model_name_or_path", start, "--max_steps", 1)
-        tuned = released.run("scripts/finetune_task.py", "recipes/demo/task.yaml", *model, *rows,
-                             "--output_dir", released.home / "outputs" / name, *words,
-                             cwd=tiny_grid)  # fmt: skip
+        tuned = released.run(
+            "scripts/finetune_task.py",
+            "recipes/demo/task.yaml",
+            *model,
+            *rows,
+            "--output_dir",
+            released.home / "outputs" / name,
+            *words,
+            cwd=tiny_grid,
+        )
         assert tuned.returncode == 0, tuned.stderr
 
-    tune("blindspots/demo-base@v0.1", "adapter", "--use_peft", "--lora_target_modules", "all-linear",
-         "--lora_modules_to_save", "score", "--push_to_hub", *RELEASE)  # fmt: skip
+    tune(
+        "blindspots/demo-base@v0.1",
+        "adapter",
+        "--use_peft",
+        "--lora_target_modules",
+        "all-linear",
+        "--lora_modules_to_save",
+        "score",
+        "--push_to_hub",
+        *RELEASE,
+    )
     lineage = json.loads(read(released, "models", "adapter", "lineage.json"))
     pinned = {parent["role"]: (parent["name"], parent["revision"]) for parent in lineage["parents"]}
     tagged = {
         role: repo(released, kind, name).refs("tags")["v0.1"]
         for role, kind, name in (("start", "models", "demo-base"), ("train", "datasets", f"demo-variants-{KIND}"))
     }
-    assert pinned == {"start": ("blindspots/demo-base", tagged["start"]),
-                      "train": (f"blindspots/demo-variants-{KIND}", tagged["train"])}  # fmt: skip
+    assert pinned == {
+        "start": ("blindspots/demo-base", tagged["start"]),
+        "train": (f"blindspots/demo-variants-{KIND}", tagged["train"]),
+    }
     adapter = json.loads(read(released, "models", "adapter", "adapter_config.json"))
     assert (adapter["base_model_name_or_path"], adapter["revision"]) == ("blindspots/demo-base", tagged["start"])
     card = RepoCard(read(released, "models", "adapter", "README.md").decode())

@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 from datasets import Dataset
 
-from blindspots.artifacts import output_folder, publish, resolved_recipe
-from blindspots.corpora import PAIR_FEATURES, write_configs
-from blindspots.recipes import GeneratorRecipe, SynthesisRecipe
-from blindspots.sources import Source
+from blindspots.artifacts.folder import output_folder, publish, resolved_recipe
+from blindspots.artifacts.inputs import Source
+from blindspots.config.recipes import GeneratorRecipe, SynthesisRecipe
+from blindspots.data.nli_datasets import PAIR_FEATURES, write_configs
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 START, KIND, SIZE = 100, "synthetic", 30
@@ -43,8 +43,11 @@ def generator(out: Path, made: Path) -> None:
 def raw_synthetic(out: Path) -> None:
     """What that generator might have written: 20 pairs a label."""
     recipe = SynthesisRecipe(generator="unused", output_dir=str(out / "synthetic"))
-    rows = [(f"{label}-{row}", f"A cat saw {row} dogs.", f"{row} dogs saw {label}.", label)
-            for label in range(3) for row in range(20)]  # fmt: skip
+    rows = [
+        (f"{label}-{row}", f"A cat saw {row} dogs.", f"{row} dogs saw {label}.", label)
+        for label in range(3)
+        for row in range(20)
+    ]
     pairs = Dataset.from_dict(dict(zip(PAIR_FEATURES, map(list, zip(*rows)))), features=PAIR_FEATURES)
     with output_folder(recipe, "raw_synthetic") as folder:
         counts = write_configs(folder.staging, {"full": {"train": pairs}})
@@ -63,17 +66,48 @@ def make_tiny_grid(root: Path, made_generator: Path) -> Path:
     for part in ("mnli", "hans"):
         script("make_demo_inputs", "--part", part, *rows, "--output_dir", out / "corpus" / part)
     script("make_demo_inputs", "--part", "base", "--corpus", out / "corpus/mnli", "--output_dir", out / "base")
-    script("prepare_mnli", "--mnli", out / "corpus/mnli", "--dev_rows_per_label", 5, "--start_sizes", START,
-           "--output_dir", out / "mnli")  # fmt: skip
+    script(
+        "prepare_mnli",
+        "--mnli",
+        out / "corpus/mnli",
+        "--dev_rows_per_label",
+        5,
+        "--start_sizes",
+        START,
+        "--output_dir",
+        out / "mnli",
+    )
     generator(out, made_generator)
     raw_synthetic(out)
-    script("build_variants", "--kind", KIND, "--synthetic", out / "synthetic", "--sizes", SIZE,
-           "--output_dir", out / "variants" / KIND)  # fmt: skip
+    script(
+        "build_variants",
+        "--kind",
+        KIND,
+        "--synthetic",
+        out / "synthetic",
+        "--sizes",
+        SIZE,
+        "--output_dir",
+        out / "variants" / KIND,
+    )
     tests = ("--mnli", out / "corpus/mnli", "--hans", out / "corpus/hans", "--hans_expected_rows", 60)
     start = out / "models" / f"n{START}-s0"
-    for name, model, data, config in ((start.name, out / "base", out / "mnli", f"n{START}"),
-                                      (CELL, start, out / "variants" / KIND, f"n{SIZE}")):  # fmt: skip
-        script("finetune_task", recipes / "task.yaml", "--model_name_or_path", model, "--train_dataset", data,
-               "--train_config", config, *tests, "--output_dir", out / "models" / name)  # fmt: skip
+    for name, model, data, config in (
+        (start.name, out / "base", out / "mnli", f"n{START}"),
+        (CELL, start, out / "variants" / KIND, f"n{SIZE}"),
+    ):
+        script(
+            "finetune_task",
+            recipes / "task.yaml",
+            "--model_name_or_path",
+            model,
+            "--train_dataset",
+            data,
+            "--train_config",
+            config,
+            *tests,
+            "--output_dir",
+            out / "models" / name,
+        )
     script("evaluate_task", "--model", start, *tests, "--output_dir", out / "predictions" / start.name)
     return out

@@ -9,8 +9,8 @@ from blindspots.audit.findings import Finding, NotComputedError, Section, in_ord
 from blindspots.audit.malformed import RULES
 from blindspots.audit.rows import ALL_LABELS, PROBLEMS
 from blindspots.audit.tally import ALL, HYPOTHESIS, OVERLAP, PREMISE, Tally
-from blindspots.heuristics import LEXICAL_OVERLAP, SUBSEQUENCE, WORD_RULES
-from blindspots.statistics import Interval
+from blindspots.data.heuristics import LEXICAL_OVERLAP, SUBSEQUENCE, WORD_RULES
+from blindspots.evaluation.statistics import Interval
 
 RESAMPLES = 2_000
 
@@ -161,8 +161,9 @@ def malformed(counts: Tally, reference: Tally) -> Section:
     section = Section(
         "Share of all rows that are left out or go without a label, and of usable rows that show a sign of a fault. A "
         "sign is no proof: the reference's share is how often sound rows show it. "
-        + "; ".join(f"{sign}: {meaning}" for sign, meaning in RULES.items()) + "."
-    )  # fmt: skip
+        + "; ".join(f"{sign}: {meaning}" for sign, meaning in RULES.items())
+        + "."
+    )
     for problem in PROBLEMS:
         other = reference.problems[problem], reference.read
         section.findings.append(share(problem, counts.problems[problem], counts.read, other))

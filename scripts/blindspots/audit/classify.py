@@ -9,14 +9,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
+from blindspots.artifacts.inputs import Source
 from blindspots.audit.findings import NotComputedError, Section, share
 from blindspots.audit.rows import Batch, shown_name
 from blindspots.audit.tally import Tally
 from blindspots.audit.text import unigrams_and_bigrams
-from blindspots.corpora import NO_LABEL
-from blindspots.nli import LABELS, NON_ENTAILMENT, fold_for_hans, task_input
-from blindspots.recipes import AuditRecipe
-from blindspots.sources import Source
+from blindspots.config.recipes import AuditRecipe
+from blindspots.data.nli import LABELS, NON_ENTAILMENT, fold_for_hans, task_input
+from blindspots.data.nli_datasets import NO_LABEL
 
 FOLDS = 5
 MOST_ROWS_PER_LABEL = 3_000
@@ -86,8 +86,8 @@ def label_noise(sample: Batch, reference: Batch, counts: Tally, recipe: AuditRec
     counts.require_labels()
     from trl import ModelConfig
 
-    from blindspots.classifier import load_classifier
-    from blindspots.prediction import predict_logits
+    from blindspots.evaluation.prediction import predict_logits
+    from blindspots.modeling.classifier import load_classifier
 
     classifier = load_classifier(model, ModelConfig(dtype="auto"))
     judged = []

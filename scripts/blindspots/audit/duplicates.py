@@ -10,8 +10,8 @@ from datasketch import MinHash, MinHashLSH
 
 from blindspots.audit.findings import Section, share
 from blindspots.audit.rows import Batch, Rows
-from blindspots.corpora import NO_LABEL
-from blindspots.heuristics import words
+from blindspots.data.heuristics import words
+from blindspots.data.nli_datasets import NO_LABEL
 
 PERMUTATIONS = 64
 # Of false positives and false negatives in the choice of bands: candidates are verified, so misses weigh more.
@@ -173,5 +173,10 @@ def _shown(sample: Batch, sets: dict[str, Fingerprints]) -> Iterator[dict]:
     for name, prints in sets.items():
         for place, (number, premise, hypothesis) in sorted(prints.near.items())[:SHOWN_PAIRS]:
             pair = f"{sample.premises[place]} / {sample.hypotheses[place]}"
-            yield {"row": sample.numbers[place], "text": pair, "in": name, "its row": number,
-                   "its text": f"{premise} / {hypothesis}"}  # fmt: skip
+            yield {
+                "row": sample.numbers[place],
+                "text": pair,
+                "in": name,
+                "its row": number,
+                "its text": f"{premise} / {hypothesis}",
+            }

@@ -109,8 +109,15 @@ def lengths(axis: Axes, section: dict) -> None:
             names.append(title.split()[3].rstrip(",") if style is DATASET else "")
     for row, (one, style) in enumerate(places):
         stats = {"whislo": one["5%"], "q1": one["25%"], "med": one["median"], "q3": one["75%"], "whishi": one["95%"]}
-        box = axis.bxp([stats], positions=[len(places) - 1 - row], orientation="horizontal", widths=0.6,
-                       showfliers=False, patch_artist=True, medianprops={"color": "black"})  # fmt: skip
+        box = axis.bxp(
+            [stats],
+            positions=[len(places) - 1 - row],
+            orientation="horizontal",
+            widths=0.6,
+            showfliers=False,
+            patch_artist=True,
+            medianprops={"color": "black"},
+        )
         box["boxes"][0].set(facecolor=style["color"], alpha=0.8, hatch=style["hatch"])
     _rows(axis, names)
     axis.set_xlabel("words a text (whiskers: 5% and 95%)")

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from blindspots.statistics import Interval, ratio_of_rates, wilson
+from blindspots.evaluation.statistics import Interval, ratio_of_rates, wilson
 
-DIFFERENCE, RATIO = CONTRASTS = ("difference", "ratio")
+DIFFERENCE, RATIO = "difference", "ratio"
 LEVEL = 0.95
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from blindspots.nli import END_MARKER
+from blindspots.data.nli import END_MARKER
 
 LEFTOVER = "template text left in"
 LABEL_WORD = "label word in the text"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from blindspots.artifacts.files import markdown_table
+
 # The few findings that tell most, in the order of the summary: section and start of the finding's name.
 HEADLINES = (
     ("labels", "Jensen-Shannon divergence"),
@@ -48,21 +50,28 @@ def markdown(audit: dict[str, Any]) -> str:
         f"## First-order audit: {data['name']} against {reference['name']}",
         "The data as they are, before any training. Every number has a 95% interval in brackets; they treat rows as "
         "independent, which rows of one premise are not.",
-        table([
-            {"": role, "name": f"`{one['name']}`", "split": one["split"], "rows": f"{one['rows']:,}",
-             "labels": ", ".join(f"{label} {count:,}" for label, count in one["labels"].items()) or "none",
-             "version": f"`{one['revision'] or one['content_sha256'][:16]}`"}
-            for role, one in (("dataset", data), ("reference", reference))
-        ]),
+        markdown_table(
+            [
+                {
+                    "": role,
+                    "name": f"`{one['name']}`",
+                    "split": one["split"],
+                    "rows": f"{one['rows']:,}",
+                    "labels": ", ".join(f"{label} {count:,}" for label, count in one["labels"].items()) or "none",
+                    "version": f"`{one['revision'] or one['content_sha256'][:16]}`",
+                }
+                for role, one in (("dataset", data), ("reference", reference))
+            ]
+        ),
         "![Labels, heuristics, lengths, overlap, hypothesis-only accuracy and duplicates](audit.png)",
         "### At a glance",
-        table([row(finding, name, TITLES[name]) for name, finding in headlines(sections)]),
-    ]  # fmt: skip
+        markdown_table([row(finding, name, TITLES[name]) for name, finding in headlines(sections)]),
+    ]
     for name, section in sections.items():
         parts += [f"### {TITLES[name]}", *section_parts(name, section)]
     settings = ", ".join(f"{key} {value}" for key, value in audit["settings"].items())
     parts.append(f"Settings: {settings}. The numbers in full: `audit.json`.")
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 
 def headlines(sections: dict[str, dict]) -> list[tuple[str, dict]]:
@@ -79,10 +88,17 @@ def section_parts(name: str, section: dict[str, Any]) -> list[str]:
     """The paragraphs of one section."""
     if "not_computed" in section:
         return [f"not computed: {section['not_computed'].rstrip('.')}."]
-    parts = [section["about"], *section["notes"], table([row(finding, name) for finding in section["findings"]])]
+    parts = [
+        section["about"],
+        *section["notes"],
+        markdown_table([row(finding, name) for finding in section["findings"]]),
+    ]
     for title, rows in section["tables"].items():
         if rows:
-            parts += [f"**{title}**", table([{key: cell(value) for key, value in one.items()} for one in rows])]
+            parts += [
+                f"**{title}**",
+                markdown_table([{key: cell(value) for key, value in one.items()} for one in rows]),
+            ]
     return parts
 
 
@@ -131,16 +147,8 @@ def cell(value: Any) -> str:
     )
 
 
-def table(rows: list[dict[str, str]]) -> str:
-    """Rows with the same keys as a Markdown table; nothing for no rows."""
-    if not rows:
-        return ""
-    lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-    return "\n".join([*lines, *("| " + " | ".join(one.values()) + " |" for one in rows)])
-
-
 def overview(audits: dict[str, dict[str, Any]]) -> str:
-    """One column a dataset, one row a finding of HEADLINES: the first audit's reference, then each dataset's value.
+    """A column per dataset, a row per finding of HEADLINES: the first audit's reference, then each dataset's value.
 
     In parentheses is how far that is from the reference as the dataset's own audit measures it.
 
@@ -155,4 +163,6 @@ def overview(audits: dict[str, dict[str, Any]]) -> str:
             apart = shown["difference or ratio"].split(" [")[0]
             value = shown["dataset"] + ("" if apart == NOTHING else f" ({apart})")
             rows.setdefault(shown["finding"], first)[name] = value
-    return table([{key: one.get(key, NOTHING) for key in ("finding", "reference", *audits)} for one in rows.values()])
+    return markdown_table(
+        [{key: one.get(key, NOTHING) for key in ("finding", "reference", *audits)} for one in rows.values()]
+    )

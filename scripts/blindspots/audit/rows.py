@@ -12,10 +12,10 @@ import numpy as np
 from datasets import ClassLabel, Dataset, load_dataset
 from tqdm import tqdm
 
-from blindspots.corpora import NO_LABEL
-from blindspots.errors import UserError
-from blindspots.nli import LABELS, NON_ENTAILMENT
-from blindspots.sources import Source
+from blindspots.artifacts.inputs import Source
+from blindspots.config.errors import UserError
+from blindspots.data.nli import LABELS, NON_ENTAILMENT
+from blindspots.data.nli_datasets import NO_LABEL
 
 ALL_LABELS = (*LABELS, NON_ENTAILMENT)
 BATCH_ROWS = 20_000

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+from blindspots.artifacts.inputs import Source, fetch
+from blindspots.artifacts.lineage import code_commit, versions
 from blindspots.audit import balance, classify, duplicates, text
 from blindspots.audit.findings import NotComputedError, Section
 from blindspots.audit.rows import Columns, Rows, opened, shown_name
 from blindspots.audit.tally import tally
-from blindspots.errors import RecipeError, UserError
-from blindspots.lineage import code_commit, versions
-from blindspots.recipes import AuditRecipe
-from blindspots.sources import Source, fetch
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.recipes import AuditRecipe
 
 # role -> (key of the recipe, split), of the sets that rows may have leaked from.
 LEAKAGE = {
@@ -25,16 +25,12 @@ FAILED = "failed"
 
 def fetch_sources(recipe: AuditRecipe) -> dict[str, Source]:
     """Every input that the recipe names, by its key. Raises UserError for one that is not there."""
-    kinds = {
-        "dataset": "dataset",
-        "reference": "dataset",
-        "mnli": "dataset",
-        "hans": "dataset",
-        "label_model": "model",
-    }
-    named = {role: getattr(recipe, role) for role in kinds}
+    repo_types = dict.fromkeys(("dataset", "reference", "mnli", "hans"), "dataset") | {"label_model": "model"}
+    named = {role: getattr(recipe, role) for role in repo_types}
     return {
-        role: fetch(name, kinds[role], getattr(recipe, f"{role}_revision")) for role, name in named.items() if name
+        role: fetch(name, repo_types[role], getattr(recipe, f"{role}_revision"))
+        for role, name in named.items()
+        if name
     }
 
 
@@ -99,9 +95,7 @@ def answer(name: str, question: Callable[[], Section]) -> dict[str, Any]:
         return {"not_computed": f"an unexpected {type(error).__name__}: {error}", FAILED: True}
 
 
-def find_duplicates(
-    recipe: AuditRecipe, sources: dict[str, Source], sets: dict[str, Rows], samples: list
-) -> Section:  # fmt: skip
+def find_duplicates(recipe: AuditRecipe, sources: dict[str, Source], sets: dict[str, Rows], samples: list) -> Section:
     """Fingerprint the set, the reference and the sets that rows may have leaked from."""
     near = [duplicates.NearIndex(sample, recipe.near_threshold) for sample in samples]
     own = [duplicates.fingerprints(rows, index, same_set=True) for rows, index in zip(sets.values(), near)]

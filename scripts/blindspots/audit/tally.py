@@ -9,9 +9,9 @@ import pandas as pd
 from blindspots.audit.findings import Moments, NotComputedError
 from blindspots.audit.malformed import signs
 from blindspots.audit.rows import ALL_LABELS, EMPTY, NOT_TEXT, UNKNOWN, Batch, Rows
-from blindspots.corpora import NO_LABEL
-from blindspots.errors import UserError
-from blindspots.heuristics import count_heuristics, words
+from blindspots.config.errors import UserError
+from blindspots.data.heuristics import count_heuristics, words
+from blindspots.data.nli_datasets import NO_LABEL
 
 ALL = "all"
 PREMISE, HYPOTHESIS, OVERLAP = MEASURES = ("premise", "hypothesis", "overlap")

@@ -10,8 +10,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from blindspots.audit.findings import LEVEL, Moments, NotComputedError, Section, mean, share
 from blindspots.audit.rows import Batch
 from blindspots.audit.tally import Tally
-from blindspots.corpora import NO_LABEL
-from blindspots.heuristics import words
+from blindspots.data.heuristics import words
+from blindspots.data.nli_datasets import NO_LABEL
 
 ORDERS = (1, 2, 3)
 CHUNK = 5_000
@@ -103,9 +103,7 @@ def self_bleu(texts: list[str], size: int) -> list[float]:
     ]
 
 
-def label_ngrams(
-    sample: Batch, reference: Batch, counts: Tally, other: Tally, top: int
-) -> Section:  # fmt: skip
+def label_ngrams(sample: Batch, reference: Batch, counts: Tally, other: Tally, top: int) -> Section:
     """The n-grams of hypotheses most tied to each label: log-odds with an informative Dirichlet prior.
 
     Source: Monroe, Colaresi & Quinn (2008), equations 16 and 22. Raises NotComputedError for fewer than two labels.

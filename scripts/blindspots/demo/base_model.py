@@ -6,7 +6,7 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from blindspots.nli import GENERATOR_COMPLETION, GENERATOR_PROMPT, LABELS, TASK_TEMPLATE
+from blindspots.data.nli import GENERATOR_COMPLETION, GENERATOR_PROMPT, LABELS, TASK_TEMPLATE
 
 PAD, BOS, EOS = "<pad>", "<s>", "</s>"
 

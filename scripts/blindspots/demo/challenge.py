@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
+from blindspots.data.nli import ENTAILMENT, NON_ENTAILMENT
 from blindspots.demo.grammar import Clause, Group, Joined, Located, NounPhrase, Relative, Reported, Sentence
 from blindspots.demo.lexicon import ALL_NOUNS, CONCEPTS, of_kind
 from blindspots.demo.premises import INTRANSITIVE, MODIFIERS, POSITIONS, TRANSITIVE
-from blindspots.nli import ENTAILMENT, NON_ENTAILMENT
 
 Pair = tuple[Sentence, Clause]
 

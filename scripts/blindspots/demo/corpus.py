@@ -6,14 +6,14 @@ from random import Random
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
+from blindspots.data.heuristics import lexical_overlap
+from blindspots.data.nli import CONTRADICTION, ENTAILMENT, HANS_LABELS, LABELS, NEUTRAL
 from blindspots.demo.challenge import SUBCASES, Subcase, shape_word, template
 from blindspots.demo.grammar import Sentence, Wording, realise
 from blindspots.demo.lexicon import CONCEPTS
 from blindspots.demo.meaning import relation
 from blindspots.demo.premises import GENRES, is_doubtful, premise
 from blindspots.demo.rewrites import hypothesis
-from blindspots.heuristics import lexical_overlap
-from blindspots.nli import CONTRADICTION, ENTAILMENT, HANS_LABELS, LABELS, NEUTRAL
 
 MNLI_FEATURES = Features(
     {

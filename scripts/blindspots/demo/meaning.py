@@ -11,9 +11,9 @@ from functools import cache, reduce
 from itertools import combinations
 from operator import and_, or_
 
+from blindspots.data.nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from blindspots.demo.grammar import Clause, Denied, Group, Joined, Located, NounPhrase, Relative, Reported, Sentence
 from blindspots.demo.lexicon import CONCEPTS, NOUNS, ancestors, clash
-from blindspots.nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
+from blindspots.data.nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from blindspots.demo.grammar import Clause, Denied, Group, Joined, Located, NounPhrase, Relative, Reported, Sentence
 from blindspots.demo.lexicon import ALL_NOUNS, CLASS_OF, CONCEPTS
 from blindspots.demo.premises import MODIFIERS, adjective_for, event, quantify
-from blindspots.nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 
 Edit = Callable[[Random, Clause, list[str]], Clause]
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from blindspots.report.collect import HANS, LO_NE, METRICS, MNLI, START, Grid
+from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC
+from blindspots.report.collect import HANS, LO_NE, MNLI, PAPER_METRICS, START, Grid
 from blindspots.report.contrasts import (
     ABOVE_ZERO,
     ALPHA,
     CONTRADICTED,
     LEXICAL_AUROC,
-    SCORE_NAMES,
     SUPPORTED,
     UNDECIDED,
     Pair,
@@ -42,7 +42,6 @@ MARGIN = 0.02
 FLOOR, CEILING = 0.05, 0.95
 # C7: "only slightly" stronger, in the share of lexical-overlap pairs that are entailed.
 SLIGHTLY = 0.05
-ORIGINAL, SYNTHETIC, BIASED = "original", "synthetic", "biased_synthetic"
 
 
 @dataclass
@@ -115,8 +114,9 @@ def up_with_down(grid: Grid) -> Claim:
     readings, shows, cannot = [], [], []
     for start in starts:
         pairs = same_cells(grid, SYNTHETIC, START, [start])
-        both = [read(grid, m, f"start {start:,}: synthetic - start", pairs, ABOVE_ZERO, level=level)
-                for m in (MNLI, HANS)]  # fmt: skip
+        both = [
+            read(grid, m, f"start {start:,}: synthetic - start", pairs, ABOVE_ZERO, level=level) for m in (MNLI, HANS)
+        ]
         readings += both
         if (both[0].verdict, both[1].verdict) == (SUPPORTED, CONTRADICTED):
             shows.append(start)
@@ -128,8 +128,9 @@ def up_with_down(grid: Grid) -> Claim:
         "20,000 if the grid has that start, and every other surely does not; contradicted where two or more show it, "
         "where all surely do not, or where only another start than 20,000 can."
     )
-    claim = Claim("C3", "Synthetic data raises MNLI matched while it lowers HANS only at the start of 20K rows.", rule,
-                  readings)  # fmt: skip
+    claim = Claim(
+        "C3", "Synthetic data raises MNLI matched while it lowers HANS only at the start of 20K rows.", rule, readings
+    )
     possible = [start for start in starts if start not in cannot]
     expected = [20_000] if 20_000 in starts else starts
     if len(shows) > 1 or (starts and not set(possible) & set(expected)):
@@ -184,12 +185,17 @@ def original_above(grid: Grid) -> Claim:
 
 def biased_is_worst(grid: Grid) -> Claim:
     """C6."""
-    claim = Claim("C6", "Biased synthetic data is the worst nearly everywhere; LO-non-entailment falls toward 0.", (
-        "Over all starts and sizes, original - biased and synthetic - biased lie surely above 0 on all three metrics, "
-        "and LO-non-entailment after biased data is surely lower at the largest than at the smallest size, or at the "
-        f"largest size below {FLOOR}."
-    ), [])  # fmt: skip
-    for metric in METRICS:
+    claim = Claim(
+        "C6",
+        "Biased synthetic data is the worst nearly everywhere; LO-non-entailment falls toward 0.",
+        (
+            "Over all starts and sizes, original - biased and synthetic - biased lie surely above 0 on all three metrics, "
+            "and LO-non-entailment after biased data is surely lower at the largest than at the smallest size, or at the "
+            f"largest size below {FLOOR}."
+        ),
+        [],
+    )
+    for metric in PAPER_METRICS:
         for kind in (ORIGINAL, SYNTHETIC):
             pairs = same_cells(grid, kind, BIASED)
             reading = read(grid, metric, f"{kind} - biased synthetic", pairs, ABOVE_ZERO)
@@ -220,12 +226,16 @@ def at_bounds(grid: Grid, reading: Reading, pairs: list[Pair], rule: Rule) -> tu
 
 def overlap_in_synthetic(table1: pd.DataFrame | None) -> Claim:
     """C7, from Table 1 by the raw rule of words, as published."""
-    claim = Claim("C7", "Lexical overlap is more frequent in synthetic data; its tie to entailment is only slightly "
-                  "stronger.", (
-        "The ratio of the rates of lexical overlap, synthetic to original, lies surely above 1 for all labels "
-        "together, and of the overlapping pairs the share that is entailed is surely higher in synthetic data, by "
-        f"surely less than {SLIGHTLY}."
-    ), [])  # fmt: skip
+    claim = Claim(
+        "C7",
+        "Lexical overlap is more frequent in synthetic data; its tie to entailment is only slightly stronger.",
+        (
+            "The ratio of the rates of lexical overlap, synthetic to original, lies surely above 1 for all labels "
+            "together, and of the overlapping pairs the share that is entailed is surely higher in synthetic data, by "
+            f"surely less than {SLIGHTLY}."
+        ),
+        [],
+    )
     claim.notes = ["One generator and one synthetic dataset: the intervals are over its rows, not over generators."]
     if table1 is None:
         claim.notes = ["Table 1 was not made: name original and synthetic."]
@@ -247,7 +257,9 @@ def overlap_in_synthetic(table1: pd.DataFrame | None) -> Claim:
 
 def _counted(estimand: str, estimate: float, low: float, high: float, verdict: str) -> Reading:
     limits = {"estimate": float(estimate), "low": float(low), "high": float(high)}
-    return Reading("lexical overlap", estimand, "rows of the two datasets", 1, **limits, verdict=verdict)
+    return Reading(
+        "lexical_overlap", "lexical overlap", estimand, "rows of the two datasets", 1, **limits, verdict=verdict
+    )
 
 
 def _judged(claim: Claim) -> Claim:
@@ -263,7 +275,7 @@ def _signs(reading: Reading) -> str:
     """How many pairs have the first above the second, and what a sign test makes of it."""
     cells = "cells" if reading.n_seeds == 1 else f"(cells x {reading.n_seeds} seeds)"
     return (
-        f"{SCORE_NAMES[reading.metric]}: {reading.estimand} is above 0 in {reading.wins} of {reading.n} {cells}, "
+        f"{reading.title}: {reading.estimand} is above 0 in {reading.wins} of {reading.n} {cells}, "
         f"mean {reading.estimate:+.3f}. Sign test with a start as the unit ({reading.n_starts}): p = "
         f"{reading.starts_p:.2g}."
     )
@@ -273,7 +285,7 @@ def _worst_share(grid: Grid) -> str:
     """In how many places (start, size, seed, metric) biased synthetic data is the lowest of the three kinds."""
     models = grid.models[grid.models["kind"] != START]
     worst = total = 0
-    for metric in METRICS:
+    for metric in PAPER_METRICS:
         table = models.pivot_table(index=["start", "size", "seed"], columns="kind", values=metric, observed=True)
         if set(table) >= {ORIGINAL, SYNTHETIC, BIASED}:
             table = table[[ORIGINAL, SYNTHETIC, BIASED]].dropna()

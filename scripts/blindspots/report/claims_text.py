@@ -1,10 +1,10 @@
-"""The claims as text: claims.md, and the rows that the page shows."""
+"""The claims as text: claims.md, and the tables that the page and the README show."""
 
 import pandas as pd
 
 from blindspots.report import claims as rules
 from blindspots.report.claims import Claim
-from blindspots.report.contrasts import SCORE_NAMES, Reading
+from blindspots.report.contrasts import Reading
 from blindspots.report.tables import markdown
 
 PREFACE = f"""\
@@ -17,16 +17,16 @@ these as well and does not decide. From one seed they are t-intervals with a sta
 unit, and no verdict rests on fewer than six starts. Where LO-non-entailment lies below {rules.FLOOR} or above
 {rules.CEILING}, the AUROC of entailed against non-entailed lexical-overlap rows decides, and both readings are shown.
 "Seeds needed" would decide the reading with 80% power if the estimate were the truth: from the observed spread of
-the paired difference, or, from one seed, seeds an arm for a single pair of cells from the spread of 100 re-runs of
+the paired difference, or, from one seed, seeds per arm for a single pair of cells from the spread of 100 re-runs of
 one BERT (McCoy et al. 2020: sd .0024 on MNLI, .024 on HANS, .124 on LO-non-entailment).
 It counts seeds alone: the part of an interval that comes from the test rows stays however many seeds there are."""
 
-# So many readings are told in a cell of a table.
+# So many readings are shown in a cell of a table.
 FEW = 8
 
 
 def readings_table(claim: Claim) -> pd.DataFrame:
-    """A row a reading, the deciding ones first, all as text."""
+    """A row per reading, the deciding ones first, all as text."""
     rows = [(True, reading) for reading in claim.deciding] + [(False, reading) for reading in claim.beside]
     table = pd.DataFrame([_row(reading, decides) for decides, reading in rows])
     return table.loc[:, (table != "").any()]
@@ -34,7 +34,7 @@ def readings_table(claim: Claim) -> pd.DataFrame:
 
 def _row(reading: Reading, decides: bool) -> dict[str, str]:
     return {
-        "metric": SCORE_NAMES.get(reading.metric, reading.metric),
+        "metric": reading.title,
         "estimand": reading.estimand,
         "estimate": "" if reading.estimate is None else f"{reading.estimate:+.3f}",
         "interval": _limits(reading.low, reading.high),
@@ -53,20 +53,19 @@ def _limits(low: float | None, high: float | None) -> str:
 
 
 def verdicts_markdown(claims: list[Claim]) -> str:
-    """verdicts.md: a row a claim, with the readings that decide it where they are no more than FEW."""
-    rows = [{"claim": c.id, "statement": c.statement, "verdict": c.verdict, "decided by": _told(c)} for c in claims]
+    """A row per claim, with the readings that decide it where they are no more than FEW."""
+    rows = [
+        {"claim": c.id, "statement": c.statement, "verdict": c.verdict, "decided by": _decided_by(c)} for c in claims
+    ]
     return markdown(pd.DataFrame(rows))
 
 
-def _told(claim: Claim) -> str:
+def _decided_by(claim: Claim) -> str:
     """The deciding readings of a claim as one line."""
     known = [reading for reading in claim.deciding if reading.estimate is not None]
     if len(known) > FEW:
         return f"{len(known)} readings, see claims.md"
-    return "; ".join(
-        f"{SCORE_NAMES.get(r.metric, r.metric)}, {r.estimand}: {r.estimate:+.3f} {_limits(r.low, r.high)}".strip()
-        for r in known
-    )
+    return "; ".join(f"{r.title}, {r.estimand}: {r.estimate:+.3f} {_limits(r.low, r.high)}".strip() for r in known)
 
 
 def claims_markdown(claims: list[Claim]) -> str:

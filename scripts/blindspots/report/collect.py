@@ -1,4 +1,4 @@
-"""The models of a grid with their scores and predicted rows, from artifact folders or from digitised points."""
+"""The models of a grid with their scores and predicted rows, from artifact folders, a kept report or points."""
 
 import difflib
 import json
@@ -9,19 +9,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from blindspots.errors import RecipeError, UserError
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.recipes import GridRecipe, ReportRecipe, test_set_keys
+from blindspots.data.heuristics import HEURISTICS
+from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC, in_order, position
+from blindspots.data.nli import LABELS
+from blindspots.data.test_sets import Headline, test_set
+from blindspots.evaluation.prediction import read_predictions, score_rows
 from blindspots.grid import Cell, cells, starts
-from blindspots.nli import LABELS, fold_for_hans
-from blindspots.prediction import read_predictions, score
-from blindspots.recipes import KINDS, GridRecipe, ReportRecipe
+from blindspots.report.kept import LINEAGE, Predictions, read_kept, read_lines
 
 START = "start"
-MNLI, HANS, LO_NE = METRICS = ("mnli_matched", "hans", "hans_lo_non_entailment")
-METRIC_NAMES = {MNLI: "MNLI matched", HANS: "HANS", LO_NE: "HANS LO-non-entailment"}
-AUROCS = {f"auroc_{name}": name for name in ("lexical_overlap", "subsequence", "constituent")}
-POINT_KINDS = {"none": START, "original": "original", "synthetic": "synthetic", "synthetic-biased": "biased_synthetic"}
+# The paper's three metrics, which its claims are about; a grid may have others.
+MNLI, HANS, LO_NE = PAPER_METRICS = ("mnli_matched", "hans", "hans_lo_non_entailment")
+AUROCS = {f"auroc_{name}": name for name in HEURISTICS}
+POINT_KINDS = {"none": START, "original": ORIGINAL, "synthetic": SYNTHETIC, "synthetic-biased": BIASED}
 POINT_COLUMNS = {
     "starting_train_size": "start",
     "augmentation_data": "kind",
@@ -31,32 +34,47 @@ POINT_COLUMNS = {
     "hans_lo_nonent": LO_NE,
 }
 KEY = ["start", "kind", "size", "seed"]
-DTYPES = {"start": int, "size": int, "seed": int, **dict.fromkeys([*METRICS, *AUROCS], float)}
 
 
 @dataclass
 class Grid:
     """What is there of a grid.
 
-    models: one row a model, indexed by name: start, kind (`start` for a start), size (0 for a start), seed, METRICS,
-        AUROCS; a metric that was not evaluated is nan.
-    tests: by test set, the rows that every model predicted: id, gold, heuristic, subcase, genre, cluster. Empty for
-        digitised points.
-    predicted: by (model, test set), index in LABELS of each row's prediction, shape [rows], int8.
-    right: by the same, whether it is the gold label, on HANS by the folded labels; shape [rows], bool.
-    results, lineages, recipes: by model, of `prediction.score`, lineage.json and recipe.yaml.
+    models: one row per model, indexed by name: start, kind (`start` for a start), size (0 for a start), seed, the
+        metrics and AUROCS; what was not evaluated is nan.
+    metrics: the headline accuracies of the test sets, in the order of tables and figures.
+    rows: what every model predicted; none for digitised points.
+    right: by (model, test set), whether a row's prediction is its gold label, folded as the test set says; [rows].
+    results, lineages: by model, of `prediction.score_rows` and lineage.json; datasets: lineages of the datasets.
     missing, others: models of the axes that are not there; models that are there but not of the axes.
     """
 
     models: pd.DataFrame
-    tests: dict[str, pd.DataFrame] = field(default_factory=dict)
-    predicted: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    metrics: list[Headline]
+    rows: Predictions = field(default_factory=Predictions)
     right: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     lineages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    datasets: list[dict[str, Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+
+    @property
+    def tests(self) -> dict[str, pd.DataFrame]:
+        """By test set, the rows that every model predicted."""
+        return self.rows.tests
+
+    @property
+    def kinds(self) -> list[str]:
+        """The augmentation kinds that are there, in the order of the registry."""
+        return in_order([kind for kind in self.models["kind"].unique() if kind != START])
+
+    def title(self, metric: str) -> str:
+        """How tables and figures call a metric."""
+        named = {headline.name: headline.title for headline in self.metrics}
+        if metric in AUROCS:
+            return f"AUROC, {AUROCS[metric].replace('_', ' ')}"
+        return named.get(metric, metric)
 
     def axis(self, name: str) -> list:
         """The values of `start`, `size` or `seed` that are there; sizes without the starts' 0."""
@@ -69,90 +87,112 @@ class Grid:
         name = Cell(start, seed, *augmentation).name
         return name if name in self.models.index else None
 
+    def chosen_rows(self, metric: str) -> tuple[str, np.ndarray] | None:
+        """Test set of a headline and which of its rows count, boolean; None for an AUROC and without predictions."""
+        headline = next((headline for headline in self.metrics if headline.name == metric), None)
+        if headline is None or headline.test_set not in self.tests:
+            return None
+        rows = self.tests[headline.test_set]
+        chosen = np.ones(len(rows), dtype=bool)
+        for column, value in headline.slice.items():
+            chosen &= (rows["gold" if column == "label" else column] == value).to_numpy()
+        return headline.test_set, chosen
+
 
 def read_grid(recipe: ReportRecipe) -> Grid:
-    """The models below `recipe.models`, scored; those missing are listed, those of other axes left out.
+    """The models of a recipe's axes, scored; those missing are listed, those of other axes left out.
 
     Args:
-        recipe: its axes have passed `grid.check_axes`.
+        recipe: its axes have passed `grid.check_axes`; names `models` or `kept`.
 
-    Raises UserError where there is no such folder, a folder's name is no cell's, two models predicted different rows
-    or a logit is no number.
+    Raises UserError where there is no such folder, the name of a folder in it is not that of a cell, two models
+    predicted different rows or a logit is not a number.
     """
-    folder = Path(recipe.models)
-    if not folder.is_dir():
-        raise UserError(f"There is no folder of models at {folder}.")
-    places = sorted(starts(recipe) + cells(recipe), key=_order)
-    wanted = [cell.name for cell in places]
-    there = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    for name in there:
-        _check_name(name, folder, wanted)
-    done = [name for name in wanted if (folder / name / "predictions").is_dir()]
-    grid = Grid(pd.DataFrame(columns=[*KEY, *METRICS, *AUROCS]).astype(DTYPES))
-    grid.missing = [name for name in wanted if name not in done]
+    wanted = [cell.name for cell in sorted(starts(recipe) + cells(recipe), key=_order)]
+    if recipe.kept:
+        rows, lines = read_kept(Path(recipe.kept)), read_lines(Path(recipe.kept) / LINEAGE)
+        there = rows.models()
+    else:
+        there = _folders(Path(recipe.models), wanted)
+        done = [name for name in wanted if (Path(recipe.models) / name / "predictions").is_dir()]
+        rows, lines = Predictions(), lineage_lines(Path(recipe.models), done)
+        for name in done:
+            rows.add(name, read_predictions(Path(recipe.models) / name))
+    grid = _scored(rows, [name for name in wanted if name in rows.models()])
+    grid.lineages = {line["model"]: line for line in lines if line["model"]}
+    grid.datasets = [line for line in lines if not line["model"]]
+    grid.missing = [name for name in wanted if name not in rows.models()]
     grid.others = [name for name in there if name not in wanted]
-    rows = [_add_model(grid, folder / name) for name in done]
-    if rows:
-        grid.models = pd.DataFrame(rows, index=done).astype(DTYPES)
     return grid
 
 
-def _order(cell: Cell) -> tuple[int, int, int, int]:
-    return cell.start, KINDS.index(cell.kind) + 1 if cell.kind else 0, cell.size or 0, cell.seed
+def _folders(models: Path, wanted: list[str]) -> list[str]:
+    """Names of the folders of models, each of them that of a cell."""
+    if not models.is_dir():
+        raise UserError(f"There is no folder of models at {models}.")
+    there = sorted(path.name for path in models.iterdir() if path.is_dir() and not path.name.startswith("."))
+    for name in there:
+        try:
+            Cell.from_name(name)
+        except RecipeError as error:
+            near = difflib.get_close_matches(name, wanted, 3, cutoff=0.4)
+            hint = f" The nearest cells of this grid are {', '.join(near)}." if near else ""
+            raise UserError(f"{models / name}: {error}{hint}") from None
+    return there
 
 
-def _check_name(name: str, folder: Path, wanted: list[str]) -> None:
-    try:
-        Cell.from_name(name)
-    except RecipeError as error:
-        near = difflib.get_close_matches(name, wanted, 3, cutoff=0.4)
-        hint = f" The nearest cells of this grid are {', '.join(near)}." if near else ""
-        raise UserError(f"{folder / name}: {error}{hint}") from None
+def _order(cell: Cell) -> tuple:
+    return cell.start, position(cell.kind) if cell.kind else (-1, ""), cell.size or 0, cell.seed
 
 
-def _add_model(grid: Grid, folder: Path) -> dict[str, Any]:
-    """Read one model into the grid; returns its row of `models`."""
-    rows, cell, name = read_predictions(folder), Cell.from_name(folder.name), folder.name
-    for test_set, part in rows.groupby("test_set"):
-        _add_rows(grid, name, test_set, part)
-    sets = {test for model, test in grid.predicted if model == name}
-    for test_set in grid.tests.keys() - sets:
-        raise UserError(f"{name} has no predictions of {test_set}, other models have; evaluate all on the same sets.")
-    with warnings.catch_warnings():  # the report states the number of rows itself
-        warnings.filterwarnings("ignore", message=".*the complete set has.*")
-        results = score(folder)
-    grid.results[name] = results
-    lineage, recipe = folder / "lineage.json", folder / "recipe.yaml"
-    grid.lineages[name] = json.loads(lineage.read_text()) if lineage.is_file() else {}
-    grid.recipes[name] = yaml.safe_load(recipe.read_text()) if recipe.is_file() else {}
-    scores = {row["heuristic"]: row["auroc"] for row in results["scores"] if row["heuristic"] and not row["label"]}
-    accuracies = {metric: np.nan if results[metric] is None else results[metric] for metric in METRICS}
-    aurocs = {column: scores.get(heuristic) or np.nan for column, heuristic in AUROCS.items()}
+def lineage_lines(models: Path, names: list[str]) -> list[dict[str, Any]]:
+    """The lineage of each model, then of each dataset that they come from and that is here, without their results."""
+    lines, queue = [], [models / name for name in names]
+    seen = set()
+    while queue:
+        file = queue.pop(0) / "lineage.json"
+        if file in seen or not file.is_file():
+            continue
+        seen.add(file)
+        lineage = json.loads(file.read_text())
+        model = file.parent.name if file.parent.parent == models else None
+        lines.append({"model": model} | {key: value for key, value in lineage.items() if key != "results"})
+        queue += [Path(parent["name"]) for parent in lineage.get("parents", []) if parent["revision"] is None]
+    datasets = sorted((line for line in lines if not line["model"]), key=lambda line: line["artifact"])
+    return [line for line in lines if line["model"] in names] + datasets
+
+
+def _scored(rows: Predictions, names: list[str]) -> Grid:
+    """A grid of the models that have predictions."""
+    evaluated = [name for name in test_set_keys() if name in rows.tests] or [MNLI, HANS]
+    metrics = [headline for name in evaluated for headline in test_set(name).shown]
+    columns = [*KEY, *dict.fromkeys([*PAPER_METRICS, *(headline.name for headline in metrics)]), *AUROCS]
+    grid = Grid(pd.DataFrame(columns=columns), metrics, rows)
+    found = []
+    for name in names:
+        with warnings.catch_warnings():  # the report states the number of rows itself
+            warnings.filterwarnings("ignore", message=".*the complete set has.*")
+            grid.results[name] = score_rows(rows.rows_of(name))
+        found.append(_model_row(name, grid.results[name]))
+        for own, part in rows.tests.items():
+            folded = np.array([test_set(own).fold(label) for label in LABELS])
+            grid.right[name, own] = folded[rows.predicted[name, own]] == part["gold"].to_numpy()
+    dtypes = {column: int if column in ("start", "size", "seed") else float for column in columns if column != "kind"}
+    grid.models = pd.DataFrame(found, index=names, columns=columns).astype(dtypes)
+    return grid
+
+
+def _model_row(name: str, results: dict[str, Any]) -> dict[str, Any]:
+    """Place, headline accuracies and AUROCs of one model."""
+    cell = Cell.from_name(name)
+    aurocs = {
+        row["heuristic"]: row["auroc"]
+        for row in results["scores"]
+        if row["test_set"] == HANS and row["heuristic"] and not row["label"]
+    }
     place = {"start": cell.start, "kind": cell.kind or START, "size": cell.size or 0, "seed": cell.seed}
-    return place | accuracies | aurocs
-
-
-def _add_rows(grid: Grid, name: str, test_set: str, part: pd.DataFrame) -> None:
-    part = part.sort_values("id", kind="stable").reset_index(drop=True)
-    described = part[["id", "gold", "heuristic", "subcase", "genre", "cluster"]]
-    if test_set not in grid.tests:
-        first = next((model for model, _ in grid.predicted if model != name), None)
-        if first is not None:
-            raise UserError(f"{name} has predictions of {test_set}, {first} has none; evaluate all on the same sets.")
-        grid.tests[test_set] = described
-    common = grid.tests[test_set]
-    if not common.equals(described):
-        first = next(model for model, test in grid.predicted if test == test_set)
-        lone = len(set(common["id"]) ^ set(described["id"]))
-        raise UserError(
-            f"{first} and {name} were evaluated on different rows of {test_set}: {len(common)} and {len(described)} "
-            f"rows, {lone} of them in only one of the two. Evaluate both again on the same set."
-        )
-    predicted, gold = part["prediction"], part["gold"]
-    grid.predicted[name, test_set] = predicted.map(LABELS.index).to_numpy(np.int8)
-    if test_set == HANS:
-        predicted, gold = predicted.map(fold_for_hans), gold.map(fold_for_hans)
-    grid.right[name, test_set] = (predicted == gold).to_numpy()
+    accuracies = {headline["name"]: headline["accuracy"] for headline in results["headlines"]}
+    return place | accuracies | {column: aurocs.get(heuristic) for column, heuristic in AUROCS.items()}
 
 
 def read_points(path: Path) -> Grid:
@@ -161,7 +201,7 @@ def read_points(path: Path) -> Grid:
     Args:
         path: CSV with the columns of POINT_COLUMNS; augmentation_data is none, original, synthetic, synthetic-biased.
 
-    Raises UserError for a missing file, a missing or unknown column, an unknown kind, an accuracy that is no number
+    Raises UserError for a missing file, a missing or unknown column, an unknown kind, an accuracy that is not a number
     from 0 to 1, a start with an augmentation size, and a point given twice.
     """
     if not path.is_file():
@@ -170,13 +210,14 @@ def read_points(path: Path) -> Grid:
     for column in points.columns:
         if column not in POINT_COLUMNS:
             near = difflib.get_close_matches(column, POINT_COLUMNS, 1, cutoff=0.4)
-            raise UserError(f"{path}: unknown column {column}; " + (f"the nearest is {near[0]}." if near else
-                            f"there are {', '.join(POINT_COLUMNS)}."))  # fmt: skip
+            hint = f"the nearest is {near[0]}." if near else f"there are {', '.join(POINT_COLUMNS)}."
+            raise UserError(f"{path}: unknown column {column}; {hint}")
     for column in POINT_COLUMNS:
         if column not in points:
             raise UserError(f"{path} has no column {column}.")
     points = points.rename(columns=POINT_COLUMNS)
-    _check_points(path, points)
+    metrics = [headline for name in (MNLI, HANS) for headline in test_set(name).shown]
+    _check_points(path, points, {headline.name: headline.title for headline in metrics})
     points["kind"] = points["kind"].map(POINT_KINDS)
     points["seed"] = 0
     points = points.assign(**dict.fromkeys(AUROCS, np.nan))
@@ -191,10 +232,10 @@ def read_points(path: Path) -> Grid:
         for start, kind, size in zip(*(points[column].tolist() for column in ("start", "kind", "size")))
     ]
     missing = [cell.name for cell in starts(axes) + cells(axes) if cell.name not in points.index]
-    return Grid(points[[*KEY, *METRICS, *AUROCS]], missing=missing)
+    return Grid(points[[*KEY, *PAPER_METRICS, *AUROCS]], metrics, missing=missing)
 
 
-def _check_points(path: Path, points: pd.DataFrame) -> None:
+def _check_points(path: Path, points: pd.DataFrame, titles: dict[str, str]) -> None:
     for line, row in enumerate(points.to_dict("records"), 2):
         where = f"{path}, line {line}"
         if row["kind"] not in POINT_KINDS:
@@ -204,9 +245,9 @@ def _check_points(path: Path, points: pd.DataFrame) -> None:
                 raise UserError(f"{where}: {column} is {row[name]}, not a number of rows.")
         if (row["kind"] == "none") != (row["size"] == 0):
             raise UserError(f"{where}: a start has augmentation_train_size 0, every other point a larger one.")
-        for metric in METRICS:
+        for metric in PAPER_METRICS:
             if not isinstance(row[metric], int | float) or not 0 <= row[metric] <= 1:
-                raise UserError(f"{where}: {METRIC_NAMES[metric]} is {row[metric]}, not an accuracy from 0 to 1.")
+                raise UserError(f"{where}: {titles[metric]} is {row[metric]}, not an accuracy from 0 to 1.")
     twice = points[points.duplicated(["start", "kind", "size"])]
     if len(twice):
         raise UserError(f"{path}, line {twice.index[0] + 2}: this point is given twice.")

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from blindspots.report.collect import HANS, LO_NE, METRIC_NAMES, MNLI, START, Grid
-from blindspots.statistics import seed_cluster_bootstrap, seeds_for_power
+from blindspots.data.kinds import compared_kinds, label_of
+from blindspots.evaluation.statistics import seed_cluster_bootstrap, seeds_for_power
+from blindspots.report.collect import HANS, LO_NE, MNLI, START, Grid
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 # Fewer equal signs than six cannot reach p < .05 in a two-sided sign test.
@@ -20,7 +21,6 @@ NOTHING = 1e-6
 # Sd over 100 re-runs of one BERT: McCoy et al. (2020), recomputed from its published accuracies by run.
 PUBLISHED_SD = {MNLI: 0.0024, HANS: 0.024, LO_NE: 0.124}
 LEXICAL_AUROC = "auroc_lexical_overlap"
-SCORE_NAMES = {**METRIC_NAMES, LEXICAL_AUROC: "AUROC, lexical overlap"}
 
 
 class Place(NamedTuple):
@@ -40,8 +40,9 @@ class Pair(NamedTuple):
 
 @dataclass
 class Reading:
-    """One estimate of a claim.
+    """One estimate of a difference.
 
+    metric, title: the score that is compared, and how tables call it.
     estimate, low, high: of the mean difference in the metric; the limits are None where nothing gives an interval.
     basis: what low and high resample. subcase_low, subcase_high: limits where HANS's subcases are resampled too.
     wins of n: pairs (in every seed) in which the first is above the second.
@@ -50,6 +51,7 @@ class Reading:
     """
 
     metric: str
+    title: str
     estimand: str
     basis: str
     n_seeds: int
@@ -72,8 +74,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Rule:
-    """How an interval is judged: judge(low, high) gives a verdict; target(estimate) is what the estimate must be told
-    from; one-sided rules also need a sign test where there is one seed."""
+    """How an interval is judged.
+
+    judge(low, high) gives a verdict; target(estimate) is what the estimate must be distinguished from; a one-sided rule
+    also needs a sign test where there is one seed.
+    """
 
     judge: Callable[[float, float], str]
     target: Callable[[float], float]
@@ -105,7 +110,7 @@ def below(limit: float) -> Rule:
 def read(grid: Grid, metric: str, estimand: str, pairs: list[Pair], rule: Rule, level: float = 1 - ALPHA) -> Reading:
     """Estimate the mean over pairs of first minus second and judge it by a rule.
 
-    With several seeds, which are paired, the interval resamples seeds and test rows together (MNLI by premise); where
+    With several seeds, which are paired, the interval resamples seeds and test rows together (by cluster); where
     the grid has no rows, or for an AUROC, seeds alone. HANS's subcases are taken as they are; a second interval, which
     does not decide, resamples them in place of rows, as if HANS had other subcases of their sort.
     With one seed it is the t-interval over the starts' differences, and no verdict rests on fewer than FEWEST_STARTS
@@ -113,12 +118,13 @@ def read(grid: Grid, metric: str, estimand: str, pairs: list[Pair], rule: Rule, 
     """
     pairs, seeds = _there(grid, metric, pairs)
     if not pairs:
-        return Reading(metric, estimand, "no such models in every seed", len(seeds))
+        return Reading(metric, grid.title(metric), estimand, "no such models in every seed", len(seeds))
     first, second = _values(grid, metric, pairs, seeds, 1), _values(grid, metric, pairs, seeds, 2)
     difference = first - second
     by_start = _by_start(pairs, difference.mean(axis=0))
     reading = Reading(
         metric,
+        grid.title(metric),
         estimand,
         "none: one seed, one start",
         len(seeds),
@@ -191,7 +197,7 @@ def _over_starts(reading: Reading, by_start: np.ndarray, rule: Rule, level: floa
 
 def _over_seeds(grid: Grid, reading: Reading, pairs: list[Pair], seeds: list[int], level: float) -> None:
     """Fill in the intervals over seeds, and over test rows where the rows are there."""
-    rows = metric_rows(grid, reading.metric)
+    rows = grid.chosen_rows(reading.metric)
     sides = []
     for side in (1, 2):
         names = [[grid.name(pair.start, *pair[side], seed) for pair in pairs] for seed in seeds]
@@ -205,28 +211,17 @@ def _over_seeds(grid: Grid, reading: Reading, pairs: list[Pair], seeds: list[int
         effect, reading.basis = seed_cluster_bootstrap(first, second, level=level), "seeds"
     else:
         clusters = grid.tests[rows[0]]["cluster"].to_numpy()[rows[1]]
-        units = clusters if rows[0] == MNLI else np.arange(len(clusters))
+        named = test_set(rows[0]).cluster in test_set(rows[0]).slices  # HANS's subcases are no sample of subcases
+        units = np.arange(len(clusters)) if named else clusters
         effect, reading.basis = seed_cluster_bootstrap(first, second, units, level=level), "seeds and test rows"
-        if rows[0] == HANS and len(set(clusters)) > 1:
+        if named and len(set(clusters)) > 1:
             wide = seed_cluster_bootstrap(first, second, clusters, level=level)
             reading.subcase_low, reading.subcase_high = wide.low, wide.high
     reading.low, reading.high = effect.low, effect.high
 
 
-def metric_rows(grid: Grid, metric: str) -> tuple[str, np.ndarray] | None:
-    """Test set of an accuracy and which of its rows count; None for an AUROC and where the grid has no rows."""
-    test_set = HANS if metric == LO_NE else metric
-    if test_set not in grid.tests:
-        return None
-    rows = grid.tests[test_set]
-    chosen = np.ones(len(rows), dtype=bool)
-    if metric == LO_NE:
-        chosen = ((rows["heuristic"] == "lexical_overlap") & (rows["gold"] != "entailment")).to_numpy()
-    return test_set, chosen
-
-
 def _seeds_needed(reading: Reading, target: float) -> int | None:
-    """Seeds that tell the estimate from the target with 80% power, taking the estimate as the truth.
+    """Seeds that distinguish the estimate from the target with 80% power, taking the estimate as the truth.
 
     From the observed sd of the paired difference; from one seed by the published sd of one model, seeds an arm, for
     a single pair of cells. None where that sd is not known or the estimate is the target.
@@ -246,4 +241,14 @@ def same_cells(grid: Grid, first: str, second: str, starts: list[int] | None = N
         Pair(start, place(first, size), place(second, size))
         for start in (grid.axis("start") if starts is None else starts)
         for size in grid.axis("size")
+    ]
+
+
+def compared(grid: Grid) -> list[Reading]:
+    """Every pair of kinds that the registry compares, in every headline: the mean over starts and sizes of their
+    difference, the first minus the second."""
+    return [
+        read(grid, metric.name, f"{label_of(kind)} - {label_of(other)}", same_cells(grid, kind, other), ABOVE_ZERO)
+        for kind, other in compared_kinds(grid.kinds)
+        for metric in grid.metrics
     ]

@@ -4,7 +4,6 @@ Colours are Okabe and Ito's, legible to the colour-blind; every kind also has it
 a greyscale print tells them apart. Files carry no date and no random ids: equal input gives equal bytes.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,29 +11,33 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from blindspots.report.collect import METRIC_NAMES, METRICS, START, Grid, read_points
-from blindspots.report.tables import KIND_NAMES, summary
+from blindspots.config.paths import PAPER_POINTS
+from blindspots.data.heuristics import HEURISTICS
+from blindspots.data.kinds import label_of, styles
+from blindspots.report.collect import START, Grid, read_points
+from blindspots.report.tables import summary
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-PAPER_POINTS = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
-# Okabe and Ito (2008).
-STYLES = {
-    "original": {"color": "#0072B2", "marker": "o", "linestyle": "-"},
-    "synthetic": {"color": "#E69F00", "marker": "^", "linestyle": "--"},
-    "biased_synthetic": {"color": "#D55E00", "marker": "s", "linestyle": ":"},
-    "mixed": {"color": "#009E73", "marker": "D", "linestyle": "-."},
-    "two_stage": {"color": "#CC79A7", "marker": "v", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
-}
-OTHER = {"color": "#000000", "marker": "x", "linestyle": (0, (1, 3))}
-METRIC_STYLES = dict(zip(METRICS, STYLES.values()))
+# Okabe and Ito (2008), for curves of metrics.
+METRIC_STYLES = [
+    {"color": color, "marker": marker}
+    for color, marker in zip(["#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"], "o^sDvPX")
+]
 PAPER_STYLE = {"color": "0.55", "linewidth": 0.8, "markersize": 3, "markerfacecolor": "white", "zorder": 1}
+START_STYLE = {"color": "black", "marker": "*"}
 SVG = "{http://www.w3.org/2000/svg}"
-matplotlib.rcParams |= {"svg.hashsalt": "blindspots", "svg.fonttype": "none", "font.size": 9, "axes.grid": True,
-                        "grid.color": "0.92", "axes.axisbelow": True}  # fmt: skip
+matplotlib.rcParams |= {
+    "svg.hashsalt": "blindspots",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "axes.grid": True,
+    "grid.color": "0.92",
+    "axes.axisbelow": True,
+}
 
 
 def save(figure: Figure, file: Path) -> None:
@@ -44,23 +47,29 @@ def save(figure: Figure, file: Path) -> None:
 
 
 def figure1(grid: Grid, title: str, from_figure: bool = False) -> Figure:
-    """The paper's Figure 1: a column a start, a row a metric; the start is the point at 0 and the dashed line.
+    """The paper's Figure 1: a column per start, a row per metric; the start is the point at 0 and the dashed line.
 
     Means over seeds, with the 95% t-interval of the mean as a band where there are several seeds.
 
     Args:
         from_figure: the grid itself was read off a figure; the figure says so.
     """
-    table, starts = summary(grid.models), grid.axis("start")
-    figure, panels = pyplot.subplots(len(METRICS), max(1, len(starts)), sharex=True, sharey="row", squeeze=False,
-                                     figsize=(2.1 + 2.1 * max(1, len(starts)), 7.6), layout="constrained")  # fmt: skip
+    table, starts, by_kind = summary(grid), grid.axis("start"), styles(grid.kinds)
+    rows, columns = len(grid.metrics), max(1, len(starts))
+    size = (2.1 + 2.1 * columns, 1.3 + 2.1 * rows)
+    figure, panels = pyplot.subplots(
+        rows, columns, sharex=True, sharey="row", squeeze=False, figsize=size, layout="constrained"
+    )
     paper = None if from_figure else _paper_points(grid)
-    for row, metric in zip(panels, METRICS):
-        row[0].set_ylabel(f"{METRIC_NAMES[metric]}\naccuracy")
+    for row, metric in zip(panels, grid.metrics):
+        row[0].set_ylabel(f"{metric.title}\naccuracy")
         for panel, start in zip(row, starts):
-            if paper is not None:
-                _curves(panel, paper, start, metric, lambda kind: _paper_style(kind))
-            _curves(panel, table, start, metric, lambda kind: {"markersize": 5, **STYLES.get(kind, OTHER)}, True)
+            if paper is not None and f"{metric.name}.mean" in paper:
+                _curves(
+                    panel, paper, start, metric.name, {kind: style | PAPER_STYLE for kind, style in by_kind.items()}
+                )
+            main = {kind: {"markersize": 5, **style} for kind, style in by_kind.items()}
+            _curves(panel, table, start, metric.name, main, True)
     for panel, start in zip(panels[0], starts):
         panel.set_title("random head" if start == 0 else f"start: {start:,} rows", fontsize=9)
     for panel in panels[-1]:
@@ -77,14 +86,12 @@ def _paper_points(grid: Grid) -> pd.DataFrame | None:
         return None
     paper = read_points(PAPER_POINTS)
     same = set(paper.axis("start")) & set(grid.axis("start")) and paper.axis("size") == grid.axis("size")
-    return summary(paper.models) if same else None
+    return summary(paper) if same else None
 
 
-def _paper_style(kind: str) -> dict:
-    return {**STYLES.get(kind, OTHER), **PAPER_STYLE}
-
-
-def _curves(panel: Axes, table: pd.DataFrame, start: int, metric: str, style: Callable, main: bool = False) -> None:
+def _curves(
+    panel: Axes, table: pd.DataFrame, start: int, metric: str, by_kind: dict[str, dict], main: bool = False
+) -> None:
     """The start as a dashed line and, kind by kind, its curve from the start over the sizes."""
     if start not in table.index.get_level_values("start"):
         return
@@ -93,16 +100,16 @@ def _curves(panel: Axes, table: pd.DataFrame, start: int, metric: str, style: Ca
     if main and len(origin):
         panel.axhline(origin[f"{metric}.mean"].iloc[0], color="0.35", linestyle=(0, (4, 3)), linewidth=0.8, zorder=1)
     for kind in part.index.get_level_values("kind").unique():
-        if kind == START:
+        if kind not in by_kind:
             continue
-        curve = pd.concat([origin, part.xs(kind, level="kind")])
+        curve, style = pd.concat([origin, part.xs(kind, level="kind")]), by_kind[kind]
         sizes, mean = curve.index.to_numpy(), curve[f"{metric}.mean"].to_numpy()
-        panel.plot(sizes, mean, gid=f"curve.{start}.{kind}.{metric}" if main else None, **style(kind))
+        panel.plot(sizes, mean, gid=f"curve.{start}.{kind}.{metric}" if main else None, **style)
         if main:
-            panel.fill_between(sizes, curve[f"{metric}.low"], curve[f"{metric}.high"], alpha=0.2, linewidth=0,
-                               color=style(kind)["color"])  # fmt: skip
+            low, high = curve[f"{metric}.low"], curve[f"{metric}.high"]
+            panel.fill_between(sizes, low, high, alpha=0.2, linewidth=0, color=style["color"])
     if main and len(origin):
-        panel.plot([0], origin[f"{metric}.mean"], color="black", marker="*", markersize=8, linestyle="none", zorder=4)
+        panel.plot([0], origin[f"{metric}.mean"], markersize=8, linestyle="none", zorder=4, **START_STYLE)
 
 
 def _axes(panels: np.ndarray, sizes: list[int]) -> None:
@@ -120,15 +127,15 @@ def _short(size: int) -> str:
 
 
 def _legend(figure: Figure, grid: Grid, with_paper: bool) -> None:
-    kinds = [kind for kind in KIND_NAMES if kind in set(grid.models["kind"]) - {START}]
-    lines = [pyplot.Line2D([], [], label=KIND_NAMES[kind], **STYLES[kind]) for kind in kinds]
-    lines.append(pyplot.Line2D([], [], color="black", marker="*", linestyle=(0, (4, 3)), linewidth=0.8, label="start"))
+    by_kind = styles(grid.kinds)
+    lines = [pyplot.Line2D([], [], label=label_of(kind), **style) for kind, style in by_kind.items()]
+    lines.append(pyplot.Line2D([], [], linestyle=(0, (4, 3)), linewidth=0.8, label="start", **START_STYLE))
     if with_paper:
-        style = {**STYLES["original"], **PAPER_STYLE}
+        style = next(iter(by_kind.values())) | PAPER_STYLE
         lines.append(pyplot.Line2D([], [], label="the paper's, read off its figure (error about .003)", **style))
     seeds = len(grid.axis("seed")) if len(grid.models) else 0
     note = "one seed: no band" if seeds == 1 else f"band: 95% interval of the mean over {seeds} seeds"
-    columns = len(lines) if len(grid.axis("start")) > 1 else 2  # a figure of one panel is narrow
+    columns = min(len(lines), 5) if len(grid.axis("start")) > 1 else 2  # a figure of one panel is narrow
     figure.legend(handles=lines, loc="outside lower center", ncols=columns, title=note, frameon=False)
 
 
@@ -136,7 +143,7 @@ def add_titles(svg: Path, grid: Grid) -> None:
     """Give each point of Figure 1's SVG a <title>, what a browser shows on hover, and the name of its cell's group."""
     ElementTree.register_namespace("", SVG.strip("{}"))
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
-    table = summary(grid.models)
+    table = summary(grid)
     tree = ElementTree.parse(svg)
     for group in tree.iter(f"{SVG}g"):
         if not (group.get("id") or "").startswith("curve."):
@@ -149,9 +156,9 @@ def add_titles(svg: Path, grid: Grid) -> None:
             row, rows = part.loc[place], f", {place[1]:,} rows" if place[1] else ""
             point.set("class", "point")
             point.set("data-place", f"{start} {place[0]} {place[1]}")
-            value = f"{METRIC_NAMES[metric]} {row[f'{metric}.mean']:.3f} ({_seeds(int(row['seeds']))})"
+            value = f"{grid.title(metric)} {row[f'{metric}.mean']:.3f} ({_seeds(int(row['seeds']))})"
             title = ElementTree.SubElement(point, f"{SVG}title")
-            title.text = f"start {int(start):,}, {KIND_NAMES.get(place[0], place[0])}{rows}: {value}"
+            title.text = f"start {int(start):,}, {label_of(place[0])}{rows}: {value}"
     tree.write(svg, encoding="utf-8", xml_declaration=True)
 
 
@@ -160,14 +167,14 @@ def _seeds(count: int) -> str:
 
 
 def learning_curve(grid: Grid) -> Figure:
-    """The starts alone: the three accuracies by rows of MNLI, on a logarithmic axis that begins at 0."""
-    table = summary(grid.models[grid.models["kind"] == START]).reset_index()
+    """The starts alone: the accuracies by rows of MNLI, on a logarithmic axis that begins at 0."""
+    table = summary(grid, grid.models[grid.models["kind"] == START]).reset_index()
     figure, panel = pyplot.subplots(figsize=(5.5, 4.2), layout="constrained")
-    for metric in METRICS:
-        style = METRIC_STYLES[metric]
-        panel.plot(table["start"], table[f"{metric}.mean"], label=METRIC_NAMES[metric], **style)
-        panel.fill_between(table["start"], table[f"{metric}.low"], table[f"{metric}.high"], alpha=0.2, linewidth=0,
-                           color=style["color"])  # fmt: skip
+    for number, metric in enumerate(grid.metrics):
+        style = METRIC_STYLES[number % len(METRIC_STYLES)]
+        panel.plot(table["start"], table[f"{metric.name}.mean"], label=metric.title, **style)
+        low, high = table[f"{metric.name}.low"], table[f"{metric.name}.high"]
+        panel.fill_between(table["start"], low, high, alpha=0.2, linewidth=0, color=style["color"])
     positive = [start for start in table["start"] if start]
     panel.set_xscale("symlog", linthresh=min(positive, default=1))
     panel.set_xticks(table["start"], [_short(start) for start in table["start"]])
@@ -178,28 +185,30 @@ def learning_curve(grid: Grid) -> Figure:
 
 
 def seed_spread(grid: Grid) -> Figure:
-    """Every model as a point, a row a place of the grid, so that the spread over seeds can be seen."""
-    table = summary(grid.models)
-    figure, panels = pyplot.subplots(1, len(METRICS), sharey=True, figsize=(9, 1.6 + 0.2 * len(table)),
-                                     layout="constrained")  # fmt: skip
+    """Every model as a point, a row per place of the grid, so that the spread over seeds can be seen."""
+    table, by_kind = summary(grid), styles(grid.kinds)
+    size = (3 * len(grid.metrics), 1.6 + 0.2 * len(table))
+    figure, panels = pyplot.subplots(
+        1, len(grid.metrics), sharey=True, squeeze=False, figsize=size, layout="constrained"
+    )
     heights = {place: -row for row, place in enumerate(table.index)}
-    for panel, metric in zip(panels, METRICS):
+    for panel, metric in zip(panels[0], grid.metrics):
         for place, models in grid.models.groupby(["start", "kind", "size"]):
-            style = {"color": "black", "marker": "*"} if place[1] == START else STYLES.get(place[1], OTHER)
-            values = models[metric]
-            panel.plot(values, [heights[place]] * len(values), color=style["color"], marker=style["marker"],
-                       linestyle="none", markerfacecolor="none")  # fmt: skip
-        panel.set(title=METRIC_NAMES[metric], xlabel="accuracy, a point a seed")
-    panels[0].set_yticks(list(heights.values()), [_place(*place) for place in heights], fontsize=7)
+            style = by_kind.get(place[1], START_STYLE)
+            values = models[metric.name]
+            points = {"color": style["color"], "marker": style["marker"], "markerfacecolor": "none"}
+            panel.plot(values, [heights[place]] * len(values), linestyle="none", **points)
+        panel.set(title=metric.title, xlabel="accuracy, a point per seed")
+    panels[0, 0].set_yticks(list(heights.values()), [_place(*place) for place in heights], fontsize=7)
     return figure
 
 
 def _place(start: int, kind: str, size: int) -> str:
-    return f"start {start:,}" + ("" if kind == START else f" + {KIND_NAMES.get(kind, kind)} {size:,}")
+    return f"start {start:,}" + ("" if kind == START else f" + {label_of(kind)} {size:,}")
 
 
 def subcases(grid: Grid) -> Figure | None:
-    """Heat map of HANS: a row a place of the grid (mean over seeds), a column a subcase; None without predictions."""
+    """Heat map: a row per place of the grid (mean over seeds), a column per subcase; None without predictions."""
     rows = [
         {**slice_, "name": name}
         for name, results in grid.results.items()
@@ -209,23 +218,23 @@ def subcases(grid: Grid) -> Figure | None:
     if not rows:
         return None
     slices = pd.DataFrame(rows).merge(grid.models.rename_axis("name").reset_index(), on="name")
-    slices["heuristic"] = pd.Categorical(slices["heuristic"], ["lexical_overlap", "subsequence", "constituent"])
+    slices["heuristic"] = pd.Categorical(slices["heuristic"], HEURISTICS)
     columns = ["label", "heuristic", "subcase"]
     table = slices.pivot_table(index=["start", "kind", "size"], columns=columns, values="accuracy", observed=True)
-    order = [place for place in summary(grid.models).index if place in table.index]
+    order = [place for place in summary(grid).index if place in table.index]
     table = table.loc[order]
     smallest = table.columns.to_frame(index=False).groupby(["label", "heuristic"], observed=True).size().min()
     width = max(0.36, 0.95 / smallest)  # inches: the names of the groups stand above their columns
-    figure, panel = pyplot.subplots(figsize=(3.2 + width * table.shape[1], 3.2 + 0.22 * len(table)),
-                                    layout="constrained")  # fmt: skip
+    size = (3.2 + width * table.shape[1], 3.2 + 0.22 * len(table))
+    figure, panel = pyplot.subplots(figsize=size, layout="constrained")
     image = panel.imshow(table, vmin=0, vmax=1, cmap="cividis", aspect="auto")
     panel.set_yticks(range(len(table)), [_place(*place) for place in table.index], fontsize=7)
     panel.set_xticks(range(table.shape[1]), [subcase for _, _, subcase in table.columns], rotation=90, fontsize=7)
     panel.grid(False)
     if table.size <= 2000:
         for (row, column), value in np.ndenumerate(table.to_numpy()):
-            panel.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=5.5,
-                       color="white" if value < 0.55 else "black")  # fmt: skip
+            color = "white" if value < 0.55 else "black"
+            panel.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=5.5, color=color)
     _group_columns(panel, table.columns)
     figure.colorbar(image, ax=panel, label="accuracy (mean over seeds)", shrink=0.7)
     return figure

@@ -1,45 +1,65 @@
 """Rows that a start T and its further tuned T^D predict differently."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from blindspots.corpora import hans_test, mnli_test
-from blindspots.errors import UserError
-from blindspots.nli import LABELS
-from blindspots.recipes import ReportRecipe
-from blindspots.report.collect import HANS, LO_NE, MNLI, START, Grid
-from blindspots.report.contrasts import metric_rows
-from blindspots.sources import fetch
+from blindspots.config.errors import UserError
+from blindspots.config.recipes import ReportRecipe
+from blindspots.data.nli import LABELS
+from blindspots.data.nli_datasets import read_test_set, test_set_source
+from blindspots.data.test_sets import named_test_sets, test_set
+from blindspots.report.collect import START, Grid
+from blindspots.report.kept import EXAMPLES, read_lines
 
-EXAMPLES = 5
+# Examples of each direction per model and metric.
+SHOWN = 5
 
 
 def texts(recipe: ReportRecipe, grid: Grid) -> dict[str, pd.DataFrame]:
-    """Premise and hypothesis by row id of the test sets that the recipe names.
+    """Premise and hypothesis by row id of the test sets that the recipe names, or those that a kept report shows.
 
     Raises UserError where a named set lacks a row that was predicted.
     """
-    found = {}
-    if recipe.mnli and MNLI in grid.tests:
-        found[MNLI] = mnli_test(fetch(recipe.mnli, "dataset", recipe.mnli_revision))
-    if recipe.hans and HANS in grid.tests:
-        found[HANS] = hans_test(fetch(recipe.hans, "dataset", recipe.hans_revision), recipe.hans_expected_rows)
+    if recipe.kept:
+        kept = pd.DataFrame(read_lines(Path(recipe.kept) / EXAMPLES))
+        return {name: part.set_index("id") for name, part in kept.groupby("test_set")} if len(kept) else {}
     frames = {}
-    for test_set, rows in found.items():
+    for found in named_test_sets(recipe):
+        if found.name not in grid.tests:
+            continue
+        source = test_set_source(recipe, found)
+        rows = read_test_set(found, source, getattr(recipe, f"{found.key}_expected_rows"))
         frame = rows.select_columns(["id", "premise", "hypothesis"]).to_pandas().set_index("id")
-        lacking = set(grid.tests[test_set]["id"]) - set(frame.index)
+        lacking = set(grid.tests[found.name]["id"]) - set(frame.index)
         if lacking:
-            raise UserError(f"{len(lacking)} rows of {test_set} were predicted that the named set does not have.")
-        frames[test_set] = frame
+            raise UserError(f"{len(lacking)} rows of {found.name} were predicted that the named set does not have.")
+        frames[found.name] = frame
     return frames
+
+
+def shown_examples(changed: dict[str, dict[str, Any] | None]) -> list[dict[str, str]]:
+    """The texts of all examples, each once, for examples.jsonl."""
+    found = {
+        (part["test_set"], example["id"]): example
+        for model in changed.values()
+        for part in (model or {}).values()
+        if isinstance(part, dict)
+        for example in part["examples"]
+        if "premise" in example
+    }
+    return [
+        {"test_set": name, "id": row, "premise": example["premise"], "hypothesis": example["hypothesis"]}
+        for (name, row), example in sorted(found.items())
+    ]
 
 
 def flips(grid: Grid, name: str, words: dict[str, pd.DataFrame]) -> dict[str, Any] | None:
     """What changed from T to T^D: by metric the rows lost (right to wrong), won and otherwise changed, with examples.
 
-    Examples are the first EXAMPLES rows of each direction by id, with premise and hypothesis where `words` has them.
+    Examples are the first SHOWN rows of each direction by id, with premise and hypothesis where `words` has them.
     None for a start and where T is missing.
     """
     place = grid.models.loc[name]
@@ -47,41 +67,39 @@ def flips(grid: Grid, name: str, words: dict[str, pd.DataFrame]) -> dict[str, An
     if place["kind"] == START or start is None or not grid.tests:
         return None
     changed = {}
-    for metric in (MNLI, HANS, LO_NE):
-        if (rows := metric_rows(grid, metric)) is None:
-            continue
-        test_set, chosen = rows
-        before, after = grid.right[start, test_set] & chosen, grid.right[name, test_set] & chosen
-        differs = (grid.predicted[start, test_set] != grid.predicted[name, test_set]) & chosen
+    for metric in grid.metrics:
+        own, chosen = grid.chosen_rows(metric.name)
+        before, after = grid.right[start, own] & chosen, grid.right[name, own] & chosen
+        differs = (grid.rows.predicted[start, own] != grid.rows.predicted[name, own]) & chosen
         lost, won = before & ~after, ~before & after
-        changed[metric] = {
+        has_slices = bool(test_set(own).headlines) and not metric.slice  # the slices' examples stand for the whole
+        rows = [] if has_slices else [row for which in (lost, won) for row in _first(which)]
+        changed[metric.name] = {
+            "test_set": own,
             "rows": int(chosen.sum()),
             "lost": int(lost.sum()),
             "won": int(won.sum()),
             "otherwise_changed": int((differs & ~lost & ~won).sum()),
-            "examples": [
-                example(grid, start, name, test_set, row, words) for which in (lost, won) for row in _first(which)
-            ],
+            "examples": [example(grid, start, name, own, row, words) for row in rows],
         }
     return {"start": start, **changed}
 
 
 def _first(chosen: np.ndarray) -> list[int]:
-    """Row numbers of EXAMPLES chosen rows, spread evenly over them."""
+    """Row numbers of SHOWN chosen rows, spread evenly over them."""
     rows = np.flatnonzero(chosen)
-    return rows[np.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).astype(int)].tolist() if len(rows) else []
+    return rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).astype(int)].tolist() if len(rows) else []
 
 
-def example(
-    grid: Grid, start: str, name: str, test_set: str, row: int, words: dict[str, pd.DataFrame]
-) -> dict[str, str]:
-    """One changed row: id, subcase or genre, gold, both predictions, and its texts where they are known."""
-    known = grid.tests[test_set].iloc[row]
+def example(grid: Grid, start: str, name: str, own: str, row: int, words: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """One changed row: id, finest slice, gold, both predictions, and its texts where they are known."""
+    known = grid.tests[own].iloc[row]
     shown = {
         "id": known["id"],
-        "group": known["subcase"] or known["genre"],
+        "group": next((known[column] for column in reversed(test_set(own).slices) if known[column]), ""),
         "gold": known["gold"],
-        "before": LABELS[grid.predicted[start, test_set][row]],
-        "after": LABELS[grid.predicted[name, test_set][row]],
+        "before": LABELS[grid.rows.predicted[start, own][row]],
+        "after": LABELS[grid.rows.predicted[name, own][row]],
     }
-    return shown | (words[test_set].loc[known["id"]].to_dict() if test_set in words else {})
+    has_text = own in words and known["id"] in words[own].index
+    return shown | (words[own].loc[known["id"], ["premise", "hypothesis"]].to_dict() if has_text else {})

@@ -6,40 +6,55 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from blindspots.artifacts.lineage import without_placement
+from blindspots.data.kinds import label_of
 from blindspots.report.claims import Claim
 from blindspots.report.claims_text import PREFACE, readings_table
-from blindspots.report.collect import METRIC_NAMES, METRICS, Grid
-from blindspots.report.tables import KIND_NAMES
+from blindspots.report.collect import Grid
 
 PICTURES = {
     "learning_curve.png": "The starts by rows of MNLI",
     "seed_spread.png": "Spread over seeds",
     "subcases.png": "HANS by subcase, in percent",
 }
-SLICE = ("test_set", "heuristic", "subcase", "genre", "label", "n", "accuracy", "low", "high")
-# Of lineage.json the page shows all but what it shows elsewhere.
-SHOWN_ELSEWHERE = ("recipe", "results", "files")
+NUMBERS = ("n", "accuracy", "low", "high")
+# Of a lineage the page shows all but what it shows elsewhere.
+SHOWN_ELSEWHERE = ("model", "recipe", "files")
 
 
 def write_page(
-    folder: Path, title: str, grid: Grid, table1: Any, claims: list[Claim], changed: dict[str, Any]
+    folder: Path,
+    title: str,
+    grid: Grid,
+    findings: list[str],
+    comparisons: pd.DataFrame,
+    table1: pd.DataFrame | None,
+    claims: list[Claim],
+    changed: dict[str, Any],
 ) -> None:
     """Write folder/index.html from what the folder already holds and from the models' details.
 
     Args:
+        findings: sentences, from `findings.findings`.
+        comparisons: from `tables.comparison_table`.
         table1: from `tables.shown_table1`, or None.
         changed: by model, from `flips.flips`.
     """
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
-                              lstrip_blocks=True, undefined=StrictUndefined)  # fmt: skip
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     svg = (folder / "figure1.svg").read_text(encoding="utf-8")
     page = environment.get_template("page.html.j2").render(
         title=title,
-        metrics=METRIC_NAMES,
+        metrics={metric.name: metric.title for metric in grid.metrics},
+        findings=findings,
+        comparisons=comparisons,
         figure=svg[svg.index("<svg") :],
         pictures=[
             (caption, _embedded(folder / file)) for file, caption in PICTURES.items() if (folder / file).is_file()
@@ -47,7 +62,7 @@ def write_page(
         table1=table1,
         claims=[(claim, readings_table(claim)) for claim in claims],
         preface=PREFACE,
-        tests={name: len(rows) for name, rows in grid.tests.items()},
+        tests={grid.title(name): len(rows) for name, rows in grid.tests.items()},
         missing=grid.missing,
         others=grid.others,
         models=[model(grid, name) for name in grid.models.index],
@@ -71,18 +86,20 @@ def model(grid: Grid, name: str) -> dict[str, Any]:
     overall = {
         slice_["test_set"]: slice_
         for slice_ in grid.results.get(name, {}).get("slices", [])
-        if not any(slice_[key] for key in ("heuristic", "subcase", "genre", "label"))
+        if not any(value for key, value in slice_.items() if key not in ("test_set", *NUMBERS))
     }
+    values = {metric.name: row[metric.name] for metric in grid.metrics}
     return {
         "name": name,
         "start": int(row["start"]),
-        "kind": KIND_NAMES.get(row["kind"], row["kind"]),
+        "kind": label_of(row["kind"]),
         "size": int(row["size"]),
         "seed": int(row["seed"]),
         "place": f"{row['start']} {row['kind']} {row['size']}",
-        "values": [(None if row[metric] != row[metric] else float(row[metric]), _hover(overall.get(metric)))
-                   for metric in METRICS],
-    }  # fmt: skip
+        "values": [
+            (None if value != value else float(value), _hover(overall.get(metric))) for metric, value in values.items()
+        ],
+    }
 
 
 def _hover(overall: dict[str, Any] | None) -> str:
@@ -93,18 +110,19 @@ def _hover(overall: dict[str, Any] | None) -> str:
 
 def details(grid: Grid, name: str, changed: dict[str, Any] | None) -> dict[str, Any]:
     """What a click on a model shows: slices, AUROCs, recipe, lineage, changed rows."""
-    results = grid.results.get(name, {})
-    lineage = {key: value for key, value in grid.lineages.get(name, {}).items() if key not in SHOWN_ELSEWHERE}
-    slices = [[slice_[key] for key in SLICE] for slice_ in results.get("slices", [])]
+    results, whole = grid.results.get(name, {}), grid.lineages.get(name, {})
+    lineage = {key: value for key, value in whole.items() if key not in SHOWN_ELSEWHERE}
+    slices = [list(slice_.values()) for slice_ in results.get("slices", [])]
     scores = [
         [row["test_set"], row["heuristic"], row["n"], row["auroc"]]
         for row in results.get("scores", [])
         if row["auroc"] is not None
     ]
     return {
+        "keys": list(results["slices"][0]) if slices else [],
         "slices": [[round(value, 4) if isinstance(value, float) else value for value in row] for row in slices],
         "scores": [[*row[:3], round(row[3], 4)] for row in scores],
-        "recipe": _yaml(grid.recipes.get(name)),
+        "recipe": _yaml(without_placement(whole.get("recipe", {}))),
         "lineage": _yaml(lineage),
         "changed": changed,
     }

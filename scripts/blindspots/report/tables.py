@@ -1,6 +1,5 @@
 """The grid table and Table 1, as frames of text and in CSV, Markdown and LaTeX."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import evaluate
@@ -8,58 +7,85 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from blindspots.corpora import pool_pairs
-from blindspots.errors import UserError
-from blindspots.nli import LABELS
-from blindspots.report.collect import METRIC_NAMES, METRICS, START
-from blindspots.sources import fetch
-from blindspots.statistics import Interval, ratio_of_rates
+from blindspots.artifacts.files import is_numeric, markdown_table
+from blindspots.artifacts.inputs import fetch
+from blindspots.config.errors import UserError
+from blindspots.config.paths import EVALUATE_MODULES
+from blindspots.data.kinds import label_of
+from blindspots.data.nli import LABELS
+from blindspots.data.nli_datasets import pool_pairs
+from blindspots.evaluation.statistics import Interval, ratio_of_rates
+from blindspots.report.collect import START, Grid
+from blindspots.report.contrasts import Reading
 
-AUDIT = Path(__file__).parents[3] / "evaluate_modules" / "heuristic_audit"
-KIND_NAMES = {START: "start", "original": "original", "synthetic": "synthetic", "biased_synthetic": "biased synthetic"}
+AUDIT = EVALUATE_MODULES / "heuristic_audit"
 PLACE = ["start", "kind", "size"]
 COUNTS = ["words", "label", "original_count", "original_n", "synthetic_count", "synthetic_n"]
 LEVEL = 0.95
 
 
-def summary(models: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFrame:
+def summary(grid: Grid, models: pd.DataFrame | None = None) -> pd.DataFrame:
     """Over the seeds of each place of the grid: seeds, and of each metric mean, sd, low, high.
 
     The limits are those of the 95% t-interval of the mean over seeds; sd and limits are nan for one seed.
-    Index (start, kind, size), kinds in the order of KIND_NAMES; columns `seeds` and (metric, statistic) joined by `.`.
+    Index (start, kind, size), kinds in the registry's order; columns `seeds` and (metric, statistic) joined by `.`.
+
+    Args:
+        models: a part of grid.models, by default all.
     """
-    order = models.assign(
-        kind=pd.Categorical(models["kind"], [*KIND_NAMES, *sorted(set(models["kind"]) - {*KIND_NAMES})])
-    )
+    models = grid.models if models is None else models
+    order = models.assign(kind=pd.Categorical(models["kind"], [START, *grid.kinds]))
     groups = order.groupby(PLACE, observed=True)
     table = groups.size().to_frame("seeds")
-    for metric in metrics:
-        mean, sd, n = groups[metric].mean(), groups[metric].std(), groups[metric].count()
+    for metric in grid.metrics:
+        scores = groups[metric.name]
+        mean, sd, n = scores.mean(), scores.std(), scores.count()
         margin = sd / np.sqrt(n) * stats.t.ppf((1 + LEVEL) / 2, (n - 1).where(n > 1))
         for name, values in {"mean": mean, "sd": sd, "low": mean - margin, "high": mean + margin}.items():
-            table[f"{metric}.{name}"] = values.astype(float)
+            table[f"{metric.name}.{name}"] = values.astype(float)
     return table
 
 
-def grid_table(models: pd.DataFrame) -> pd.DataFrame:
-    """The three accuracies of every place of the grid: the mean, with the seeds' sd where there are several."""
-    table = summary(models).reset_index()
+def grid_table(grid: Grid) -> pd.DataFrame:
+    """The accuracies of every place of the grid: the mean, with the seeds' sd where there are several."""
+    table = summary(grid).reset_index()
     several = bool(len(table)) and table["seeds"].max() > 1
     shown = pd.DataFrame(
         {
             "start": table["start"].map("{:,}".format),
-            "further tuned on": table["kind"].astype(str).map(lambda kind: KIND_NAMES.get(kind, kind)),
+            "further tuned on": table["kind"].astype(str).map(label_of),
             "rows": table["size"].map(lambda size: f"{size:,}" if size else ""),
         }
     )
     if several:
         shown["seeds"] = table["seeds"].astype(str)
-    for metric, name in METRIC_NAMES.items():
-        shown[name] = [
+    for metric in grid.metrics:
+        shown[metric.title] = [
             accuracy(mean) + (f" ± {accuracy(sd)}" if sd == sd else "")
-            for mean, sd in zip(table[f"{metric}.mean"], table[f"{metric}.sd"])
+            for mean, sd in zip(table[f"{metric.name}.mean"], table[f"{metric.name}.sd"])
         ]
     return shown
+
+
+def comparison_table(readings: list[Reading]) -> pd.DataFrame:
+    """Kinds compared with one another: a row per pair and metric, as text; readings without models are left out."""
+    return pd.DataFrame(
+        [
+            {
+                "difference": reading.estimand,
+                "metric": reading.title,
+                "first": accuracy(reading.first_mean),
+                "second": accuracy(reading.second_mean),
+                "estimate": f"{reading.estimate:+.3f}",
+                "interval": "" if reading.low is None else f"[{reading.low:+.3f}, {reading.high:+.3f}]",
+                "over": reading.basis,
+                "pairs": str(reading.n_pairs),
+                "seeds": str(reading.n_seeds),
+            }
+            for reading in readings
+            if reading.estimate is not None
+        ]
+    )
 
 
 def accuracy(value: float) -> str:
@@ -68,18 +94,13 @@ def accuracy(value: float) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A pipe table; numbers stand right, the first columns of words left."""
-    lines = [table.columns.tolist(), ["---:" if _numeric(table[column]) else "---" for column in table]]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in lines + table.to_numpy().tolist()) + "\n"
-
-
-def _numeric(column: pd.Series) -> bool:
-    return not any(any(character.isalpha() for character in str(value)) for value in column)
+    """A frame as a pipe table."""
+    return markdown_table(table.to_dict("records"), table.columns.tolist())
 
 
 def latex(table: pd.DataFrame) -> str:
     """A booktabs table; ± becomes \\pm."""
-    align = "".join("r" if _numeric(table[column]) else "l" for column in table)
+    align = "".join("r" if is_numeric(map(str, table[column])) else "l" for column in table)
     escaped = table.replace({"±": r"$\\pm$", "%": r"\\%"}, regex=True)
     return escaped.to_latex(index=False, column_format=align)
 
@@ -97,8 +118,9 @@ def heuristic_counts(original: str, synthetic: str) -> pd.DataFrame:
         for columns in pairs
     ]
     table = rates[0].merge(rates[1], on=["words", "label"], how="outer", suffixes=("_original", "_synthetic"))
-    table = table.rename(columns={f"{what}_{side}": f"{side}_{what}" for side in ("original", "synthetic")
-                                  for what in ("count", "n")})  # fmt: skip
+    table = table.rename(
+        columns={f"{what}_{side}": f"{side}_{what}" for side in ("original", "synthetic") for what in ("count", "n")}
+    )
     return table[COUNTS].fillna(0)
 
 
@@ -112,13 +134,16 @@ def _pairs(name: str) -> dict[str, list]:
 
 
 def read_counts(path: Path) -> pd.DataFrame:
-    """Counts of Table 1 from a CSV with the columns COUNTS. Raises UserError for another file."""
+    """Counts of Table 1 from a CSV with the columns COUNTS, such as table1.csv of a report.
+
+    Raises UserError for another file.
+    """
     if not path.is_file():
         raise UserError(f"There are no counts at {path}.")
     counts = pd.read_csv(path)
-    if counts.columns.tolist() != COUNTS:
+    if not set(COUNTS) <= set(counts.columns):
         raise UserError(f"{path} has the columns {', '.join(counts.columns)}; Table 1 needs {', '.join(COUNTS)}.")
-    return counts
+    return counts.loc[counts["label"] != "all", COUNTS]
 
 
 def table1(counts: pd.DataFrame) -> pd.DataFrame:
@@ -134,8 +159,12 @@ def table1(counts: pd.DataFrame) -> pd.DataFrame:
     table = table.sort_values(["words", "label"]).reset_index(drop=True)
     table["original_rate"] = table["original_count"] / table["original_n"]
     table["synthetic_rate"] = table["synthetic_count"] / table["synthetic_n"]
-    ratios = [_ratio(*row) for row in table[[f"{side}_{what}" for side in ("synthetic", "original")
-                                             for what in ("count", "n")]].itertuples(index=False)]  # fmt: skip
+    ratios = [
+        _ratio(*row)
+        for row in table[
+            [f"{side}_{what}" for side in ("synthetic", "original") for what in ("count", "n")]
+        ].itertuples(index=False)
+    ]
     return table.assign(ratio=[r.estimate for r in ratios], low=[r.low for r in ratios], high=[r.high for r in ratios])
 
 

@@ -6,7 +6,7 @@ import pytest
 from datasets import ClassLabel, Dataset
 
 from blindspots.audit.rows import Batch
-from blindspots.nli import LABELS
+from blindspots.data.nli import LABELS
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ import evaluate
 import numpy as np
 import pytest
 
+from blindspots.artifacts.inputs import fetch
 from blindspots.audit import balance
 from blindspots.audit import rows as rows_module
 from blindspots.audit.findings import NotComputedError
 from blindspots.audit.rows import Columns, opened
 from blindspots.audit.tally import ALL, HYPOTHESIS, OVERLAP, tally
+from blindspots.config.errors import UserError
+from blindspots.data.nli import LABELS
 from blindspots.demo.corpus import mnli_like
-from blindspots.errors import UserError
-from blindspots.nli import LABELS
-from blindspots.sources import fetch
 
 REPO_ROOT = Path(__file__).resolve().parents[3]
 
@@ -138,8 +138,12 @@ def test_malformed_rows_are_counted_with_examples(folder):
     counted_as = {what: round(one.value.estimate * one.n) for what, one in found(section).items()}
     assert counted_as["empty text"] == counted_as["not text"] == counted_as["unknown label"] == 1
     assert counted_as["premise cut off"] == 1
-    assert {one["sign"] for one in section.tables["examples"]} == {"empty text", "not text", "unknown label",
-                                                                   "premise cut off"}  # fmt: skip
+    assert {one["sign"] for one in section.tables["examples"]} == {
+        "empty text",
+        "not text",
+        "unknown label",
+        "premise cut off",
+    }
 
 
 @pytest.mark.parametrize(("premise", "why"), [([1, 2], "not text"), ([" ", ""], "empty")])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blindspots.artifacts.inputs import fetch
 from blindspots.audit.duplicates import (
     NearIndex,
     fingerprints,
@@ -17,8 +18,7 @@ from blindspots.audit.duplicates import (
     shingles,
 )
 from blindspots.audit.rows import Columns, opened
-from blindspots.heuristics import words
-from blindspots.sources import fetch
+from blindspots.data.heuristics import words
 
 SETS = st.frozensets(st.integers(0, 20), min_size=1)
 
@@ -54,8 +54,11 @@ def test_nearly_all_near_duplicates_are_found_and_nothing_else(batch):
     for number, (premise, hypothesis) in enumerate(pairs):
         made = corrupted(premise, number % 4, rng), corrupted(hypothesis, number % 3, rng)
         texts = shingles(made[0], 1), shingles(made[1], 2)
-        expected |= {(number, place) for place, known in enumerate(index.texts)
-                     if all(jaccard(*both) >= 0.7 for both in zip(known, texts))}  # fmt: skip
+        expected |= {
+            (number, place)
+            for place, known in enumerate(index.texts)
+            if all(jaccard(*both) >= 0.7 for both in zip(known, texts))
+        }
         found |= {(number, place) for place in index.near(*made)}
     assert found <= expected
     assert len(expected) > 50

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from blindspots.audit.findings import Moments, NotComputedError, mean, rate_ratio, share, welch
-from blindspots.statistics import ratio_of_rates, wilson
+from blindspots.evaluation.statistics import ratio_of_rates, wilson
 
 VALUES = st.lists(st.integers(-1000, 1000).map(lambda value: value / 10), min_size=2, max_size=30)
 COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

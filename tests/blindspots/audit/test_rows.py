@@ -2,10 +2,10 @@
 
 import pytest
 
+from blindspots.artifacts.inputs import Source, fetch
 from blindspots.audit.rows import EMPTY, NOT_TEXT, UNKNOWN, UNLABELLED, Columns, opened, shown_name
-from blindspots.corpora import NO_LABEL
-from blindspots.errors import UserError
-from blindspots.sources import Source, fetch
+from blindspots.config.errors import UserError
+from blindspots.data.nli_datasets import NO_LABEL
 
 
 def read(folder, columns=None):
@@ -66,8 +66,10 @@ def test_a_name_that_is_not_there_is_one_line(folder, columns, message):
 
 def test_a_missing_split_names_the_dataset(folder):
     path = folder("mine", premise=["a"], hypothesis=["b"])
-    with pytest.raises(UserError, match="mine has no split dev"), opened(fetch(str(path), "dataset"), "mine", "dev",
-                                                                       Columns()):  # fmt: skip
+    with (
+        pytest.raises(UserError, match="mine has no split dev"),
+        opened(fetch(str(path), "dataset"), "mine", "dev", Columns()),
+    ):
         pass
 
 

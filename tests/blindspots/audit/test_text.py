@@ -27,9 +27,9 @@ def test_distinct_by_hand():
 def test_self_bleu_is_one_for_copies_and_sacrebleus_otherwise():
     assert text.self_bleu(["the dog ran away today"] * 4, 2) == pytest.approx([1, 1])
     group = ["the dog ran away today", "the dog ran home today", "a cat sat on the mat"]
-    expected = np.mean([
-        BLEU(effective_order=True).sentence_score(group[i], group[:i] + group[i + 1 :]).score for i in range(3)
-    ])  # fmt: skip
+    expected = np.mean(
+        [BLEU(effective_order=True).sentence_score(group[i], group[:i] + group[i + 1 :]).score for i in range(3)]
+    )
     assert text.self_bleu(group, 3) == pytest.approx([expected / 100])
 
 
@@ -46,8 +46,12 @@ def test_too_few_texts_are_said_to_be_too_few(batch):
     one = batch(("p", "a dog", "neutral"))
     section = text.diversity(one, one, 20)
     assert section.findings == []
-    assert [note.split(" not computed")[0] for note in section.notes] == ["distinct-1", "distinct-2", "distinct-3",
-                                                                          "self-BLEU"]  # fmt: skip
+    assert [note.split(" not computed")[0] for note in section.notes] == [
+        "distinct-1",
+        "distinct-2",
+        "distinct-3",
+        "self-BLEU",
+    ]
 
 
 @given(COUNTS)
@@ -73,8 +77,10 @@ def labelled(**labels) -> Tally:
 
 
 def test_a_word_that_gives_a_label_away_is_found(batch):
-    rows = [("p", f"the dog {'never' if i % 2 else 'often'} ran", "contradiction" if i % 2 else "neutral")
-            for i in range(100)]  # fmt: skip
+    rows = [
+        ("p", f"the dog {'never' if i % 2 else 'often'} ran", "contradiction" if i % 2 else "neutral")
+        for i in range(100)
+    ]
     counts = labelled(neutral=50, contradiction=50)
     section = text.label_ngrams(batch(*rows), batch(*rows), counts, counts, top=5)
     top = section.tables["contradiction"][0]

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from blindspots.data.nli import LABELS, generator_completion, generator_prompt, parse_generated, task_input
 from blindspots.demo.base_model import template_pieces, tiny_base
 from blindspots.demo.corpus import mnli_like
-from blindspots.nli import LABELS, generator_completion, generator_prompt, parse_generated, task_input
 
 ROWS = mnli_like(train_rows=600, matched_rows=0, seed=3)["train"].to_list()
 

@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
+from blindspots.data.heuristics import lexical_overlap, subsequence
+from blindspots.data.nli import HANS_LABELS, fold_for_hans
 from blindspots.demo.challenge import SUBCASES
 from blindspots.demo.corpus import hans_like
 from blindspots.demo.meaning import relation
-from blindspots.heuristics import lexical_overlap, subsequence
-from blindspots.nli import HANS_LABELS, fold_for_hans
 
 ROWS = hans_like(3000, seed=0)
 

@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
+from blindspots.data.heuristics import lexical_overlap
+from blindspots.data.nli import CONTRADICTION, ENTAILMENT, LABELS, NEUTRAL
 from blindspots.demo.corpus import OVERLAP_SHARE, hans_like, mnli_like
 from blindspots.demo.premises import is_doubtful, premise
-from blindspots.heuristics import lexical_overlap
-from blindspots.nli import CONTRADICTION, ENTAILMENT, LABELS, NEUTRAL
 
 SEED = 7
 

@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
+from blindspots.data.nli import CONTRADICTION, ENTAILMENT, LABELS, NEUTRAL
 from blindspots.demo.grammar import Clause, Denied, Group, Joined, Located, NounPhrase, Relative, Reported
 from blindspots.demo.lexicon import CONCEPTS, ancestors, clash
 from blindspots.demo.meaning import All, Fact, Not, Open, Some, meaning, relation
 from blindspots.demo.premises import GENRES, premise
 from blindspots.demo.rewrites import hypothesis
-from blindspots.nli import CONTRADICTION, ENTAILMENT, LABELS, NEUTRAL
 
 MASON, BAKER, NURSE = NounPhrase("mason"), NounPhrase("baker"), NounPhrase("nurse")
 CHASED = Clause("chase", MASON, BAKER, ("cellar",))

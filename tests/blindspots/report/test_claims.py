@@ -58,8 +58,15 @@ def test_the_same_numbers_from_five_seeds_would_decide(paper):
     found = judged(seeded(paper))
     verdicts = {name: claim.verdict for name, claim in found.items()}
     # C1: .0205 is beyond the margin of .02; C3: the pattern shows at two starts.
-    assert verdicts == {"C1": CONTRADICTED, "C2": SUPPORTED, "C3": CONTRADICTED, "C4": SUPPORTED, "C5": SUPPORTED,
-                        "C6": SUPPORTED, "C7": UNDECIDED}  # fmt: skip
+    assert verdicts == {
+        "C1": CONTRADICTED,
+        "C2": SUPPORTED,
+        "C3": CONTRADICTED,
+        "C4": SUPPORTED,
+        "C5": SUPPORTED,
+        "C6": SUPPORTED,
+        "C7": UNDECIDED,
+    }
 
 
 def test_original_below_synthetic_contradicts_c5(paper):

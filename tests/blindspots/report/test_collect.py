@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from blindspots.errors import UserError
+from blindspots.config.errors import UserError
 from blindspots.report.collect import read_grid, read_points
 
 PAPER = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
@@ -41,8 +41,11 @@ def test_a_partial_grid_names_what_is_missing(make_grid):
 
 
 def test_an_empty_grid_is_read_and_all_of_it_is_missing(make_grid):
-    recipe = make_grid(starts=[0], sizes=[60], leave_out=["n0-s0"] + [f"n0-{k}-n60-s0" for k in
-                       ("original", "synthetic", "biased_synthetic")])  # fmt: skip
+    recipe = make_grid(
+        starts=[0],
+        sizes=[60],
+        leave_out=["n0-s0"] + [f"n0-{k}-n60-s0" for k in ("original", "synthetic", "biased_synthetic")],
+    )
     grid = read_grid(recipe)
     assert len(grid.models) == 0
     assert len(grid.missing) == 4

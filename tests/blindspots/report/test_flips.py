@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from blindspots.errors import UserError
+from blindspots.config.errors import UserError
 from blindspots.report.collect import read_grid, read_points
 from blindspots.report.flips import EXAMPLES, flips, texts
 

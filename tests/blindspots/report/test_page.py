@@ -32,8 +32,16 @@ def dom(page: Path, profile: Path, fragment: str = "", script: str = "") -> str:
     if script:
         page = page.with_name("scripted.html")
         page.write_text((page.parent / "index.html").read_text() + f"<script>{script}</script>")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-             "--disable-component-update", f"--user-data-dir={profile}", "--virtual-time-budget=2000"]  # fmt: skip
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-sync",
+        "--disable-component-update",
+        f"--user-data-dir={profile}",
+        "--virtual-time-budget=2000",
+    ]
     command = [CHROMIUM, *flags, "--dump-dom", f"{page.as_uri()}#{fragment}"]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 

@@ -9,8 +9,8 @@ import pytest
 from datasets import Dataset
 from scipy import stats
 
-from blindspots.corpora import PAIR_FEATURES, write_configs
-from blindspots.errors import UserError
+from blindspots.config.errors import UserError
+from blindspots.data.nli_datasets import PAIR_FEATURES, write_configs
 from blindspots.report.collect import read_grid, read_points
 from blindspots.report.tables import (
     grid_table,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindspots.errors import UserError
+from blindspots.config.errors import UserError
 from blindspots.report.collect import read_grid
 from blindspots.report.write import replaced_whole, write_json, write_report
 
@@ -34,8 +34,11 @@ def test_results_name_rows_hardware_wall_time_and_lineage(make_grid):
     write_report(recipe, read_grid(recipe), None)
     results = json.loads((Path(recipe.output_dir) / "results.json").read_text())
     assert results["missing"] == ["n0-synthetic-n60-s0"]
-    assert [entry["model"] for entry in results["models"]] == ["n0-s0", "n0-original-n60-s0",
-                                                              "n0-biased_synthetic-n60-s0"]  # fmt: skip
+    assert [entry["model"] for entry in results["models"]] == [
+        "n0-s0",
+        "n0-original-n60-s0",
+        "n0-biased_synthetic-n60-s0",
+    ]
     entry = results["models"][0]
     assert entry["rows"] == {"hans": 60, "mnli_matched": 30}
     assert (entry["hardware"], entry["wall_time_s"], entry["trained_on_rows"]) == ({"cpu": "made"}, 1.5, 60)

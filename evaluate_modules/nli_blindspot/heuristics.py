@@ -1,0 +1,1 @@
+../../scripts/blindspots/data/heuristics.py

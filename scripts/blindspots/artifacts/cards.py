@@ -1,0 +1,180 @@
+"""README cards with Hub metadata, rendered from model_cards/ and data_cards/ and the artifact's lineage."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+from datasets.info import DatasetInfosDict
+from huggingface_hub import (
+    DatasetCard,
+    DatasetCardData,
+    EvalResult,
+    EvalResultEntry,
+    ModelCard,
+    ModelCardData,
+    eval_result_entries_to_yaml,
+)
+from huggingface_hub.constants import ENDPOINT
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from blindspots.artifacts.lineage import repo_type
+from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
+
+LANGUAGE = "en"
+
+
+def write_card(folder: Path, lineage: dict[str, Any]) -> None:
+    """Write folder/README.md for an artifact of `lineage["artifact_type"]`, a template's name."""
+    (folder / "README.md").write_text(render_card(folder, lineage))
+
+
+def render_card(folder: Path, lineage: dict[str, Any], repo: str | None = None, tag: str | None = None) -> str:
+    """The card of an artifact folder; `repo` and `tag` are where it is pushed to, None for a local folder."""
+    is_model = repo_type(lineage["artifact_type"]) == "model"
+    data = (_model_data if is_model else _dataset_data)(folder, lineage)
+    parents = [{**parent, "id": hub_id(parent), "link": _link(parent)} for parent in lineage["parents"]]
+    loader = FileSystemLoader([MODEL_CARDS, DATA_CARDS])
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text = environment.get_template(f"{lineage['artifact_type']}.md.j2").render(
+        lineage={**lineage, "parents": parents},
+        name=lineage["artifact"],
+        repo=repo or lineage["artifact"],
+        revision=f', revision="{tag}"' if tag else "",
+        recipe=(folder / "recipe.yaml").read_text().strip(),
+        headlines=headlines(lineage),
+        is_adapter=(folder / "adapter_config.json").is_file(),
+        configs=data.get("configs"),
+        audit=_audit(folder),
+    )
+    card = (ModelCard if is_model else DatasetCard)(f"---\n{data.to_yaml()}\n---\n\n{text}\n")
+    return str(card)
+
+
+def _audit(folder: Path) -> str:
+    """The audit that audit_dataset.py wrote to <artifact>/audit, without its figure; empty where there is none."""
+    file = folder / "audit" / "audit.md"
+    lines = file.read_text("utf-8").strip().split("\n") if file.is_file() else []
+    return "\n".join(line for line in lines if not line.startswith("!["))
+
+
+def headlines(lineage: dict[str, Any]) -> list[dict[str, Any]]:
+    """The accuracies that a card shows: name, title, test_set, split, slice and accuracy of each, see `score`."""
+    return lineage["results"].get("headlines", [])
+
+
+def _parents(lineage: dict[str, Any], repo_type: str) -> list[dict[str, Any]]:
+    return [parent for parent in lineage["parents"] if parent["repo_type"] == repo_type]
+
+
+def hub_id(parent: dict[str, Any]) -> str:
+    """A parent's Hub id; one that is a local folder goes by its artifact's name."""
+    return parent["name"] if parent["revision"] else parent["artifact"] or Path(parent["name"]).name
+
+
+def _link(parent: dict[str, Any]) -> str | None:
+    folder = "datasets/" if parent["repo_type"] == "dataset" else ""
+    return f"{ENDPOINT}/{folder}{parent['name']}/tree/{parent['revision']}" if parent["revision"] else None
+
+
+def eval_results(lineage: dict[str, Any]) -> str | None:
+    """The text of `.eval_results/*.yaml`, the Hub's form of a model's results; None without test sets on the Hub."""
+    tests = {parent["role"]: parent for parent in lineage["parents"] if parent["revision"]}
+    entries = [
+        EvalResultEntry(
+            dataset_id=tests[headline["test_set"]]["name"],
+            task_id=headline["name"],
+            value=round(headline["accuracy"], 4),
+            dataset_revision=tests[headline["test_set"]]["revision"],
+            date=lineage["finished"],
+        )
+        for headline in headlines(lineage)
+        if headline["test_set"] in tests
+    ]
+    return yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False) if entries else None
+
+
+def _model_data(folder: Path, lineage: dict[str, Any]) -> ModelCardData:
+    models, datasets = _parents(lineage, "model"), _parents(lineage, "dataset")
+    tests = {parent["role"]: parent for parent in datasets}
+    results = [
+        EvalResult(
+            task_type="text-classification",
+            task_name="Natural Language Inference",
+            dataset_type=hub_id(tests[headline["test_set"]]),
+            dataset_name=hub_id(tests[headline["test_set"]]).split("/")[-1],
+            dataset_split=headline["split"],
+            dataset_revision=tests[headline["test_set"]]["revision"],
+            metric_type="accuracy",
+            metric_name=headline["name"],
+            metric_args=headline["slice"] or None,
+            metric_value=round(headline["accuracy"], 4),
+        )
+        for headline in headlines(lineage)
+    ]
+    is_adapter = (folder / "adapter_config.json").is_file()
+    return ModelCardData(
+        base_model=[hub_id(parent) for parent in models] or None,
+        base_model_relation=("adapter" if is_adapter else "finetune") if models else None,
+        datasets=[hub_id(parent) for parent in datasets] or None,
+        license=lineage["license"],
+        language=LANGUAGE,
+        library_name="peft" if is_adapter else "transformers",
+        pipeline_tag="text-classification" if lineage["artifact_type"] == "task_model" else "text-generation",
+        tags=["nli", "synthetic-data", "robustness", lineage["artifact_type"]],
+        model_name=lineage["artifact"],
+        eval_results=results or None,
+    )
+
+
+def data_files(folder: Path) -> dict[str, dict[str, list[Path]]]:
+    """The parquet files of a dataset artifact by config and split; predictions are a config a test set."""
+    found: dict[str, dict[str, list[Path]]] = {}
+    for file in sorted(folder.glob("data/*/*.parquet"), key=lambda file: (len(file.parent.name), file)):
+        found.setdefault(file.parent.name, {}).setdefault(file.name.split("-")[0], []).append(file)
+    return found or {file.stem: {"test": [file]} for file in sorted(folder.glob("predictions/*.parquet"))}
+
+
+def _statistics(splits: dict[str, list[Path]]) -> DatasetInfo:
+    """Features, and rows and bytes (uncompressed) of each split, from the parquet files' own metadata."""
+    infos = SplitDict()
+    for split, files in splits.items():
+        parts = [pq.read_metadata(file) for file in files]
+        size = sum(part.row_group(group).total_byte_size for part in parts for group in range(part.num_row_groups))
+        infos.add(SplitInfo(split, num_bytes=size, num_examples=sum(part.num_rows for part in parts)))
+    files = [file for part in splits.values() for file in part]
+    return DatasetInfo(
+        features=Features.from_arrow_schema(pq.read_schema(files[0])),
+        splits=infos,
+        download_size=sum(file.stat().st_size for file in files),
+        dataset_size=sum(info.num_bytes for info in infos.values()),
+    )
+
+
+def _dataset_data(folder: Path, lineage: dict[str, Any]) -> DatasetCardData:
+    found = data_files(folder)
+    default = "full" if "full" in found else next(iter(found), None)
+    configs = [
+        {
+            "config_name": name,
+            "data_files": [
+                {"split": split, "path": [file.relative_to(folder).as_posix() for file in files]}
+                for split, files in splits.items()
+            ],
+            **({"default": True} if name == default else {}),
+        }
+        for name, splits in found.items()
+    ]
+    data = DatasetCardData(
+        license=lineage["license"],
+        language=LANGUAGE,
+        task_categories=["text-classification"],
+        task_ids=["natural-language-inference"],
+        tags=["nli", "synthetic-data", lineage["artifact_type"]],
+        source_datasets=[hub_id(parent) for parent in _parents(lineage, "dataset")] or None,
+        pretty_name=lineage["artifact"],
+        configs=configs,
+    )
+    DatasetInfosDict({name: _statistics(splits) for name, splits in found.items()}).to_dataset_card_data(data)
+    return data

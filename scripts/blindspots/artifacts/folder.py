@@ -1,0 +1,187 @@
+"""Artifact folders: each is a Hub repo on disk (files, card, `lineage.json`) that appears whole or not at all."""
+
+import dataclasses
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from blindspots.artifacts.cards import write_card
+from blindspots.artifacts.files import hash_json, recover_folder, swap_folder, work_folder, write_json
+from blindspots.artifacts.inputs import Source
+from blindspots.artifacts.lineage import describe, parent_records, without_placement
+from blindspots.config.errors import UserError
+from blindspots.config.processes import is_main_process
+from blindspots.config.recipes import ArtifactRecipe
+
+
+@dataclasses.dataclass
+class OutputFolder:
+    """Where an artifact goes and where it is made: `<parent>/.<name>.work` until it is whole."""
+
+    final: Path
+    artifact_type: str
+    started: float
+
+    @property
+    def work(self) -> Path:
+        """What a restarted run goes on from: checkpoints, shards."""
+        return work_folder(self.final)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.work / "checkpoints"
+
+    @property
+    def staging(self) -> Path:
+        """The artifact's files until they are saved."""
+        return self.work / "artifact"
+
+    @property
+    def replaced(self) -> Path:
+        """The former artifact, while the new one takes its place."""
+        return self.work / "replaced"
+
+
+@contextmanager
+def output_folder(recipe: ArtifactRecipe, artifact_type: str) -> Iterator[OutputFolder]:
+    """Lock an output folder for this run and prepare its work folder.
+
+    Args:
+        recipe: says where the artifact goes.
+        artifact_type: a template of model_cards/ or data_cards/, such as `task_model`.
+
+    Raises UserError where another run holds the lock and the recipe does not wait, and where output_dir is a file.
+    """
+    final = Path(recipe.output_dir).absolute()
+    folder = OutputFolder(final, artifact_type, time.time())
+    if final.exists() and not final.is_dir():
+        raise UserError(f"output_dir {recipe.output_dir} is a file; name a folder.")
+    if not is_main_process():
+        yield folder
+        return
+    final.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(final.parent / f".{final.name}.lock", timeout=-1 if recipe.wait_for_lock else 0)
+    try:
+        with lock:
+            recover_folder(final, folder.replaced)
+            shutil.rmtree(folder.staging, ignore_errors=True)
+            folder.staging.mkdir(parents=True)
+            yield folder
+    except Timeout:
+        raise UserError(
+            f"Another run is writing {recipe.output_dir}. Wait for it, or pass --wait_for_lock true."
+        ) from None
+    except OSError as error:
+        if error.errno == 28:
+            raise UserError(
+                f"The disk is full; {recipe.output_dir} was left as it was. Free space and rerun."
+            ) from error
+        raise
+
+
+def only_to_push(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str, Source]) -> bool:
+    """Whether a push is asked for of an artifact that this recipe made from these inputs before.
+
+    Every process calls it; the first one removes the work folder where the answer is yes.
+    """
+    file = folder.final / "lineage.json"
+    if not recipe["push_to_hub"] or not file.is_file():
+        return False
+    lineage = json.loads(file.read_text())
+    made = lineage.get("recipe_sha256"), lineage.get("parents")
+    if made != (hash_json(without_placement(recipe)), parent_records(parents)):
+        return False
+    if is_main_process():
+        shutil.rmtree(folder.work, ignore_errors=True)
+        print(f"{folder.final} was made from this recipe and these inputs before; it is only pushed.")
+    return True
+
+
+def resume_or_clear(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str, Source]) -> None:
+    """Keep what an interrupted run left only where recipe and inputs are still the same; otherwise clear it.
+
+    Every process calls it, and none continues before it is done. Raises UserError where the disk is too small.
+    """
+    from accelerate import PartialState
+
+    check_disk(folder.final.parent, estimated_bytes(recipe, parents))
+    with PartialState().main_process_first():
+        if not is_main_process():
+            return
+        run = hash_json([without_placement(recipe), parent_records(parents)])
+        file = folder.work / "run"
+        if file.is_file() and file.read_text() == run:
+            return
+        if any(path != folder.staging for path in folder.work.iterdir()):
+            print(f"{folder.final}: an unfinished run of another recipe or input is cleared.")
+        shutil.rmtree(folder.work)
+        folder.staging.mkdir(parents=True)
+        file.write_text(run)
+
+
+def estimated_bytes(recipe: dict[str, Any], parents: dict[str, Source]) -> int:
+    """Bytes that a run may write: all weights of its models once as artifact and, with two moments, as checkpoint.
+
+    An adapter is taken as a tenth of its base model.
+    """
+    models = [source.path for source in parents.values() if source.repo_type == "model"]
+    weights = sum(file.stat().st_size for path in models for file in path.glob("*.safetensors"))
+    return 4 * weights // (10 if recipe.get("use_peft") else 1)
+
+
+def check_disk(folder: Path, needed: int) -> None:
+    """Raise UserError where less than `needed` bytes are free below `folder`."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{folder} has {free / 2**30:.1f} GiB free, this run may write {needed / 2**30:.1f} GiB; make room."
+        )
+
+
+def resolved_recipe(recipe: ArtifactRecipe, *libraries: dict[str, Any]) -> dict[str, Any]:
+    """The recipe as it ran: our keys with their defaults, the library keys that were given.
+
+    Keys of test sets that have no value are left out: a further file in recipes/test_sets changes no recipe.
+    """
+    of_test_sets = {field.name for field in dataclasses.fields(recipe) if field.metadata["group"]}
+    values = dataclasses.asdict(recipe)
+    values = {name: value for name, value in values.items() if value is not None or name not in of_test_sets}
+    for arguments in libraries:
+        values |= arguments
+    return dict(sorted(values.items()))
+
+
+def save_artifact(
+    folder: OutputFolder,
+    recipe: dict[str, Any],
+    parents: dict[str, Source],
+    row_counts: dict[str, Any],
+    results: dict[str, Any] | None = None,
+) -> None:
+    """Write recipe, lineage and card beside the staged files, then put the folder in place of the old one.
+
+    Args:
+        folder: of this run; its staging folder holds the artifact's files.
+        recipe: from `resolved_recipe`.
+        parents: role -> Source of each input.
+        row_counts: rows read, used and left out, by name.
+        results: metrics by test set, as `prediction.score` gives them.
+    """
+    staging = folder.staging
+    described = yaml.safe_dump(without_placement(recipe), sort_keys=False, allow_unicode=True)
+    (staging / "recipe.yaml").write_text(described)
+    lineage = describe(
+        staging, folder.final, folder.artifact_type, recipe, parents, row_counts, results, folder.started
+    )
+    write_json(staging / "lineage.json", lineage, indent=2)
+    write_card(staging, lineage)
+    swap_folder(staging, folder.final, folder.replaced)
+    shutil.rmtree(folder.work)
+    print(f"{folder.final}: {folder.artifact_type} saved in {lineage['wall_time_s']} s")

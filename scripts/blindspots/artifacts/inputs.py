@@ -1,0 +1,119 @@
+"""Inputs of a script: a folder or a Hub repo, and which version of it was really read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from huggingface_hub import HfApi, hf_hub_download, resolve_revision, snapshot_download
+from huggingface_hub.constants import HF_HUB_OFFLINE
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    RevisionResolutionError,
+)
+
+from blindspots.artifacts.files import hash_folder
+from blindspots.artifacts.retries import retry_transient
+from blindspots.config.errors import UserError
+
+# Weights in any format but safetensors are never fetched.
+MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.md", "*.yaml", "predictions/*.parquet"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input on disk: the name that the recipe gave, the folder, and the Hub commit (None for a local folder)."""
+
+    name: str
+    path: Path
+    revision: str | None
+    repo_type: str
+
+    def record(self, role: str) -> dict[str, str | None]:
+        """What `lineage.json` records of this parent; content_sha256 covers every file of the folder."""
+        file = self.path / "lineage.json"
+        lineage = json.loads(file.read_text()) if file.is_file() else {}
+        return {
+            "role": role,
+            "name": self.name,
+            "repo_type": self.repo_type,
+            "revision": self.revision,
+            "artifact": lineage.get("artifact"),
+            "content_sha256": lineage.get("content_sha256") or hash_folder(self.path)[1],
+        }
+
+
+def fetch(name: str, repo_type: str, revision: str | None = None, weights: bool = True) -> Source:
+    """Turn `folder`, `org/name` or `org/name@revision` into a Source, downloading a Hub repo at its exact commit.
+
+    Without `weights` a model's config and tokenizer are all that is downloaded.
+
+    Raises UserError where neither folder nor repo is there, where two revisions are given, and where a tag stands at
+    another commit than when it was fetched before.
+    """
+    if Path(name).is_dir():
+        return Source(name, Path(name), None, repo_type)
+    repo, _, pinned = name.partition("@")
+    if pinned and revision and pinned != revision:
+        raise UserError(f"{name} pins {pinned}, but the recipe's revision is {revision}; keep one.")
+    if name.startswith((".", "/")) or repo.count("/") != 1:
+        raise UserError(f"{name} is neither a folder here nor a Hub id (org/name, org/name@revision).")
+    try:
+        commit = _resolve(repo, repo_type, pinned or revision)
+        path = _download(repo, repo_type, commit, weights)
+    except HFValidationError as error:
+        raise UserError(f"{name} is no legal Hub id: {error}") from None
+    except RevisionNotFoundError:
+        raise UserError(f"{repo} has no revision {pinned or revision} on the Hub.") from None
+    except RepositoryNotFoundError:
+        raise UserError(f"{repo} is no {repo_type} on the Hub, or your token may not read it.") from None
+    except (HfHubHTTPError, RevisionResolutionError, httpx2.TransportError, OSError) as error:
+        raise UserError(f"{repo} could not be fetched: {error}. Name a folder in its place to work offline.") from None
+    return Source(repo, path, commit, repo_type)
+
+
+@retry_transient
+def _resolve(repo: str, repo_type: str, revision: str | None) -> str:
+    """The commit of a revision. Raises UserError where a tag has moved since this machine fetched it."""
+    if not HF_HUB_OFFLINE:
+        known = _known_commit(repo, repo_type, revision)
+        now = HfApi().repo_info(repo, repo_type=repo_type, revision=revision).sha
+        if known not in (None, now) and _is_tag(repo, repo_type, revision):
+            raise UserError(
+                f"{repo}@{revision} was {known} and is now {now}: the tag was moved. Pin one of the two commits."
+            )
+    return resolve_revision(repo, repo_type=repo_type, revision=revision).resolved
+
+
+def _is_tag(repo: str, repo_type: str, revision: str | None) -> bool:
+    return revision in {tag.name for tag in HfApi().list_repo_refs(repo, repo_type=repo_type).tags}
+
+
+def _known_commit(repo: str, repo_type: str, revision: str | None) -> str | None:
+    """Where a revision stood when it was last fetched here, None where it never was."""
+    try:
+        return resolve_revision(repo, repo_type=repo_type, revision=revision, local_files_only=True).resolved
+    except RevisionResolutionError:
+        return None
+
+
+@retry_transient
+def _download(repo: str, repo_type: str, commit: str, weights: bool) -> Path:
+    """A snapshot whose files have the hashes that the repo states; a damaged cached file is fetched again.
+
+    The clients check sizes only (a flipped byte goes unnoticed), and they do not retry a 503 on a file.
+    """
+    patterns = MODEL_FILES if repo_type == "model" else None
+    left_out = None if weights else "*.safetensors"
+    path = snapshot_download(
+        repo, repo_type=repo_type, revision=commit, allow_patterns=patterns, ignore_patterns=left_out
+    )
+    if HF_HUB_OFFLINE:
+        return Path(path)
+    for damaged in HfApi().verify_repo_checksums(repo, repo_type=repo_type, revision=commit).mismatches:
+        print(f"{repo}: the cached {damaged['path']} is damaged and is fetched again.")
+        hf_hub_download(repo, damaged["path"], repo_type=repo_type, revision=commit, force_download=True)
+    return Path(path)

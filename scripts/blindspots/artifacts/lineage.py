@@ -1,0 +1,157 @@
+"""`lineage.json`: from what, by what code, on what machine an artifact was made."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import RepoCard
+
+from blindspots.artifacts.files import hash_folder, hash_json
+from blindspots.artifacts.inputs import Source
+from blindspots.config.paths import MODEL_CARDS, ROOT
+from blindspots.config.processes import started_processes
+
+PACKAGES = (
+    "accelerate",
+    "datasets",
+    "deepspeed",
+    "evaluate",
+    "huggingface_hub",
+    "peft",
+    "torch",
+    "transformers",
+    "trl",
+)
+# Keys that say where an artifact goes, not what it is.
+PLACEMENT_KEYS = frozenset(
+    "output_dir wait_for_lock push_to_hub hub_namespace hub_name hub_tag hub_private_repo".split()
+)
+# A mirror of Llama 2 may state no licence; Meta's applies all the same.
+LLAMA_2 = re.compile(r"llama-?2", re.IGNORECASE)
+
+
+def describe(
+    staging: Path,
+    final: Path,
+    artifact_type: str,
+    recipe: dict[str, Any],
+    parents: dict[str, Source],
+    row_counts: dict[str, Any],
+    results: dict[str, Any] | None,
+    started: float,
+) -> dict[str, Any]:
+    """The lineage of the files in a staging folder.
+
+    Args:
+        final: where they go, which names the artifact.
+        artifact_type: a template of model_cards/ or data_cards/, such as `task_model`.
+        recipe: from `folder.resolved_recipe`.
+        parents: role -> Source of each input.
+        started: time.time() at the start of the run.
+    """
+    files, content = hash_folder(staging)
+    return {
+        "artifact": artifact_name(final),
+        "artifact_type": artifact_type,
+        "license": licence(parents.values(), artifact_type),
+        "content_sha256": content,
+        "recipe": recipe,
+        "recipe_sha256": hash_json(without_placement(recipe)),
+        "parents": parent_records(parents),
+        "code_commit": code_commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+        "processes": started_processes(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_time_s": round(time.time() - started, 1),
+        "row_counts": row_counts,
+        "results": results or {},
+        "files": files,
+    }
+
+
+def artifact_name(output_dir: Path) -> str:
+    """Name of an artifact and of its repo: the path below outputs/, joined by hyphens; elsewhere the folder's name."""
+    parts = output_dir.parts
+    below = parts[len(parts) - parts[::-1].index("outputs") :] if "outputs" in parts else parts[-1:]
+    return "-".join(below)
+
+
+def without_placement(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a recipe that say what an artifact is."""
+    return {name: value for name, value in recipe.items() if name not in PLACEMENT_KEYS}
+
+
+def parent_records(parents: dict[str, Source]) -> list[dict[str, Any]]:
+    """What a lineage says of its inputs, in order."""
+    return [source.record(role) for role, source in parents.items()]
+
+
+def repo_type(artifact_type: str) -> str:
+    """`model` or `dataset`, by the folder that holds the type's card template."""
+    return "model" if (MODEL_CARDS / f"{artifact_type}.md.j2").is_file() else "dataset"
+
+
+def licence(parents: Iterable[Source], artifact_type: str) -> str | list[str]:
+    """The licences that the parents' cards state, carried on; an artifact without parents is our own.
+
+    Those of the parents of the artifact's own repo type count where there are such; generated text carries that of
+    its model.
+    """
+    parents = list(parents)
+    if not parents:
+        return "apache-2.0"
+    own = [parent for parent in parents if parent.repo_type == repo_type(artifact_type)]
+    stated = sorted({name for parent in own or parents for name in _stated_licences(parent)})
+    return stated[0] if len(stated) == 1 else stated or "unknown"
+
+
+def _stated_licences(source: Source) -> list[str]:
+    file = source.path / "README.md"
+    stated = RepoCard.load(file, ignore_metadata_errors=True).data.get("license") if file.is_file() else None
+    if not stated and source.repo_type == "model" and LLAMA_2.search(source.name):
+        return ["llama2"]
+    return [stated] if isinstance(stated, str) else stated or []
+
+
+def code_commit() -> str | None:
+    """The commit of the scripts, with `+changes` where the tree differs from it; None outside a git checkout."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return commit + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(*arguments: str) -> str | None:
+    done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True)
+    return None if done.returncode else done.stdout.strip()
+
+
+def hardware() -> dict[str, Any]:
+    """CPU, cores, memory in GiB, and GPUs where torch is loaded and sees any."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = {"cpu": _cpu_name(), "cores": os.cpu_count(), "memory_gib": round(memory, 1), "gpus": []}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        machine["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return machine
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the packages that decide a result."""
+    installed = {name: metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **installed}

@@ -1,0 +1,109 @@
+"""The keys of the libraries' argument classes, read from their source so that nothing heavy is imported.
+
+Importing transformers' TrainingArguments costs seconds; a misspelt recipe key should cost none of them.
+"""
+
+import ast
+import dataclasses
+from importlib.util import find_spec
+from pathlib import Path
+
+# Each class with its bases, base first: (package, file below the package, class).
+_TRAINING = ("transformers", "training_args.py", "TrainingArguments")
+LIBRARY_CLASSES = {
+    "TrainingArguments": [_TRAINING],
+    "SFTConfig": [
+        _TRAINING,
+        ("trl", "trainer/base_config.py", "_BaseConfig"),
+        ("trl", "trainer/sft_config.py", "SFTConfig"),
+    ],
+    "ModelConfig": [("trl", "trainer/model_config.py", "ModelConfig")],
+}
+# Keys that these scripts decide themselves; a token in particular has no place in a recipe.
+HIDDEN = frozenset(
+    "do_eval do_predict do_train hub_always_push hub_model_id hub_revision hub_strategy hub_token "
+    "load_best_model_at_end local_rank remove_unused_columns resume_from_checkpoint".split()
+)
+_BUILTIN = {"int", "float", "str", "bool", "list", "dict", "None"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """One recipe key: name, kinds of value (and of a list's items) that it takes, default as text, meaning, limits."""
+
+    name: str
+    kinds: frozenset[str]
+    default: str
+    help: str
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    items: frozenset[str] = frozenset({"str"})
+    minimum: int | None = None
+    group: str | None = None
+
+
+def kinds_of(annotation: str) -> frozenset[str]:
+    """The builtin kinds that an annotation such as `SchedulerType | str | None` admits; an enum is written as str."""
+    return frozenset(_kinds(ast.parse(annotation, mode="eval").body))
+
+
+def item_kinds(annotation: str) -> frozenset[str]:
+    """The kinds of the items of the first list in an annotation; str where it holds none."""
+    lists = [node for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Subscript)]
+    items = [_kinds(node.slice) for node in lists if ast.unparse(node.value) == "list"]
+    return frozenset(items[0] if items else {"str"})
+
+
+def _kinds(node: ast.expr) -> set[str]:
+    if isinstance(node, ast.BinOp):
+        return _kinds(node.left) | _kinds(node.right)
+    if isinstance(node, ast.Subscript):
+        name = ast.unparse(node.value)
+        if name == "Optional":
+            return {"None"} | _kinds(node.slice)
+        if name == "Literal":
+            values = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return {type(value.value).__name__ for value in values}
+        return _kinds(node.value)
+    name = ast.unparse(node)
+    return {name} if name in _BUILTIN else {"str"}
+
+
+def library_keys(name: str) -> dict[str, Key]:
+    """The keys of one of LIBRARY_CLASSES, a subclass's own definition winning over its base's."""
+    keys: dict[str, Key] = {}
+    for package, file, class_name in LIBRARY_CLASSES[name]:
+        path = Path(find_spec(package).submodule_search_locations[0], file)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and node.name == class_name:
+                keys |= {key.name: key for key in map(_read_key, node.body) if key is not None}
+    return {name: key for name, key in keys.items() if name not in HIDDEN}
+
+
+def _read_key(node: ast.stmt) -> Key | None:
+    if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)) or node.target.id.startswith("_"):
+        return None
+    default, metadata = node.value, {}
+    if isinstance(default, ast.Call):
+        keywords = {keyword.arg: keyword.value for keyword in default.keywords}
+        if isinstance(keywords.get("init"), ast.Constant) and keywords["init"].value is False:
+            return None
+        default = keywords.get("default", keywords.get("default_factory"))
+        if isinstance(keywords.get("metadata"), ast.Dict):
+            entries = zip(keywords["metadata"].keys, keywords["metadata"].values)
+            metadata = {key.value: _literal(value) for key, value in entries}
+    return Key(
+        name=node.target.id,
+        kinds=kinds_of(ast.unparse(node.annotation)),
+        default=ast.unparse(default) if default is not None else "None",
+        help=" ".join(str(metadata.get("help", "")).replace("%%", "%").split()),
+        choices=tuple(metadata.get("choices", ())),
+        items=item_kinds(ast.unparse(node.annotation)),
+    )
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ""

@@ -1,0 +1,197 @@
+"""The one parser: a flat YAML recipe, overridden by `--key value`, checked before anything heavy is imported.
+
+Rules: keys are the fields of the script's own dataclass and of the library classes that it feeds;
+the command line wins over the recipe; an unknown key, a wrong type, a missing file or two values for one key end the
+run with one line and exit code 2.
+"""
+
+import argparse
+import dataclasses
+import difflib
+import sys
+from typing import Any, TypeVar
+
+import yaml
+
+from blindspots.config.errors import RecipeError
+from blindspots.config.library_keys import Key, item_kinds, kinds_of, library_keys
+from blindspots.config.yaml_files import read_yaml
+
+Recipe = TypeVar("Recipe")
+
+
+def own_keys(recipe_class: type) -> dict[str, Key]:
+    """The keys of one of our own recipe dataclasses."""
+    keys = {}
+    for field in dataclasses.fields(recipe_class):
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+        keys[field.name] = Key(
+            name=field.name,
+            kinds=kinds_of(field.type),
+            default="required" if required else repr(default),
+            help=field.metadata["help"],
+            choices=field.metadata.get("choices", ()),
+            required=required,
+            items=item_kinds(field.type),
+            minimum=field.metadata.get("minimum"),
+            group=field.metadata.get("group"),
+        )
+    return keys
+
+
+def check_value(where: str, key: Key, value: Any) -> Any:
+    """Return the value in the key's kind. Raises RecipeError naming the key, what it wants and what was given."""
+    wanted = " or ".join(sorted(key.kinds))
+    converted = _convert(key.kinds, value)
+    if isinstance(converted, list):
+        wanted = f"list of {' or '.join(sorted(key.items))}"
+        converted = [_convert(key.items, item) for item in converted]
+    if converted is _WRONG or (isinstance(converted, list) and _WRONG in converted):
+        raise RecipeError(f"{where}: {key.name} wants {wanted}, got {value!r}.")
+    for item in converted if isinstance(converted, list) else [converted]:
+        if key.choices and isinstance(item, str) and item not in key.choices:
+            raise RecipeError(f"{where}: {key.name} is one of {', '.join(key.choices)}; got {item!r}.")
+        if key.minimum is not None and item is not None and item < key.minimum:
+            raise RecipeError(f"{where}: {key.name} is at least {key.minimum}; got {item}.")
+    return converted
+
+
+# What no value of a recipe can be.
+_WRONG = object()
+
+
+def _convert(kinds: frozenset[str], value: Any) -> Any:
+    """The value in the first of the kinds that fits, or _WRONG."""
+    convert = {"int": _to_int, "float": _to_float, "bool": _to_bool, "dict": _to_dict, "list": _to_list}
+    if "None" in kinds and (value is None or value == "null"):
+        return None
+    for kind in ("bool", "int", "float", "dict", "list"):
+        converted = convert[kind](value) if kind in kinds else None
+        if converted is not None:
+            return converted
+    return value if "str" in kinds and isinstance(value, str) else _WRONG
+
+
+def _to_int(value: Any) -> int | None:
+    try:
+        return int(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    except ValueError:
+        return None
+
+
+def _to_float(value: Any) -> float | None:
+    try:  # YAML 1.1 reads 1e-5 as a string
+        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except ValueError:
+        return None
+
+
+def _to_bool(value: Any) -> bool | None:
+    return {"true": True, "false": False}.get(str(value).lower()) if isinstance(value, str | bool) else None
+
+
+def _to_dict(value: Any) -> dict | None:
+    if isinstance(value, str) and value.startswith("{"):
+        value = yaml.safe_load(value)
+    return value if isinstance(value, dict) else None
+
+
+def _to_list(value: Any) -> list | None:
+    if isinstance(value, str) and value.startswith("["):
+        value = yaml.safe_load(value)
+    return value if isinstance(value, list) else None
+
+
+class _Once(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None):
+        if hasattr(namespace, self.dest):
+            raise RecipeError(f"command line: --{self.dest} is given two values; keep one.")
+        setattr(namespace, self.dest, values)
+
+
+def _argument_parser(description: str, groups: dict[str, dict[str, Key]]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("recipe", nargs="?", help="a flat YAML file of the keys below")
+    parser.add_argument("--config", dest="config", metavar="RECIPE", help="the same, as TRL's scripts take it")
+    for title, keys in groups.items():
+        group = parser.add_argument_group(title)
+        for key in keys.values():
+            nargs = "+" if "list" in key.kinds else "?" if key.kinds & {"bool"} else None
+            kinds = " or ".join(sorted(key.kinds - {"None"}))
+            text = f"{key.help} ({kinds}; default: {key.default})".replace("%", "%%")
+            group.add_argument(
+                f"--{key.name}",
+                nargs=nargs,
+                const="true" if nargs == "?" else None,
+                action=_Once,
+                metavar=kinds.split(" ")[0].upper(),
+                help=text,
+            )
+    return parser
+
+
+def _command_line(parser: argparse.ArgumentParser, argv: list[str], known: dict[str, Key]) -> tuple[list[str], dict]:
+    given, unknown = parser.parse_known_args(argv)
+    given = vars(given)
+    for word in unknown:
+        name = word.lstrip("-").split("=")[0]
+        if word.startswith("--"):
+            raise RecipeError(_unknown("command line", name, known))
+        raise RecipeError(f"command line: {word!r} belongs to no key.")
+    recipes = [given.pop(name) for name in ("recipe", "config") if given.get(name)]
+    given = {
+        name: value[0]
+        if isinstance(value, list) and len(value) == 1 and ("str" in known[name].kinds or value[0].startswith("["))
+        else value
+        for name, value in given.items()
+    }
+    return recipes, given
+
+
+def _unknown(where: str, name: str, known: dict[str, Key]) -> str:
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    hint = f"; the nearest is {near[0]}" if near else ""
+    return f"{where}: {name} is not a key of this script{hint}. --help lists them all."
+
+
+def parse_recipe(recipe_class: type[Recipe], *libraries: str, argv: list[str] | None = None) -> tuple:
+    """Parse the command line of a script.
+
+    Args:
+        recipe_class: the script's own dataclass; its keys shadow a library's of the same name.
+        libraries: names of LIBRARY_CLASSES that the script feeds.
+        argv: the arguments, by default those of the process.
+
+    Returns:
+        The recipe, then for each library a dict of the arguments that were given for it.
+
+    Raises:
+        RecipeError: unknown key, wrong type, missing file, two values for one key, or a required key that is absent.
+    """
+    own = own_keys(recipe_class)
+    groups = {recipe_class.__name__: own}
+    groups |= {name: {k: v for k, v in library_keys(name).items() if k not in own} for name in libraries}
+    known = {name: key for keys in groups.values() for name, key in keys.items()}
+    description = getattr(sys.modules["__main__"], "__doc__", None) or recipe_class.__doc__
+    argv = sys.argv[1:] if argv is None else argv
+    recipes, given = _command_line(_argument_parser(description, groups), argv, known)
+    if len(recipes) > 1:
+        raise RecipeError(f"two recipes are named, {recipes[0]} and {recipes[1]}; keep one.")
+    where = recipes[0] if recipes else "command line"
+    values = {}
+    for name, value in (read_yaml(where) if recipes else {}).items():
+        if name not in known:
+            raise RecipeError(_unknown(where, name, known))
+        values[name] = check_value(where, known[name], value)
+    values |= {name: check_value("command line", known[name], value) for name, value in given.items()}
+    missing = [name for name, key in own.items() if key.required and name not in values]
+    if missing:
+        raise RecipeError(f"{where}: {missing[0]} is required: {own[missing[0]].help}.")
+    recipe = recipe_class(**{name: value for name, value in values.items() if name in own})
+    return recipe, *({k: v for k, v in values.items() if k in groups[name]} for name in libraries)

@@ -1,0 +1,65 @@
+"""Running a script in the processes that `accelerate launch` started. Nothing heavy is imported early."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from blindspots.config.errors import UserError
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Run a script's `main`; a user's mistake becomes one line on stderr and an exit code."""
+    try:
+        main()
+        _leave_together()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _leave_together() -> None:
+    """Where several processes run on CPUs, wait for the last one and close their group.
+
+    One that leaves early, with threads of the group still running, can crash on its way out, and the launcher then
+    ends the process that is still saving.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return
+    if distributed.get_backend() == "gloo":
+        distributed.monitored_barrier(timeout=timedelta(days=1))
+        distributed.destroy_process_group()
+
+
+def is_main_process() -> bool:
+    """Whether this is the first of the processes that `accelerate launch` started, before any of them is set up."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def started_processes() -> int:
+    """How many processes `accelerate launch` started for this run."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def process_state() -> PartialState:
+    """The processes of this run, joined by gloo where there is no accelerator.
+
+    Raises UserError where several were started that do not see one another: each would take itself for the only one.
+    """
+    import torch
+    from accelerate import PartialState
+
+    state = PartialState(cpu=not torch.accelerator.is_available())
+    if state.num_processes != started_processes():
+        raise UserError(
+            f"{started_processes()} processes were started, and each sees {state.num_processes}; on CPUs set "
+            "use_cpu: true."
+        )
+    return state

@@ -1,0 +1,307 @@
+"""The keys of each script's recipe, beside those of the library classes that it feeds."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from typing import Any
+
+from blindspots.config.paths import TEST_SETS
+from blindspots.config.yaml_files import read_yaml
+
+
+def key(
+    help: str,
+    default: Any = dataclasses.MISSING,
+    choices: tuple[str, ...] = (),
+    minimum: int | None = None,
+    group: str | None = None,
+) -> Any:
+    """A dataclass field with its meaning and limits (of each item of a list); without a default it is required."""
+    metadata = {"help": help, "choices": choices, "minimum": minimum, "group": group}
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(kw_only=True)
+class ArtifactRecipe:
+    """Keys of every script that leaves an artifact."""
+
+    output_dir: str = key("folder of the finished artifact")
+    wait_for_lock: bool = key("wait for another run that writes the same output_dir, instead of stopping", False)
+    push_to_hub: bool = key("push the artifact to <hub_namespace>/<hub_name> and tag it", False)
+    hub_namespace: str | None = key("user or organisation on the Hub", None)
+    hub_name: str | None = key("name of the repo; by default that of output_dir", None)
+    hub_tag: str | None = key("tag of the push, never moved, such as v1.0", None)
+    hub_private_repo: bool = key("make the repo private", False)
+
+
+@functools.cache
+def test_set_keys() -> dict[str, str]:
+    """For each file of recipes/test_sets the first part of its keys: `key` in the file, by default the file's name.
+
+    In the order of tables and figures: by `order` in the file, then by name.
+    """
+    files = {file.stem: read_yaml(file) for file in sorted(TEST_SETS.glob("*.yaml"))}
+    names = sorted(files, key=lambda name: files[name].get("order", 100))
+    return {name: files[name].get("key", name) for name in names}
+
+
+def _test_set_fields() -> list[tuple[str, str, Any]]:
+    """Four keys per test set, such as hans, hans_revision, hans_rows and hans_expected_rows."""
+    fields = []
+    for name, prefix in test_set_keys().items():
+        helps = {
+            "": ("str", f"another Hub id, folder or file of test set {name}", None),
+            "_revision": ("str", f"commit or tag of {prefix}", None),
+            "_rows": ("int", f"evaluate this many rows of {name}, stratified, instead of all", 1),
+            "_expected_rows": ("int", f"rows that {prefix} must have; by default those in {name}.yaml", 1),
+        }
+        fields += [
+            (prefix + ending, f"{kind} | None", key(text, None, minimum=minimum, group="test sets"))
+            for ending, (kind, text, minimum) in helps.items()
+        ]
+    return fields
+
+
+# Keys of the test sets themselves, made from recipes/test_sets: a new file there is all that a new test set needs.
+TestSetSources = dataclasses.make_dataclass(
+    "TestSetSources",
+    [
+        (
+            "test_sets",
+            "list[str] | None",
+            key("files of recipes/test_sets; by default those whose dataset a key such as mnli or hans names", None),
+        ),
+        *_test_set_fields(),
+    ],
+    kw_only=True,
+)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TestSetKeys(TestSetSources):
+    """The test sets that a model is evaluated on."""
+
+    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192, minimum=1)
+
+
+@dataclasses.dataclass(kw_only=True)
+class DemoRecipe(ArtifactRecipe):
+    """Write one of the demo's inputs: the generated corpus in MNLI's or HANS's schema, or a tiny untrained Llama."""
+
+    part: str = key("what to write", choices=("mnli", "hans", "base"))
+    train_rows: int = key("rows of the MNLI-like train split", 40000, minimum=1)
+    matched_rows: int = key("rows of the MNLI-like validation_matched split", 2000, minimum=1)
+    hans_rows: int = key("rows of the HANS-like validation split", 3000, minimum=1)
+    corpus: str | None = key("MNLI-like corpus that the tokenizer of the base model is trained on", None)
+    seed: int = key("seed of the corpus and of the model's weights", 0)
+
+
+@dataclasses.dataclass(kw_only=True)
+class PrepareRecipe(ArtifactRecipe):
+    """Clean MultiNLI train, cut the dev set off, sample the starting subsets."""
+
+    mnli: str = key("MultiNLI, a Hub id or folder with the split train")
+    mnli_revision: str | None = key("commit or tag of mnli", None)
+    dev_rows_per_label: int = key("first rows of each label that become the dev set", 250, minimum=0)
+    start_sizes: list[int] = key("rows of each starting subset", [5000, 10000, 20000, 100000], minimum=1)
+    seed: int = key("seed of the starting subsets", 42)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TrainingDataKeys:
+    """The rows that a model is trained on."""
+
+    train_dataset: str | None = key("dataset to train on, a Hub id or folder; none trains nothing (start 0)", None)
+    train_config: str | None = key("config of train_dataset, such as n18020", None)
+    train_revision: str | None = key("commit or tag of train_dataset", None)
+    dev_dataset: str | None = key("dataset with a validation split for eval_strategy, a Hub id or folder", None)
+    dev_revision: str | None = key("commit or tag of dev_dataset", None)
+    tokens_per_batch: int | None = key(
+        "tokens of one training batch and process, padding included, rows of like length together; in place of "
+        "per_device_train_batch_size and train_sampling_strategy",
+        None,
+        minimum=1,
+    )
+    smaller_batches: bool = key(
+        "when out of memory, continue from the last checkpoint with smaller batches and more accumulation steps "
+        "(the same global batch) instead of stopping",
+        False,
+    )
+    estimate: bool = key("only print memory, hours and the largest batch that fits, per accelerate config", False)
+    estimate_tflops: float | None = key(
+        "10^12 operations per second that a device reaches in training, for estimate; by default half the rate of its "
+        "matrix products",
+        None,
+    )
+    estimate_gpu_gib: float | None = key("GiB of memory of a device, for estimate; by default this machine's", None)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TaskRecipe(TestSetKeys, TrainingDataKeys, ArtifactRecipe):
+    """Tune a task model: a start from a base model, or a start further on an augmentation set."""
+
+    max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512, minimum=1)
+
+
+@dataclasses.dataclass(kw_only=True)
+class GeneratorRecipe(TrainingDataKeys, ArtifactRecipe):
+    """Tune a generator on labelled pairs."""
+
+    loss_on: str = key(
+        "text: the prompt counts too, as published; completion: it does not", "text", choices=("text", "completion")
+    )
+
+
+@dataclasses.dataclass(kw_only=True)
+class SynthesisRecipe(ArtifactRecipe):
+    """Sample a raw synthetic dataset from a generator."""
+
+    generator: str = key("generator, a Hub id or folder")
+    generator_revision: str | None = key("commit or tag of generator", None)
+    engine: str = key(
+        "what samples: transformers, or vllm where it is installed", "transformers", choices=("transformers", "vllm")
+    )
+    samples_per_label: int | None = key("samples to draw for each label, kept or not", None, minimum=1)
+    kept_per_label: int | None = key("draw until this many samples are kept for each label", None, minimum=1)
+    temperature: float = key("softmax temperature", 1.0)
+    top_p: float = key("nucleus: smallest probability mass to sample from", 1.0)
+    top_k: int = key("sample from the k likeliest tokens; 0 is all", 0, minimum=0)
+    max_new_tokens: int = key("longest completion in tokens", 512, minimum=1)
+    seed: int = key("seed; every (label, shard) derives its own from it", 0)
+    shard_rows: int = key("samples of one shard, the unit that is resumed and distributed", 2048, minimum=1)
+    batch_size: int = key("samples that are drawn at a time", 256, minimum=1)
+    dtype: str = key("precision of the generator: float32, bfloat16, float16 or auto", "auto")
+
+
+@dataclasses.dataclass(kw_only=True)
+class VariantsRecipe(ArtifactRecipe):
+    """Sample one kind of augmentation set in each size."""
+
+    kind: str = key("kind of augmentation set, such as original, synthetic, biased_synthetic or mixed_25")
+    original: str | None = key("prepared MultiNLI, the pool of original rows, a Hub id or folder", None)
+    original_revision: str | None = key("commit or tag of original", None)
+    synthetic: str | None = key("synthetic dataset, the pool of the other rows, a Hub id or folder", None)
+    synthetic_revision: str | None = key("commit or tag of synthetic", None)
+    pool_config: str | None = key(
+        "config of the pools; by default full, or the only one of a set made elsewhere", None
+    )
+    exclude_config: str | None = key("config of original, such as n5000, whose rows are left out of its pool", None)
+    sizes: list[int] = key("rows of each set; one config per size", [18020, 36040, 73080], minimum=1)
+    seed: int = key("seed of the sampling; a larger set holds every row of a smaller one", 0)
+
+
+@dataclasses.dataclass(kw_only=True)
+class EvaluateRecipe(TestSetKeys, ArtifactRecipe):
+    """Evaluate a task model on the test sets."""
+
+    model: str = key("task model, a Hub id or folder")
+    model_revision: str | None = key("commit or tag of model", None)
+    dtype: str = key("precision of the model: float32, bfloat16, float16 or auto", "auto")
+
+
+@dataclasses.dataclass(kw_only=True)
+class GridRecipe:
+    """The axes of a grid, shared by the workflow and the report."""
+
+    starts: list[int] = key("rows of each start; 0 is a random head", [0, 5000, 10000, 20000, 100000, 391722])
+    kinds: list[str] = key("kinds of augmentation set", ["original", "synthetic", "biased_synthetic"])
+    sizes: list[int] = key("rows of each augmentation set", [18020, 36040, 73080])
+    seeds: list[int] = key("seeds of training", [0])
+    external: dict[str, str] = key(
+        "synthetic sets made elsewhere, name: Hub id or folder, for kinds external_<name>; the name synthetic stands "
+        "for the generator's own set",
+        {},
+    )
+
+
+@dataclasses.dataclass(kw_only=True)
+class ReportRecipe(TestSetSources, GridRecipe):
+    """Figure, tables and claims of a grid, from its predictions alone."""
+
+    output_dir: str = key("folder of the report; an earlier report there is replaced whole")
+    models: str | None = key("folder that holds one model artifact per start and cell", None)
+    kept: str | None = key("folder of an earlier report, to be made again from its predictions.parquet", None)
+    points: str | None = key("CSV of digitised points to report on in place of models; the axes are its own", None)
+    original: str | None = key("prepared MNLI for Table 1, a Hub id or folder", None)
+    synthetic: str | None = key("raw synthetic dataset for Table 1, a Hub id or folder", None)
+    table1_counts: str | None = key("CSV of Table 1's counts, in place of original and synthetic", None)
+    title: str = key("title of the figure and the page", "Accuracy after tuning further on each augmentation set")
+
+
+@dataclasses.dataclass(kw_only=True)
+class KeepRecipe:
+    """Which grid's report and lineage are kept, and where."""
+
+    model: str = key("folder of recipes/ and of outputs/")
+    grid: str = key("file of axes of the grid", "grid")
+    results: str = key("folder of measured results; <model> below it is replaced", "results")
+
+
+@dataclasses.dataclass(kw_only=True)
+class AuditRecipe:
+    """First-order audit of an NLI dataset against a reference."""
+
+    output_dir: str = key("folder of the audit, replaced whole; <artifact>/audit shows in that artifact's card")
+    dataset: str = key("dataset to audit, a Hub id or folder")
+    dataset_config: str | None = key("config of dataset", None)
+    dataset_revision: str | None = key("commit or tag of dataset", None)
+    dataset_split: str = key("split of dataset", "train")
+    premise_column: str = key("column of dataset that holds the premise", "premise")
+    hypothesis_column: str = key("column of dataset that holds the hypothesis", "hypothesis")
+    label_column: str = key("column of dataset that holds the label", "label")
+    label_names: dict[str, str] = key("our name of each label of dataset, such as {0: entailment, n: neutral}", {})
+    reference: str = key("dataset to compare with, a Hub id or folder")
+    reference_config: str | None = key("config of reference", None)
+    reference_revision: str | None = key("commit or tag of reference", None)
+    reference_split: str = key("split of reference", "train")
+    reference_premise_column: str = key("column of reference that holds the premise", "premise")
+    reference_hypothesis_column: str = key("column of reference that holds the hypothesis", "hypothesis")
+    reference_label_column: str = key("column of reference that holds the label", "label")
+    reference_label_names: dict[str, str] = key("our name of each label of reference", {})
+    mnli: str | None = key("MultiNLI, a Hub id or folder: are its train or validation_matched rows in dataset?", None)
+    mnli_revision: str | None = key("commit or tag of mnli", None)
+    hans: str | None = key("HANS, a Hub id or folder: are its validation rows in dataset?", None)
+    hans_revision: str | None = key("commit or tag of hans", None)
+    label_model: str | None = key("task model whose agreement with the labels is measured, a Hub id or folder", None)
+    label_model_revision: str | None = key("commit or tag of label_model", None)
+    label_model_rows: int = key("sampled rows of each set that label_model predicts", 1000, minimum=1)
+    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192, minimum=1)
+    sample_rows: int = key("rows of each set that are sampled for what is not counted on all rows", 20000, minimum=1)
+    self_bleu_texts: int = key("texts of one group of self-BLEU; its value depends on it", 100, minimum=2)
+    near_threshold: float = key("Jaccard share of words and word pairs from which on a text is a near duplicate", 0.7)
+    top_ngrams: int = key("n-grams shown for each label", 10, minimum=1)
+    seed: int = key("seed of the samples, folds and resamples", 0)
+
+
+@dataclasses.dataclass(kw_only=True)
+class ReleaseRecipe:
+    """A release: every artifact below a folder and the evaluate modules, under one tag."""
+
+    action: str = key("what to do", choices=("plan", "push", "verify", "collect"))
+    folder: str | None = key("folder of artifacts, for plan and push; verify and collect look at the Hub alone", None)
+    modules: str = key("folder of evaluate modules, each pushed as a Space", "evaluate_modules")
+    hub_namespace: str = key("user or organisation on the Hub")
+    hub_tag: str = key("tag of the release, never moved, such as v1.0")
+    hub_private_repo: bool = key("make repos and collection private", False)
+    title: str = key("title of the collection, before the tag", "NLI blindspots")
+
+
+@dataclasses.dataclass(kw_only=True)
+class ReproduceRecipe(GridRecipe):
+    """One cell of a released grid, made or evaluated again."""
+
+    start: int = key("rows of the start", minimum=0)
+    kind: str = key("kind of augmentation set")
+    size: int = key("rows of the augmentation set", minimum=1)
+    seed: int | None = key("seed of training; by default the grid's first", None)
+    model: str | None = key("first part of the repos' names; by default the folder of the grid's recipe", None)
+    hub_namespace: str = key("user or organisation that released the grid")
+    hub_tag: str = key("tag of the release")
+    from_release: bool = key("do not tune: evaluate the released model again and require equal predictions", False)
+    points: str = key("CSV of the paper's points", "results/paper/figure1_points.csv")
+    launch: str = key("what runs the scripts, such as accelerate launch --num_processes 2", "python")
+    output_dir: str | None = key("folder of the result; by default outputs/reproduced/<model>-<cell>", None)

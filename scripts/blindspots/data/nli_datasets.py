@@ -1,0 +1,263 @@
+"""NLI datasets from a Hub snapshot or a folder, checked row by row, with labels by name."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from datasets import ClassLabel, Dataset, Features, Value, load_dataset
+
+from blindspots.artifacts.inputs import Source, fetch
+from blindspots.config.errors import UserError
+from blindspots.config.recipes import TestSetSources
+from blindspots.data.nli import LABELS
+from blindspots.data.test_sets import SLICES, TestSet, named_test_sets
+
+PAIR_FEATURES = Features(
+    {
+        "id": Value("string"),
+        "premise": Value("string"),
+        "hypothesis": Value("string"),
+        "label": ClassLabel(names=list(LABELS)),
+    }
+)
+# As SNLI's and MNLI's own files and WANLI's call the column where it is not `label`.
+OTHER_LABEL_COLUMNS = ("gold_label", "gold")
+# MNLI writes no gold label as -1 on the Hub and as "-" in the original files.
+NO_LABEL = "-"
+
+
+def read_split(source: Source, split: str, config: str | None = None) -> Dataset:
+    """Load one split of a dataset folder into memory. Raises UserError where the config or split is not there.
+
+    The library's cache knows a folder by its path, not by its content: it would return a former artifact's rows.
+    """
+    with TemporaryDirectory() as cache:
+        try:
+            return load_dataset(str(source.path), config, split=split, cache_dir=cache, keep_in_memory=True)
+        except (ValueError, FileNotFoundError) as error:
+            named = f"config {config}, split {split}" if config else f"split {split}"
+            raise UserError(f"{source.name} has no {named}: {' '.join(str(error).split())[:300]}") from None
+
+
+def require_columns(dataset: Dataset, columns: Sequence[str], where: str) -> None:
+    """Raise UserError naming the first missing column and those that are there."""
+    for column in columns:
+        if column not in dataset.column_names:
+            raise UserError(f"{where} has no column {column}; it has {', '.join(dataset.column_names)}.")
+
+
+def require_text(dataset: Dataset, where: str) -> None:
+    """Raise UserError where a premise or a hypothesis is not text or is empty, naming the first such row."""
+    for column in ("premise", "hypothesis"):
+        for row, text in enumerate(dataset[column]):
+            if not isinstance(text, str) or not text.strip():
+                raise UserError(f"{where}, row {row}: the {column} is empty or not text. Correct or drop the row.")
+
+
+def label_names(
+    dataset: Dataset, allowed: Sequence[str], where: str, names: Mapping[Any, str] | None = None
+) -> list[str]:
+    """The label of each row by name, in any case, whatever the order of the ClassLabel.
+
+    Args:
+        names: the dataset's label -> ours, where they differ.
+
+    Raises UserError for numbers without names and for a name that is not allowed.
+    """
+    feature = dataset.features["label"]
+    values = dataset["label"]
+    known = {str(theirs).strip().lower(): ours for theirs, ours in (names or {}).items()}
+    if isinstance(feature, ClassLabel):
+        values = [None if value is None or value < 0 else feature.names[value] for value in values]
+    elif feature.dtype not in ("string", "large_string") and not known:
+        raise UserError(f"{where}: labels are {feature.dtype} without names; give the column a ClassLabel feature.")
+    found = [NO_LABEL if value in (None, "", -1) else str(value).strip().lower() for value in values]
+    found = [known.get(name, name) for name in found]
+    for row, name in enumerate(found):
+        if name not in allowed:
+            raise UserError(f"{where}, row {row}: label {name!r} is not one of {', '.join(allowed)}.")
+    return found
+
+
+def with_label_column(dataset: Dataset) -> Dataset:
+    """The dataset with one of OTHER_LABEL_COLUMNS as `label` where it has no such column."""
+    other = next((column for column in OTHER_LABEL_COLUMNS if column in dataset.column_names), None)
+    if other and "label" not in dataset.column_names:
+        return dataset.rename_column(other, "label")
+    return dataset
+
+
+def nli_pairs(dataset: Dataset, where: str, unlabelled: bool = False) -> Dataset:
+    """Rows as PAIR_FEATURES: id, premise, hypothesis, label (0 entailment, 1 neutral, 2 contradiction).
+
+    Args:
+        dataset: any NLI dataset; its `id`, else its `pairID`, else the row number becomes the id. The label is in
+            `label`, else in one of OTHER_LABEL_COLUMNS.
+        where: name of the dataset, for messages.
+        unlabelled: leave rows without a gold label out instead of refusing them.
+
+    Raises UserError for a missing column, an unknown label or an empty text.
+    """
+    dataset = with_label_column(dataset)
+    require_columns(dataset, ("premise", "hypothesis", "label"), where)
+    names = label_names(dataset, (*LABELS, NO_LABEL) if unlabelled else LABELS, where)
+    id_column = next((column for column in ("id", "pairID") if column in dataset.column_names), None)
+    ids = [str(value) for value in (dataset[id_column] if id_column else range(len(dataset)))]
+    labelled = [row for row, name in enumerate(names) if name in LABELS]
+    dataset = dataset.select(labelled)
+    require_text(dataset, where)
+    return Dataset.from_dict(
+        {
+            "id": [ids[row] for row in labelled],
+            "premise": dataset["premise"],
+            "hypothesis": dataset["hypothesis"],
+            "label": [LABELS.index(names[row]) for row in labelled],
+        },
+        features=PAIR_FEATURES,
+    )
+
+
+def pool_pairs(source: Source, config: str | None = None) -> Dataset:
+    """The train rows of a prepared or raw synthetic dataset of ours (config full), or of a set made elsewhere."""
+    ours = (source.path / "lineage.json").is_file()
+    return nli_pairs(read_split(source, "train", config or ("full" if ours else None)), source.name)
+
+
+def test_set_sources(recipe: TestSetSources) -> dict[str, Source]:
+    """The datasets of a recipe's test sets, by name."""
+    return {found.name: test_set_source(recipe, found) for found in named_test_sets(recipe)}
+
+
+def test_set_source(recipe: TestSetSources, test_set: TestSet) -> Source:
+    """The dataset of a test set: what the recipe's key names, else that of the test set's file, at its commit."""
+    name, revision = getattr(recipe, test_set.key), getattr(recipe, f"{test_set.key}_revision")
+    if name in (None, test_set.dataset):
+        name, revision = test_set.dataset, revision or test_set.revision
+    return fetch(name, "dataset", revision)
+
+
+def read_test_set(test_set: TestSet, source: Source, expected_rows: int | None = None) -> Dataset:
+    """The rows of a test set: id, premise, hypothesis, gold (a name), cluster and slice columns, all as text.
+
+    The slice columns are SLICES and those of the set; one that the source does not have is empty.
+
+    Args:
+        expected_rows: rows that the source must have in place of the test set's own number.
+
+    Raises UserError where a column is missing, a label or a slice has a value that the set does not allow, a text is
+    empty, or the rows are not those that the test set's file states.
+    """
+    own = source.revision is not None and source.name == test_set.dataset
+    split = read_split(source, test_set.split, test_set.config if own else None)
+    where = f"{source.name} {test_set.split}"
+    rows = _with_our_columns(split, test_set)
+    require_columns(rows, ("premise", "hypothesis", "label", *_needed_columns(test_set)), where)
+    allowed = (*test_set.labels, NO_LABEL) if test_set.unlabelled == "drop" else test_set.labels
+    gold = label_names(rows, allowed, where, test_set.label_names)
+    kept = [row for row, name in enumerate(gold) if name != NO_LABEL]
+    gold, rows = [gold[row] for row in kept], rows.select(kept)
+    _require_rows(test_set, rows, gold, where, expected_rows, own)
+    require_text(rows, where)
+    _require_allowed(test_set, rows, where)
+    has_ids = "id" in rows.column_names and "id" in test_set.columns
+    ids = map(str, rows["id"]) if has_ids else (f"{test_set.id_prefix}{row}" for row in kept)
+    columns = {"id": list(ids), "premise": rows["premise"], "hypothesis": rows["hypothesis"], "gold": gold}
+    slices = dict.fromkeys([*SLICES, *test_set.slices])
+    texts = {name: _text(rows, name) if name in test_set.slices else [""] * len(rows) for name in slices}
+    return Dataset.from_dict(columns | texts | {"cluster": _clusters(test_set, rows)})
+
+
+def _with_our_columns(rows: Dataset, test_set: TestSet) -> Dataset:
+    """The rows with the columns that the test set's file names under our names, where they are there."""
+    for ours, theirs in test_set.columns.items():
+        if ours != theirs and theirs in rows.column_names:
+            rows = rows.remove_columns(ours) if ours in rows.column_names else rows
+            rows = rows.rename_column(theirs, ours)
+    return with_label_column(rows)
+
+
+def _needed_columns(test_set: TestSet) -> list[str]:
+    """Slice columns that headlines, clusters or the drawing of a part need."""
+    used = {column for part in test_set.headlines.values() for column in part}
+    used |= {test_set.stratify, *([test_set.cluster] if isinstance(test_set.cluster, str) else [])}
+    return [column for column in test_set.slices if column in used]
+
+
+def _require_rows(
+    test_set: TestSet, rows: Dataset, gold: list[str], where: str, expected_rows: int | None, own: bool
+) -> None:
+    """Raise UserError where the rows are not as many, or not the same, as the test set's file states.
+
+    Another source may have another number of rows unless the set is strict; the hash is of the set's own dataset.
+    """
+    wanted = expected_rows or (test_set.rows if own or test_set.strict_rows else len(rows))
+    if len(rows) != wanted:
+        raise UserError(
+            f"{where} has {len(rows)} rows where {test_set.title} has {wanted}; it is another file or a broken one."
+        )
+    if own and test_set.sha256 and (found := rows_sha256(rows, gold)) != test_set.sha256:
+        raise UserError(
+            f"{where} holds other rows than {test_set.name}.yaml states (sha256 {found}); it is another version or a "
+            "broken file."
+        )
+
+
+def rows_sha256(rows: Dataset, gold: Sequence[str]) -> str:
+    """sha256 of premise, hypothesis and label name of every row, as one JSON list per line, in order."""
+    digest = hashlib.sha256()
+    for row in zip(rows["premise"], rows["hypothesis"], gold):
+        digest.update((json.dumps(row, ensure_ascii=False) + "\n").encode())
+    return digest.hexdigest()
+
+
+def _require_allowed(test_set: TestSet, rows: Dataset, where: str) -> None:
+    for column, allowed in test_set.allowed.items():
+        for row, value in enumerate(rows[column]):
+            if value not in allowed:
+                raise UserError(f"{where}, row {row}: {column} {value!r} is not one of {', '.join(allowed)}.")
+
+
+def _text(rows: Dataset, column: str) -> list[str]:
+    """A column as text; empty where it is not there or holds no value."""
+    if column not in rows.column_names:
+        return [""] * len(rows)
+    return ["" if value is None else str(value) for value in rows[column]]
+
+
+def _clusters(test_set: TestSet, rows: Dataset) -> list[str]:
+    """What rows of a cluster share, by the first of the set's cluster columns that is there; else row numbers."""
+    named = [test_set.cluster] if isinstance(test_set.cluster, str) else test_set.cluster or []
+    column = next((column for column in named if column in rows.column_names), None)
+    return [str(value) for value in (rows[column] if column else range(len(rows)))]
+
+
+def stratified(dataset: Dataset, rows: int | None, column: str) -> Dataset:
+    """A part of `rows` rows with the shares of `column` kept, in the old order; all rows where rows is None.
+
+    The part is the same for every model (seed 0). Raises UserError where the dataset is smaller, or has too
+    few rows of a value of the column.
+    """
+    if rows is None or rows == len(dataset):
+        return dataset
+    if rows > len(dataset):
+        raise UserError(f"{rows} rows are wanted for evaluation, the test set has {len(dataset)}.")
+    from sklearn.model_selection import train_test_split
+
+    try:
+        part, _ = train_test_split(range(len(dataset)), train_size=rows, stratify=dataset[column], random_state=0)
+    except ValueError as error:
+        raise UserError(f"No part of {rows} rows can keep the shares of {column}: {error}.") from None
+    return dataset.select(sorted(part))
+
+
+def write_configs(folder: Path, configs: dict[str, dict[str, Dataset]]) -> dict[str, dict[str, int]]:
+    """Write each config's splits as parquet below folder/data in the Hub's layout; returns the row counts."""
+    for config, splits in configs.items():
+        for split, dataset in splits.items():
+            file = folder / "data" / config / f"{split}-00000-of-00001.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            dataset.to_parquet(file)
+    return {config: {split: len(rows) for split, rows in splits.items()} for config, splits in configs.items()}

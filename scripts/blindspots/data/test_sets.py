@@ -1,0 +1,166 @@
+"""The registry of test sets: one file each in recipes/test_sets. Adding a test set is adding a file there."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from blindspots.config.errors import RecipeError
+from blindspots.config.paths import TEST_SETS
+from blindspots.config.recipes import TestSetSources, test_set_keys
+from blindspots.config.yaml_files import read_yaml
+from blindspots.data.nli import LABELS
+
+# Columns that the predictions of every test set have, empty where a set has no such column.
+SLICES = ("heuristic", "subcase", "genre")
+
+
+@dataclasses.dataclass(frozen=True)
+class Headline:
+    """An accuracy that cards, tables, figures and claims show: of a whole test set or of a slice of it.
+
+    slice: values of slice columns and of `label`; empty for the whole set.
+    """
+
+    name: str
+    title: str
+    test_set: str
+    slice: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class TestSet:
+    """What recipes/test_sets/<name>.yaml says of a test set.
+
+    key: first part of its keys on the command line (`mnli` for mnli_matched).
+    order: where it stands in tables and figures; sets of one number stand by name.
+    dataset, revision, config, split: where its rows are on the Hub.
+    rows: rows with a label that the split has; sha256: of their texts and labels, see `nli_datasets.rows_sha256`.
+    strict_rows: whether another source must have as many rows, unless <key>_expected_rows says otherwise.
+    columns: our name -> the dataset's, of premise, hypothesis, label and id.
+    id_prefix: put before the row number where there is no id column.
+    label_names: the dataset's label -> ours, where it has other names.
+    folding: the set's own label -> which of the three predicted labels count as it; empty for a three-way set.
+    unlabelled: `drop` where rows without a gold label are left out, else they are an error.
+    slices: columns by which accuracy is split; allowed: the values that such a column may have.
+    cluster: column of what rows share, or several, of which the first that is there counts; None: rows stand alone.
+    stratify: column whose shares a part keeps.
+    headlines: name -> slice, shown beside the whole set; titles: name -> how tables call it.
+    """
+
+    name: str
+    title: str
+    dataset: str
+    split: str
+    rows: int
+    citation: str = ""
+    key: str = ""
+    order: int = 100
+    revision: str | None = None
+    config: str | None = None
+    sha256: str | None = None
+    strict_rows: bool = False
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    id_prefix: str = ""
+    label_names: Mapping[Any, str] = dataclasses.field(default_factory=dict)
+    folding: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    unlabelled: str = "refuse"
+    slices: Sequence[str] = ()
+    allowed: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    cluster: str | Sequence[str] | None = None
+    stratify: str = "gold"
+    headlines: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The gold labels that its rows may have."""
+        folded = {label for labels in self.folding.values() for label in labels}
+        return (*(label for label in LABELS if label not in folded), *self.folding)
+
+    @property
+    def shown(self) -> list[Headline]:
+        """The whole set, then its headline slices."""
+        whole = Headline(self.name, self.title, self.name)
+        slices = [
+            Headline(name, self.titles.get(name, name.replace("_", " ")), self.name, part)
+            for name, part in self.headlines.items()
+        ]
+        return [whole, *slices]
+
+    def fold(self, label: str) -> str:
+        """A predicted or gold label as one of the set's own. Raises ValueError for one that is no NLI label."""
+        for own, labels in self.folding.items():
+            if label == own or label in labels:
+                return own
+        if label in self.labels:
+            return label
+        raise ValueError(f"{label!r} is not a label of {self.name}; it has {', '.join(self.labels)}.")
+
+    def metric_entry(self) -> dict[str, Any]:
+        """What the metric module needs to score the set."""
+        return {
+            "labels": list(self.labels),
+            "folding": {own: list(labels) for own, labels in self.folding.items()},
+            "rows": self.rows,
+            "allowed": {column: list(values) for column, values in self.allowed.items()},
+            "headlines": {headline.name: dict(headline.slice) for headline in self.shown},
+        }
+
+
+def test_set(name: str) -> TestSet:
+    """The test set of a file in recipes/test_sets. Raises RecipeError for another name and for a broken file."""
+    names = test_set_keys()
+    if name not in names:
+        raise RecipeError(f"There is no test set {name}; recipes/test_sets has {', '.join(names)}.")
+    file = TEST_SETS / f"{name}.yaml"
+    values = read_yaml(file)
+    fields = {field.name: field for field in dataclasses.fields(TestSet) if field.name != "name"}
+    unknown = sorted(values.keys() - fields.keys())
+    if unknown:
+        raise RecipeError(f"{file}: {unknown[0]} is not a key of a test set; there are {', '.join(fields)}.")
+    required = [key for key, field in fields.items() if _required(field) and key not in values]
+    if required:
+        raise RecipeError(f"{file}: {required[0]} is required.")
+    found = TestSet(name, **{"key": names[name], **values})
+    _check(found, str(file))
+    return found
+
+
+def _required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _check(found: TestSet, where: str) -> None:
+    """Raise RecipeError for values that contradict one another."""
+    for headline in found.shown[1:]:
+        if headline.name in test_set_keys():
+            raise RecipeError(f"{where}: headline {headline.name} has the name of a test set; give it another one.")
+        for column, value in headline.slice.items():
+            if column not in (*found.slices, "label"):
+                raise RecipeError(f"{where}: headline {headline.name} names {column}, which is not in slices.")
+            if column == "label" and value not in found.labels:
+                raise RecipeError(f"{where}: headline {headline.name} names label {value}, which the set has not.")
+    for label in (*found.label_names.values(), *(name for names in found.folding.values() for name in names)):
+        if label not in (*LABELS, *found.labels):
+            raise RecipeError(f"{where}: {label!r} is not an NLI label.")
+
+
+def named_test_sets(recipe: TestSetSources) -> list[TestSet]:
+    """The test sets of a recipe: those in `test_sets`, else those whose dataset one of its keys names.
+
+    Raises RecipeError for a name without a file, a name given twice, and a key of a set that is not evaluated.
+    """
+    given = {name for name, key in test_set_keys().items() if getattr(recipe, key) is not None}
+    names = recipe.test_sets
+    if names is None:
+        names = [name for name in test_set_keys() if name in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise RecipeError(f"test_sets holds {name} twice.")
+    found = [test_set(name) for name in names]
+    for name, key in test_set_keys().items():
+        endings = ("", "_revision", "_rows", "_expected_rows")
+        without_effect = [key + ending for ending in endings if getattr(recipe, key + ending) is not None]
+        if name not in names and without_effect:
+            raise RecipeError(f"{without_effect[0]} has no effect: {name} is not in test_sets.")
+    return found

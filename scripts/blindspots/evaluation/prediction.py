@@ -1,0 +1,183 @@
+"""Batched inference: rows sorted by length, the constant prompt prefix computed once, one parquet per test set."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import evaluate
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from datasets import Dataset
+from scipy.special import softmax
+from tqdm import tqdm
+from transformers import DynamicCache
+
+from blindspots.artifacts.inputs import Source
+from blindspots.config.errors import UserError
+from blindspots.config.paths import EVALUATE_MODULES
+from blindspots.config.recipes import TestSetKeys, TestSetSources, test_set_keys
+from blindspots.data.examples import task_texts
+from blindspots.data.length_batches import length_batches
+from blindspots.data.nli import LABELS
+from blindspots.data.nli_datasets import read_test_set, stratified
+from blindspots.data.test_sets import SLICES, named_test_sets, test_set
+from blindspots.modeling.classifier import Classifier
+
+METRIC = EVALUATE_MODULES / "nli_blindspot"
+LOGITS = [f"logit_{label}" for label in LABELS]
+
+
+def load_test_sets(recipe: TestSetSources, sources: dict[str, Source]) -> dict[str, Dataset]:
+    """Read and check the recipe's test sets, each cut to the stratified part that the recipe asks for."""
+    tests = {}
+    for found in named_test_sets(recipe):
+        rows = read_test_set(found, sources[found.name], getattr(recipe, f"{found.key}_expected_rows"))
+        tests[found.name] = stratified(rows, getattr(recipe, f"{found.key}_rows"), found.stratify)
+    return tests
+
+
+def shared_prefix(rows: list[list[int]]) -> int:
+    """Length of the tokens that all rows start with; every row keeps at least one token of its own."""
+    first, last = min(rows), max(rows)
+    limit = min(map(len, rows)) - 1
+    return next((i for i in range(limit) if first[i] != last[i]), limit)
+
+
+@torch.inference_mode()
+def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, description: str = "") -> np.ndarray:
+    """Logits of each text, float32 of shape (rows, 3), columns in the order of LABELS.
+
+    Under `accelerate launch` every process computes a part of the batches and returns all rows. A row is never cut:
+    raises UserError where one is longer than the model's positions.
+    """
+    state = PartialState()
+    model = classifier.model.eval().to(state.device)
+    encoded = classifier.tokenizer(texts)["input_ids"]
+    limit = model.config.get_text_config().max_position_embeddings
+    if max(map(len, encoded)) > limit:
+        raise UserError(f"A row of {max(map(len, encoded))} tokens is longer than the model's {limit} positions.")
+    prefix = shared_prefix(encoded)
+    keys_values = _prefix_cache(model, encoded[0][:prefix])
+    rests = [row[prefix:] for row in encoded]
+    mine = length_batches([len(rest) for rest in rests], batch_tokens)[state.process_index :: state.num_processes]
+    done = []
+    for rows in tqdm(mine, desc=description, disable=not state.is_main_process, leave=False):
+        logits = _forward(model, [rests[row] for row in rows], keys_values, classifier.tokenizer.pad_token_id)
+        done.append((rows, logits.float().cpu().numpy()))
+    result = np.empty((len(texts), len(LABELS)), dtype=np.float32)
+    for rows, logits in gather_object(done) if state.num_processes > 1 else done:
+        result[rows] = logits
+    return result[:, [classifier.label2id[label] for label in LABELS]]
+
+
+def _prefix_cache(model, prefix: list[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Keys and values of each layer for the shared prefix, batch dimension 1."""
+    if not prefix:
+        return []
+    cache = DynamicCache(config=model.config)
+    _backbone(model)(input_ids=torch.tensor([prefix], device=model.device), past_key_values=cache, use_cache=True)
+    return [(layer.keys, layer.values) for layer in cache.layers]
+
+
+def _backbone(model):
+    classifier = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return classifier.get_decoder() if hasattr(classifier, "get_decoder") else classifier.base_model
+
+
+def _forward(model, rests: list[list[int]], keys_values: list, pad_token_id: int) -> torch.Tensor:
+    """Logits of one right-padded batch, pooled at each row's own last token by position, not by pad id."""
+    size, longest = len(rests), max(map(len, rests))
+    input_ids = torch.full((size, longest), pad_token_id)
+    for row, rest in enumerate(rests):
+        input_ids[row, : len(rest)] = torch.tensor(rest)
+    last = torch.tensor([len(rest) - 1 for rest in rests], device=model.device)
+    cache = DynamicCache(config=model.config) if keys_values else None
+    for layer, (keys, values) in enumerate(keys_values):
+        cache.update(keys.expand(size, -1, -1, -1), values.expand(size, -1, -1, -1), layer)
+    # Causal attention never looks right, so padding behind a row's last token needs no mask.
+    hidden = _backbone(model)(
+        input_ids=input_ids.to(model.device), past_key_values=cache, use_cache=cache is not None
+    ).last_hidden_state
+    pooled = hidden[torch.arange(size, device=model.device), last]
+    classifier = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return classifier.score(pooled)
+
+
+def predict_test_sets(classifier: Classifier, recipe: TestSetKeys, tests: dict[str, Dataset], folder: Path) -> None:
+    """Write folder/predictions/<test set>.parquet: id, gold, the three logits, the slice columns and cluster."""
+    for name, test in tests.items():
+        logits = predict_logits(classifier, task_texts(test), recipe.eval_batch_tokens, f"evaluate {name}")
+        if not PartialState().is_main_process:
+            continue
+        columns = {"id": test["id"], "gold": test["gold"]}
+        columns |= {column: logits[:, index] for index, column in enumerate(LOGITS)}
+        slices = [name for name in test.column_names if name not in ("id", "premise", "hypothesis", "gold", "cluster")]
+        columns |= {column: list(test[column]) for column in (*slices, "cluster")}
+        file = folder / "predictions" / f"{name}.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(columns), file, compression="zstd")
+
+
+def read_predictions(folder: Path) -> pd.DataFrame:
+    """The predictions of a model artifact, all test sets below one another, with `test_set` and `prediction` (a name).
+
+    Raises UserError where there are none or where a logit is not a finite number.
+    """
+    files = sorted((folder / "predictions").glob("*.parquet"))
+    if not files:
+        raise UserError(f"{folder} holds no predictions; run evaluate_task.py on it.")
+    frames = [pd.read_parquet(file).assign(test_set=file.stem) for file in files]
+    rows = pd.concat(frames, ignore_index=True)
+    slices = [column for column in rows if column not in LOGITS]
+    rows[slices] = rows[slices].fillna("")
+    logits = rows[LOGITS].to_numpy()
+    if not np.isfinite(logits).all():
+        raise UserError(f"{folder}: {(~np.isfinite(logits)).any(axis=1).sum()} rows have a logit that is no number.")
+    rows["prediction"] = np.array(LABELS)[logits.argmax(axis=1)]
+    rows["entailment_score"] = softmax(logits.astype(np.float64), axis=1)[:, LABELS.index("entailment")]
+    return rows
+
+
+def score(folder: Path) -> dict[str, Any]:
+    """The metric module's numbers for a folder's predictions, and its headlines with what a card says of them.
+
+    headlines: name, title, test_set, split, slice and accuracy of each accuracy that the test sets' files name.
+    """
+    return score_rows(read_predictions(folder))
+
+
+@cache
+def _metric() -> evaluate.Metric:
+    return evaluate.load(str(METRIC), keep_in_memory=True)
+
+
+def score_rows(rows: pd.DataFrame) -> dict[str, Any]:
+    """As `score`, from the rows of `read_predictions`."""
+    there = set(rows["test_set"])
+    sets = [test_set(name) for name in sorted(there, key=[*test_set_keys(), *there].index)]
+    others = sorted({column for found in sets for column in found.slices} - set(SLICES))
+    results = _metric().compute(
+        predictions=rows["prediction"].tolist(),
+        references=rows["gold"].tolist(),
+        **{name: rows[name].tolist() for name in ("test_set", *SLICES, "entailment_score")},
+        other_slices={name: rows[name].tolist() for name in others},
+        test_sets={found.name: found.metric_entry() for found in sets},
+    )
+    shown = [(found, headline) for found in sets for headline in found.shown if results[headline.name] is not None]
+    results["headlines"] = [
+        {
+            "name": headline.name,
+            "title": headline.title,
+            "test_set": found.name,
+            "split": found.split,
+            "slice": dict(headline.slice),
+            "accuracy": results[headline.name],
+        }
+        for found, headline in shown
+    ]
+    return results

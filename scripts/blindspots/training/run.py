@@ -1,0 +1,112 @@
+"""What both training scripts do around their Trainer."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from accelerate.utils import disable_fsdp_ram_efficient_loading
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, TrainingArguments
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+from blindspots.artifacts.folder import OutputFolder
+from blindspots.artifacts.inputs import Source, fetch
+from blindspots.config.errors import RecipeError
+from blindspots.config.recipes import TrainingDataKeys
+from blindspots.data.nli_datasets import nli_pairs, read_split
+from blindspots.modeling.classifier import check_saved_weights
+from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
+
+Arguments = TypeVar("Arguments", bound=TrainingArguments)
+
+
+def training_arguments(
+    arguments_class: type[Arguments], recipe: TrainingDataKeys, keys: dict[str, Any], folder: Path
+) -> Arguments:
+    """The library's arguments of a training run, with its checkpoints in `folder`.
+
+    Raises RecipeError for keys that exclude each other, for a precision that this machine does not have and for a
+    batch that can't be divided by the processes.
+    """
+    own = {"per_device_train_batch_size", "train_sampling_strategy"} & keys.keys()
+    if recipe.tokens_per_batch is not None and own:
+        raise RecipeError(f"tokens_per_batch makes the batches; leave out {' and '.join(sorted(own))}.")
+    if recipe.estimate:  # the run is to be on another machine
+        keys = keys | {"use_cpu": True}
+    elif keys.get("fp16") and (keys.get("use_cpu") or not torch.accelerator.is_available()):
+        raise RecipeError("fp16 needs an accelerator, and this run has none; leave it out, or use bf16.")
+    try:
+        training = arguments_class(output_dir=str(folder), **keys)
+    except ValueError as error:
+        raise RecipeError(f"The training keys do not go with one another or with this machine: {error}") from None
+    batch, processes = training.per_device_train_batch_size, training.world_size
+    if training.accelerator_config.split_batches and batch % processes:
+        raise RecipeError(
+            f"split_batches spreads a batch of {batch} rows over the processes, and {processes} do not divide it; "
+            "change per_device_train_batch_size or --num_processes."
+        )
+    return training
+
+
+def training_sources(recipe: TrainingDataKeys) -> dict[str, Source]:
+    """The datasets that a recipe trains on and watches, by `train` and `dev`."""
+    named = {"train": (recipe.train_dataset, recipe.train_revision), "dev": (recipe.dev_dataset, recipe.dev_revision)}
+    return {role: fetch(name, "dataset", revision) for role, (name, revision) in named.items() if name}
+
+
+def training_pairs(recipe: TrainingDataKeys, sources: dict[str, Source]) -> tuple[Dataset | None, Dataset | None]:
+    """Checked train and dev pairs (PAIR_FEATURES), None where the recipe names none."""
+    train = dev = None
+    if "train" in sources:
+        train = nli_pairs(read_split(sources["train"], "train", recipe.train_config), sources["train"].name)
+    if "dev" in sources:
+        dev = nli_pairs(read_split(sources["dev"], "validation"), sources["dev"].name)
+    return train, dev
+
+
+def within_length(rows: Dataset, lengths: list[int], max_length: int | None, row_counts: dict[str, Any]) -> Dataset:
+    """Leave out rows of more than `max_length` tokens, and say how many; nothing is ever cut."""
+    kept = [row for row, length in enumerate(lengths) if max_length is None or length <= max_length]
+    row_counts |= {"trained on": len(kept), "too long": len(rows) - len(kept)}
+    if len(kept) < len(rows):
+        print(f"{len(rows) - len(kept)} of {len(rows)} rows are longer than {max_length} tokens and are left out.")
+        return rows.select(kept)
+    return rows
+
+
+def last_checkpoint(folder: OutputFolder) -> str | None:
+    """The newest whole checkpoint of an interrupted run; trainer_state.json is the last file that Trainer writes."""
+    whole = [path.parent for path in folder.checkpoints.glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
+
+
+def stop_sharded_loading() -> None:
+    """From here on every process loads whole models; ZeRO-3 and FSDP spread each one over the processes."""
+    unset_hf_deepspeed_config()
+    disable_fsdp_ram_efficient_loading()
+
+
+def print_plan(trainer: TaskTrainer | GeneratorTrainer) -> None:
+    """One line on the rows and batches of a run."""
+    arguments = trainer.args
+    rows = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+    size = f"{trainer.tokens_per_batch} tokens per batch" if trainer.tokens_per_batch else f"{rows} rows per step"
+    if trainer.is_world_process_zero():
+        print(f"{len(trainer.train_dataset)} rows, {size} over {arguments.world_size} process(es)")
+
+
+def save_model(
+    trainer: TaskTrainer | GeneratorTrainer, folder: OutputFolder, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """Stage weights and tokenizer, safetensors only, and check what was written. Every process calls it."""
+    if trainer.train_dataset is not None:
+        trainer.save_model(str(folder.staging))
+    elif trainer.is_world_process_zero():
+        trainer.model.save_pretrained(folder.staging)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        tokenizer.save_pretrained(folder.staging)
+        Path(folder.staging, "training_args.bin").unlink(missing_ok=True)
+        Path(folder.staging, "README.md").unlink(missing_ok=True)
+        check_saved_weights(folder.staging)
+    trainer.accelerator.wait_for_everyone()

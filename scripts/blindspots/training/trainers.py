@@ -1,0 +1,131 @@
+"""The two Trainers: batches of equal token count, a loss that is a mean over rows, and epochs that resume in order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.nn.functional import cross_entropy
+from transformers import Trainer, TrainerCallback
+from transformers.trainer_pt_utils import BatchRebalanceSampler
+from trl import SFTTrainer
+
+from blindspots.data.length_batches import length_batches
+
+
+class TokenBatchSampler(BatchRebalanceSampler):
+    """`length_batches` for training: every row once per epoch, batches in random order, as many on every process.
+
+    Rows of one length change places from epoch to epoch, so the number of batches stays. Trainer hands a
+    BatchRebalanceSampler to the DataLoader as it is, and leaves the spreading over processes to it.
+    """
+
+    def __init__(self, lengths: list[int], batch_tokens: int, seed: int, processes: int = 1, rank: int = 0):
+        super().__init__(lengths, processes, processes, 1, seed=seed, rank=rank)
+        self.batch_tokens = batch_tokens
+        self.batches_per_process = len(self.all_batches()) // processes
+
+    def all_batches(self) -> list[list[int]]:
+        """The batches of all processes in this epoch: those of one optimiser step stand together."""
+        random = torch.Generator().manual_seed(self.seed + self.epoch)
+        rows = torch.randperm(len(self.lengths), generator=random).tolist()
+        batches = [
+            [rows[index] for index in batch]
+            for batch in length_batches([self.lengths[row] for row in rows], self.batch_tokens)
+        ]
+        while len(batches) % self.dp_size:  # halve the fullest batch: no row is left out, none comes twice
+            fullest = batches.pop(max(range(len(batches)), key=lambda index: len(batches[index])))
+            middle = max(1, len(fullest) // 2)
+            batches += [fullest[:middle], fullest[middle:] or fullest]
+        return [batches[index] for index in torch.randperm(len(batches), generator=random).tolist()]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        yield from self.all_batches()[self.rank :: self.dp_size]
+
+    def __len__(self) -> int:
+        return self.batches_per_process
+
+
+class _DrawEpoch(TrainerCallback):
+    """Tells the sampler its epoch, which a resumed run of several processes otherwise does not."""
+
+    def __init__(self, sampler: TokenBatchSampler):
+        self.sampler = sampler
+
+    def on_epoch_begin(self, args, state, control, **kwargs) -> None:
+        self.sampler.set_epoch(int(state.epoch or 0))
+
+
+class _TokenBatches:
+    """A Trainer that takes batches of `tokens_per_batch` padded tokens where it is given one."""
+
+    def __init__(self, *args, tokens_per_batch: int | None = None, **kwargs):
+        self.tokens_per_batch = tokens_per_batch
+        super().__init__(*args, **kwargs)
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None):
+        if self.tokens_per_batch is None:
+            return super()._get_train_sampler(train_dataset)
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        lengths = [len(ids) for ids in rows["input_ids"]]
+        arguments = self.args
+        seed = arguments.seed if arguments.data_seed is None else arguments.data_seed
+        sampler = TokenBatchSampler(
+            lengths, self.tokens_per_batch, seed, arguments.world_size, arguments.process_index
+        )
+        self.add_callback(_DrawEpoch(sampler))
+        self.rows_per_step = len(rows) / len(sampler) * arguments.gradient_accumulation_steps
+        return sampler
+
+
+class _SameOrder:
+    """A Trainer that goes on through the rows of an epoch in the order in which the epoch began.
+
+    LengthGroupedSampler draws that order from the global random state (transformers 5.23), which in a resumed run is
+    another one from the second epoch on; so every checkpoint also keeps the state in which its epoch began.
+    """
+
+    def _run_epoch(self, **arguments):
+        checkpoint = arguments["resume_from_checkpoint"]
+        if checkpoint is not None and arguments["epoch"] == arguments["epochs_trained"]:
+            if arguments["steps_trained_in_current_epoch"]:
+                torch.set_rng_state(torch.from_numpy(np.load(self._epoch_start_file(checkpoint))))
+            else:
+                self._load_rng_state(checkpoint)
+        self.epoch_start = torch.get_rng_state()
+        return super()._run_epoch(**arguments)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        np.save(self._epoch_start_file(output_dir), self.epoch_start.numpy())
+
+    def _epoch_start_file(self, checkpoint: str) -> Path:
+        return Path(checkpoint, f"epoch_start_{self.args.process_index}.npy")
+
+
+def mean_row_loss(outputs, labels: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
+    """Cross-entropy of a (micro-)batch, summed over its rows and divided by the rows of the whole optimiser step."""
+    return cross_entropy(outputs.logits, labels, reduction="sum") / (num_items_in_batch or len(labels))
+
+
+class TaskTrainer(_TokenBatches, _SameOrder, Trainer):
+    """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
+
+    LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
+    5.23): stock Trainer's gradients grow with gradient_accumulation_steps and with the number of processes.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, compute_loss_func=mean_row_loss, **kwargs)
+
+    def compute_loss(self, model, inputs, return_outputs: bool = False, num_items_in_batch=None):
+        """With batches of tokens the divisor is the mean number of rows per step: every row counts the same."""
+        if self.tokens_per_batch is not None and model.training and num_items_in_batch is not None:
+            shared = self.args.average_tokens_across_devices
+            num_items_in_batch = self.rows_per_step / (1 if shared else self.args.world_size)
+        return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+
+
+class GeneratorTrainer(_TokenBatches, _SameOrder, SFTTrainer):
+    """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of."""

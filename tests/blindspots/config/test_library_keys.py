@@ -1,0 +1,59 @@
+"""The keys read from the libraries' source are those that the imported classes have."""
+
+import dataclasses
+import types
+import typing
+
+import pytest
+from transformers import TrainingArguments
+from trl import ModelConfig, SFTConfig
+
+from blindspots.config.library_keys import HIDDEN, kinds_of, library_keys
+
+CLASSES = {"TrainingArguments": TrainingArguments, "SFTConfig": SFTConfig, "ModelConfig": ModelConfig}
+
+
+def kinds(annotation: object) -> set[str]:
+    """The builtin kinds of a type object, found without its text."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return set().union(*map(kinds, typing.get_args(annotation)))
+    if typing.get_origin(annotation) is typing.Literal:
+        return {type(value).__name__ for value in typing.get_args(annotation)}
+    origin = typing.get_origin(annotation) or annotation
+    names = {int: "int", float: "float", bool: "bool", list: "list", dict: "dict", type(None): "None"}
+    return {names.get(origin, "str")}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_names_and_kinds_are_those_of_the_dataclass(name):
+    hints = typing.get_type_hints(CLASSES[name])
+    fields = [field for field in dataclasses.fields(CLASSES[name]) if field.init and not field.name.startswith("_")]
+    expected = {field.name: kinds(hints[field.name]) for field in fields if field.name not in HIDDEN}
+    assert {key.name: set(key.kinds) for key in library_keys(name).values()} == expected
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_hidden_key_is_a_real_one_or_foreign_to_the_class(name):
+    fields = {field.name for field in dataclasses.fields(CLASSES[name])}
+    assert not HIDDEN & set(library_keys(name))
+    assert name == "ModelConfig" or fields >= HIDDEN
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_key_says_what_it_means(name):
+    assert not [key.name for key in library_keys(name).values() if not key.help]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        ("int", {"int"}),
+        ("str | list[str] | None", {"str", "list", "None"}),
+        ("Optional[float]", {"float", "None"}),
+        ("SchedulerType | str", {"str"}),
+        ("Literal['a', 'b'] | None", {"str", "None"}),
+        ("dict[str, Any]", {"dict"}),
+    ],
+)
+def test_kinds_of_an_annotation(annotation, expected):
+    assert kinds_of(annotation) == expected

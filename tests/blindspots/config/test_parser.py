@@ -1,0 +1,232 @@
+"""The parser: what a recipe may hold, what it means, and the one line that a mistake earns."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blindspots.config.errors import RecipeError
+from blindspots.config.library_keys import HIDDEN, library_keys
+from blindspots.config.parser import own_keys, parse_recipe
+from blindspots.config.yaml_files import read_yaml
+from blindspots.config.recipes import (
+    AuditRecipe,
+    DemoRecipe,
+    EvaluateRecipe,
+    GeneratorRecipe,
+    PrepareRecipe,
+    SynthesisRecipe,
+    TaskRecipe,
+    VariantsRecipe,
+)
+
+SCRIPTS_FOLDER = Path(__file__).parents[2] / "scripts"
+SCRIPTS = {
+    "make_demo_inputs": (DemoRecipe,),
+    "prepare_mnli": (PrepareRecipe,),
+    "finetune_task": (TaskRecipe, "TrainingArguments", "ModelConfig"),
+    "finetune_generator": (GeneratorRecipe, "SFTConfig", "ModelConfig"),
+    "generate_synthetic": (SynthesisRecipe,),
+    "build_variants": (VariantsRecipe,),
+    "evaluate_task": (EvaluateRecipe,),
+    "audit_dataset": (AuditRecipe,),
+}
+TASK = SCRIPTS["finetune_task"]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path):
+    """Writes a recipe file and returns its path."""
+
+    def write(text: str) -> str:
+        (tmp_path / "recipe.yaml").write_text(text)
+        return str(tmp_path / "recipe.yaml")
+
+    return write
+
+
+def task(*argv: str) -> tuple:
+    return parse_recipe(*TASK, argv=list(argv))
+
+
+# What is understood
+
+
+def test_keys_go_to_the_class_that_defines_them(recipe):
+    ours, training, model = task(recipe("output_dir: out\nmax_length: 64\nseed: 3\nlora_r: 8\n"))
+    assert (ours.output_dir, ours.max_length) == ("out", 64)
+    assert training == {"seed": 3}
+    assert model == {"lora_r": 8}
+
+
+def test_the_command_line_wins_over_the_recipe(recipe):
+    _, training, _ = task(recipe("output_dir: out\nlearning_rate: 1.0e-3\n"), "--learning_rate", "1e-5")
+    assert training == {"learning_rate": 1e-5}
+
+
+def test_config_is_another_way_to_name_the_recipe(recipe):
+    path = recipe("output_dir: out\nseed: 1\n")
+    assert task("--config", path) == task(path)
+
+
+def test_a_recipe_is_not_needed():
+    ours, _, _ = task("--output_dir", "out")
+    assert ours.output_dir == "out"
+
+
+@pytest.mark.parametrize("written", ["1e-5", "1.0e-5", "0.00001", "'1e-5'"])
+def test_a_float_is_a_float_however_it_is_written(recipe, written):
+    _, training, _ = task(recipe(f"output_dir: out\nlearning_rate: {written}\n"))
+    assert training["learning_rate"] == 1e-5
+
+
+@settings(max_examples=25)
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_any_float_survives_the_command_line(value):
+    _, training, _ = task("--output_dir=out", f"--learning_rate={value!r}")
+    assert training["learning_rate"] == value
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=5))
+def test_a_list_is_written_in_brackets_or_with_spaces(sizes):
+    spaced, bracketed = (
+        parse_recipe(VariantsRecipe, argv=["--output_dir", "o", "--kind", "original", "--sizes", *words])[0]
+        for words in (map(str, sizes), [str(sizes)])
+    )
+    assert spaced.sizes == bracketed.sizes == sizes
+
+
+@pytest.mark.parametrize(("words", "value"), [(["--bf16"], True), (["--bf16", "false"], False)])
+def test_a_switch_is_on_by_its_name_alone(words, value):
+    assert task("--output_dir", "out", *words)[1] == {"bf16": value}
+
+
+def test_null_takes_a_value_back(recipe):
+    ours, _, _ = task(recipe("output_dir: out\ntrain_dataset: data\n"), "--train_dataset", "null")
+    assert ours.train_dataset is None
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("output_dir: out\nlearning_rat: 1\n", r"learning_rat is not a key of this script; .* is learning_rate"),
+        ("output_dir: out\nhub_token: secret\n", r"hub_token is not a key"),
+        ("output_dir: out\nlearning_rate: fast\n", r"learning_rate wants float, got 'fast'"),
+        ("output_dir: out\nseed: 1.5\n", r"seed wants int, got 1\.5"),
+        ("output_dir: out\nseed: true\n", r"seed wants int, got True"),
+        ("output_dir: out\nbf16: perhaps\n", r"bf16 wants bool, got 'perhaps'"),
+        ("output_dir: out\nlora_target_modules: 5\n", r"lora_target_modules wants .*list.*, got 5"),
+        ("output_dir: [a, b]\n", r"output_dir wants str"),
+        ("seed: 1\nseed: 2\noutput_dir: out\n", r"seed is given two values"),
+        ("seed: 1\n", r"output_dir is required: folder of the finished artifact"),
+        ("", r"is empty"),
+        ("# only a comment\n", r"is empty"),
+        ("- a\n- b\n", r"must hold one `key: value` a line, not a list"),
+        ("seed: [1\n", r"is not valid YAML"),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_says_why(recipe, text, message):
+    path = recipe(text)
+    with pytest.raises(RecipeError, match=message) as error:
+        task(path)
+    assert path in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--learning_rat", "1"], r"command line: learning_rat is not a key .* nearest is learning_rate"),
+        (["--learning_rate", "fast"], r"command line: learning_rate wants float, got 'fast'"),
+        (["--seed", "1", "--seed", "2"], r"--seed is given two values"),
+        (["--seed=1", "--seed=1"], r"--seed is given two values"),
+        (["a.yaml", "--config", "b.yaml"], r"two recipes are named, a.yaml and b.yaml"),
+        (["a.yaml", "b.yaml"], r"'b.yaml' belongs to no key"),
+    ],
+)
+def test_a_command_line_that_cannot_be_used_says_why(words, message):
+    with pytest.raises(RecipeError, match=message):
+        task("--output_dir", "out", *words)
+
+
+def test_a_value_outside_the_choices_names_them(recipe):
+    with pytest.raises(RecipeError, match="kind is one of original, synthetic, biased_synthetic, mixed; got 'biased'"):
+        parse_recipe(VariantsRecipe, argv=["--output_dir", "out", "--kind", "biased"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sizes", "10", "ten"], r"sizes wants list of int, got \['10', 'ten'\]"),
+        (["--sizes", "1.5"], r"sizes wants list of int, got"),
+        (["--sizes", "-3"], r"sizes is at least 1; got -3"),
+        (["--sizes", "[30, 0]"], r"sizes is at least 1; got 0"),
+    ],
+)
+def test_the_items_of_a_list_are_checked_too(words, message):
+    with pytest.raises(RecipeError, match=message):
+        parse_recipe(VariantsRecipe, argv=["--output_dir", "out", "--kind", "original", *words])
+
+
+@pytest.mark.parametrize("key", ["shard_rows", "batch_size", "max_new_tokens", "samples_per_label"])
+def test_a_count_of_nothing_is_refused(key):
+    with pytest.raises(RecipeError, match=f"{key} is at least 1; got 0"):
+        parse_recipe(SynthesisRecipe, argv=["--output_dir", "out", "--generator", "g", f"--{key}", "0"])
+
+
+def test_a_missing_file_names_the_nearest(tmp_path):
+    (tmp_path / "augment.yaml").write_text("seed: 1\n")
+    with pytest.raises(RecipeError, match=r"There is no recipe at .*augmnt\.yaml\. Did you mean .*augment\.yaml\?"):
+        read_yaml(tmp_path / "augmnt.yaml")
+
+
+def test_yaml_that_would_build_objects_is_refused(recipe):
+    with pytest.raises(RecipeError, match="not valid YAML"):
+        read_yaml(recipe("seed: !!python/object/apply:os.getpid []\n"))
+
+
+# In a real process
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_wrong_recipe_ends_a_script_with_2_before_anything_heavy_is_imported(script, recipe):
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", SCRIPTS_FOLDER / f"{script}.py", recipe("output_dirr: out\n")],
+        capture_output=True,
+        text=True,
+    )
+    lines = run.stderr.splitlines()
+    imported = {line.split("|")[-1].strip().split(".")[0] for line in lines if line.startswith("import time:")}
+    said = [line for line in lines if not line.startswith("import time:")]
+    assert run.returncode == 2
+    assert len(said) == 1
+    assert "output_dirr is not a key of this script; the nearest is output_dir" in said[0]
+    heavy = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "pandas", "numpy"}
+    assert not imported & heavy
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_lists_every_key_with_its_default(script):
+    recipe_class, *libraries = SCRIPTS[script]
+    keys = own_keys(recipe_class)
+    for library in libraries:
+        keys = library_keys(library) | keys
+    run = subprocess.run(
+        [sys.executable, SCRIPTS_FOLDER / f"{script}.py", "--help"],
+        capture_output=True,
+        text=True,
+        env={"COLUMNS": "100000"},
+    )
+    assert run.returncode == 0
+    assert f"scripts/{script}.py recipes/" in run.stdout  # the docstring is a command
+    for key in keys.values():
+        assert f"--{key.name} " in run.stdout
+        assert f"; default: {key.default})" in run.stdout
+    assert not [name for name in HIDDEN if f"--{name} " in run.stdout]

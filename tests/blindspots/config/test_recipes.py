@@ -1,0 +1,113 @@
+"""Every recipe in recipes/ is one that its script takes and that the libraries accept."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from peft import LoraConfig
+from test_parsing import SCRIPTS
+from transformers import BitsAndBytesConfig, TrainingArguments
+from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
+
+from blindspots.config.parser import own_keys, parse_recipe
+from blindspots.config.recipes import AuditRecipe, GridRecipe, ReportRecipe
+from blindspots.grid import check_axes
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SCRIPT_OF = {
+    "inputs": "make_demo_inputs",
+    "prepare": "prepare_mnli",
+    "start": "finetune_task",
+    "augment": "finetune_task",
+    "generator": "finetune_generator",
+    "synthesize": "generate_synthetic",
+    "variants": "build_variants",
+    "evaluate": "evaluate_task",
+    "audit": "audit_dataset",
+}
+FILES = [file for file in sorted(RECIPES.glob("*/*.yaml")) if file.stem in SCRIPT_OF]
+TRAINING = [file for file in FILES if SCRIPT_OF[file.stem].startswith("finetune")]
+
+
+def name(file: Path) -> str:
+    return f"{file.parent.name}/{file.stem}"
+
+
+def test_every_file_is_a_recipe_of_a_known_script():
+    models = {file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name != "audits"}
+    assert models == {*SCRIPT_OF, "grid", "seeds", "resources"}
+    for file in RECIPES.glob("audits/*.yaml"):
+        parse_recipe(AuditRecipe, argv=[str(file)])
+    for model in ("demo", "smollm2-135m", "llama2-7b"):
+        assert {file.stem for file in (RECIPES / model).glob("*.yaml")} >= {*SCRIPT_OF, "grid"} - {"inputs"}
+    assert {file.stem for file in RECIPES.glob("smollm2-135m-cpu/*.yaml")} == {
+        "prepare",
+        "start",
+        "variants",
+        "augment",
+        "grid",
+        "resources",
+    }
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_a_recipe_parses(file):
+    recipe, *_ = parse_recipe(*SCRIPTS[SCRIPT_OF[file.stem]], argv=[str(file)])
+    assert recipe.output_dir.startswith(f"outputs/{file.parent.name}/")
+
+
+@pytest.mark.parametrize("file", TRAINING, ids=name)
+def test_a_training_recipe_builds_the_library_arguments(file, tmp_path):
+    _, training_keys, model_keys = parse_recipe(*SCRIPTS[SCRIPT_OF[file.stem]], argv=[str(file)])
+    here = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False}  # this machine may have no GPU
+    training = (SFTConfig if "generator" in file.stem else TrainingArguments)(**training_keys | here)
+    model_config = ModelConfig(**model_keys)
+    assert training.num_train_epochs == (2 if name(file) == "demo/generator" else 1)
+    assert training.lr_scheduler_type == "cosine"
+    assert model_config.model_name_or_path is not None
+    assert isinstance(get_peft_config(model_config), LoraConfig) == model_keys.get("use_peft", False)
+    assert isinstance(get_quantization_config(model_config), BitsAndBytesConfig) == model_config.load_in_4bit
+
+
+def test_the_settings_of_the_paper_are_in_its_recipes():
+    """The authors' code: NF4, LoRA r 64 and alpha 16 on seven projections, 2e-5 cosine, warm-up .3, batch 2 and 6."""
+    saved = {"start": ["score"], "generator": ["embed_tokens", "lm_head"]}
+    for stem, batch in (("start", 2), ("generator", 6)):
+        script = SCRIPTS[SCRIPT_OF[stem]]
+        _, training, model = parse_recipe(*script, argv=[str(RECIPES / "llama2-7b" / f"{stem}.yaml")])
+        lora, quantized = get_peft_config(ModelConfig(**model)), get_quantization_config(ModelConfig(**model))
+        assert (lora.r, lora.lora_alpha, lora.lora_dropout, lora.bias) == (64, 16, 0.1, "none")
+        assert lora.target_modules == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+        assert lora.modules_to_save == saved[stem]
+        assert (quantized.load_in_4bit, quantized.bnb_4bit_quant_type) == (True, "nf4")
+        expected = {
+            "num_train_epochs": 1,
+            "learning_rate": 2e-5,
+            "lr_scheduler_type": "cosine",
+            "warmup_steps": 0.3,
+            "weight_decay": 0.001,
+            "max_grad_norm": 0.3,
+            "optim": "paged_adamw_32bit",
+            "train_sampling_strategy": "group_by_length",
+            "per_device_train_batch_size": batch,
+        }
+        assert {key: training.get(key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("file", [*sorted(RECIPES.glob("*/grid.yaml")), RECIPES / "demo/seeds.yaml"], ids=name)
+def test_a_grid_has_axes_that_exist(file):
+    values = yaml.safe_load(file.read_text())
+    recipe, *_ = parse_recipe(ReportRecipe, argv=[str(file), "--output_dir", "out"])
+    assert {axis: getattr(recipe, axis) for axis in values} == values
+    check_axes(GridRecipe(**values))
+
+
+@pytest.mark.parametrize("file", sorted(RECIPES.glob("*/*.yaml")), ids=name)
+def test_a_recipe_holds_no_token(file):
+    assert "token:" not in file.read_text()
+    assert "hf_" not in file.read_text()
+
+
+@pytest.mark.parametrize("classes", SCRIPTS.values(), ids=SCRIPTS)
+def test_every_key_of_ours_has_a_meaning(classes):
+    assert all(key.help for key in own_keys(classes[0]).values())

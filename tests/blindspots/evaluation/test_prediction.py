@@ -1,0 +1,154 @@
+"""Predictions: every row's own logits in the order of the rows, one parquet a test set, numbers computed from it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blindspots.artifacts.inputs import fetch
+from blindspots.config.errors import UserError
+from blindspots.config.recipes import EvaluateRecipe
+from blindspots.data.nli import LABELS, task_input
+from blindspots.data.nli_datasets import mnli_test
+from blindspots.evaluation import prediction
+from blindspots.evaluation.prediction import (
+    LOGITS,
+    load_test_sets,
+    predict_logits,
+    predict_test_sets,
+    read_predictions,
+    score,
+)
+from blindspots.modeling.classifier import load_classifier
+
+
+@pytest.fixture(scope="module")
+def classifier(world):
+    return load_classifier(fetch(str(world / "start"), "model"))
+
+
+@pytest.fixture
+def keys(world) -> EvaluateRecipe:
+    corpus = world / "corpus"
+    return EvaluateRecipe(
+        output_dir="unused",
+        model="unused",
+        mnli=str(corpus / "mnli"),
+        hans=str(corpus / "hans"),
+        hans_expected_rows=60,
+    )
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=8), min_size=1, max_size=12))
+def test_the_shared_prefix_is_the_longest_that_leaves_every_row_a_token(rows):
+    length = prediction.shared_prefix(rows)
+    assert len({tuple(row[:length]) for row in rows}) == 1
+    assert length < min(map(len, rows))
+    longer = {tuple(row[: length + 1]) for row in rows}
+    assert len(longer) > 1 or length + 1 == min(map(len, rows))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("batch_tokens", [60, 10_000])
+def test_logits_are_those_of_the_plain_model_in_the_order_of_the_rows(world, classifier, batch_tokens):
+    test = mnli_test(fetch(str(world / "corpus/mnli"), "dataset"))
+    texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(test["premise"], test["hypothesis"])]
+    plain = [classifier.model(**classifier.tokenizer(text, return_tensors="pt")).logits[0] for text in texts]
+    assert len({len(text) for text in texts}) > 10
+    logits = predict_logits(classifier, texts, batch_tokens)
+    assert np.abs(logits - torch.stack(plain).numpy()).max() < 1e-5
+
+
+def test_one_row_alone_is_predicted(classifier):
+    assert predict_logits(classifier, [task_input("A dog ran .", "A dog ran .")], 100).shape == (1, 3)
+
+
+def test_a_row_longer_than_the_model_is_refused_not_cut(classifier):
+    with pytest.raises(UserError, match=r"A row of \d+ tokens is longer than the model's 256 positions"):
+        predict_logits(classifier, [task_input("dog " * 300, "cat")], 8192)
+
+
+def test_a_parquet_holds_every_row_with_its_slices(keys, classifier, tmp_path):
+    tests = load_test_sets(keys, prediction.test_set_sources(keys))
+    predict_test_sets(classifier, keys, tests, tmp_path)
+    for name, test in tests.items():
+        rows = pd.read_parquet(tmp_path / "predictions" / f"{name}.parquet")
+        assert list(rows) == ["id", "gold", *LOGITS, "heuristic", "subcase", "genre", "cluster"]
+        assert rows["id"].tolist() == test["id"][:]
+        assert rows["gold"].tolist() == test["gold"][:]
+        assert (rows[LOGITS].dtypes == np.float32).all()
+
+
+def test_a_part_of_the_test_sets_keeps_its_shares(keys):
+    keys.mnli_rows = 30
+    tests = load_test_sets(keys, prediction.test_set_sources(keys))
+    assert [tests["mnli_matched"]["gold"][:].count(label) for label in LABELS] == [10, 10, 10]
+
+
+def test_a_part_that_cannot_keep_its_shares_says_so(keys):
+    keys.hans_rows = 3
+    with pytest.raises(UserError, match="No part of 3 rows can keep the shares of subcase"):
+        load_test_sets(keys, prediction.test_set_sources(keys))
+
+
+def test_a_test_set_that_is_not_named_is_not_read(keys):
+    keys.hans = None
+    assert set(load_test_sets(keys, prediction.test_set_sources(keys))) == {"mnli_matched"}
+
+
+def write(folder, name: str, rows: list[tuple]) -> None:
+    """Predictions by (gold, predicted, heuristic)."""
+    (folder / "predictions").mkdir(exist_ok=True)
+    frame = pd.DataFrame(rows, columns=["gold", "predicted", "heuristic"])
+    logits = np.array([[3.0 if label == predicted else 0.0 for label in LABELS] for predicted in frame["predicted"]])
+    frame[LOGITS] = logits.astype(np.float32)
+    frame = frame.drop(columns="predicted").assign(subcase=frame["heuristic"], genre="", cluster="", id="")
+    frame.to_parquet(folder / "predictions" / f"{name}.parquet")
+
+
+def test_scores_equal_a_count_by_hand(tmp_path):
+    write(
+        tmp_path,
+        "mnli_matched",
+        [("neutral", "neutral", ""), ("neutral", "entailment", ""), ("entailment", "entailment", "")],
+    )
+    write(
+        tmp_path,
+        "hans",
+        [
+            ("entailment", "entailment", "lexical_overlap"),
+            ("non-entailment", "neutral", "lexical_overlap"),
+            ("non-entailment", "entailment", "lexical_overlap"),
+            ("non-entailment", "contradiction", "lexical_overlap"),
+            ("non-entailment", "entailment", "constituent"),
+        ],
+    )
+    results = score(tmp_path)
+    assert results["mnli_matched"] == pytest.approx(2 / 3)
+    assert results["hans"] == pytest.approx(3 / 5)
+    assert results["hans_lo_non_entailment"] == pytest.approx(2 / 3)
+
+
+def test_predictions_are_label_names(tmp_path):
+    write(tmp_path, "mnli_matched", [("neutral", label, "") for label in LABELS])
+    rows = read_predictions(tmp_path)
+    assert rows["prediction"].tolist() == list(LABELS)
+    assert rows["entailment_score"].idxmax() == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_logit_that_is_no_number_is_refused(tmp_path, bad):
+    write(tmp_path, "hans", [("entailment", "entailment", "constituent")] * 2)
+    file = tmp_path / "predictions" / "hans.parquet"
+    rows = pd.read_parquet(file)
+    rows.loc[1, "logit_neutral"] = bad
+    rows.to_parquet(file)
+    with pytest.raises(UserError, match="1 rows have a logit that is no number"):
+        score(tmp_path)
+
+
+def test_a_model_without_predictions_says_so(tmp_path):
+    with pytest.raises(UserError, match=r"holds no predictions; run evaluate_task\.py"):
+        read_predictions(tmp_path)
