@@ -4,12 +4,14 @@ PYTHON ?= python3.11
 MODEL ?= demo
 GRID ?= grid
 CORES ?= 2
+REPORT := outputs/$(MODEL)/$(if $(filter grid,$(GRID)),report,report_$(GRID))
+SNAKEMAKE := snakemake --quiet all --cores $(CORES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TQDM_MININTERVAL := 2
 
-.PHONY: help demo grid test test-distributed lint bench bench-gpu results clean
+.PHONY: help demo grid results test test-distributed lint bench bench-gpu clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 18
@@ -20,11 +22,17 @@ $(VENV)/installed: requirements.lock
 	touch $@
 
 demo: $(VENV)/installed  ## the paper in miniature, no download: outputs/demo/report
-	snakemake --quiet rules --cores $(CORES) --config model=demo
-	@cat outputs/demo/report/grid.md
+	@echo "The paper in miniature: 26 steps, about 7 minutes on two cores; logs in outputs/demo/logs"
+	@$(SNAKEMAKE) --config model=demo
+	@echo && cat outputs/demo/report/findings.md && echo && echo "page: outputs/demo/report/index.html"
 
 grid: $(VENV)/installed  ## the axes of recipes/$(MODEL)/$(GRID).yaml, as in: make grid MODEL=demo GRID=seeds
-	snakemake --quiet rules --cores $(CORES) --config model=$(MODEL) grid=$(GRID)
+	@$(SNAKEMAKE) --config model=$(MODEL) grid=$(GRID)
+	@echo && cat $(REPORT)/findings.md && echo && echo "page: $(REPORT)/index.html"
+
+results: $(VENV)/installed  ## keep a grid's report under results/$(MODEL), and refresh the READMEs
+	python scripts/report.py $(REPORT)/report.yaml --kept $(REPORT) --output_dir results/$(MODEL) > /dev/null
+	python scripts/fill_readmes.py
 
 test: $(VENV)/installed  ## the test suite, offline; test-distributed has the rest
 	pytest -n $(CORES) --dist loadfile
@@ -41,10 +49,6 @@ bench: $(VENV)/installed  ## ours beside what it replaces, on the CPU: results/b
 
 bench-gpu: $(VENV)/installed  ## tokens/s, MFU and memory on a CUDA device, within 10 minutes: results/benchmarks
 	python -W ignore tests/benchmarks/bench_gpu.py
-
-results: $(VENV)/installed  ## keep a grid's report and lineage under results/$(MODEL), and refresh the READMEs
-	python scripts/keep_results.py --model $(MODEL) --grid $(GRID)
-	python scripts/fill_readmes.py
 
 clean:  ## remove what the demo made
 	rm -rf outputs/demo .snakemake

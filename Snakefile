@@ -25,7 +25,6 @@ MODEL = config.get("model", "demo")
 AXES = config.get("grid", "grid")
 LAUNCH = config.get("launch", "python")
 THREADS = int(config.get("threads", 1))
-BASE = f"--model_name_or_path {shlex.quote(config['base'])}" if "base" in config else ""
 RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
 LOGS = f"{OUT}/logs"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
@@ -34,17 +33,38 @@ check_axes(GRID)
 JUDGE = f"{OUT}/models/{Cell(max(GRID.starts), GRID.seeds[0]).name}"
 VARIANTS = sorted({cell.variant for cell in cells(GRID)})
 
-# step LOG NAME COMMAND ...: run a command with its output in a log, and say in one line how it went.
+# step LOG NAME COMMAND ...: run a command with its output in a log, and say in one line how it went. On a terminal the
+# last line of the log, such as a progress bar, is shown meanwhile, of one step at a time.
 shell.prefix(
     """set -euo pipefail
+    watch_log() {{
+        exec 9> "$1.lock"; flock 9
+        while kill -0 $$ 2> /dev/null; do
+            printf '\\r\\033[K%s  %s' "$3" "$(tail -c 400 "$2" | tr '\\r' '\\n' | tail -n 1 | cut -c 1-90)" >&2
+            sleep 1
+        done
+    }}
     step() {{
-        local log=$1 name=$2 begun=$SECONDS code=0; shift 2
+        local log=$1 name=$2 begun=$SECONDS code=0 watcher=; shift 2
+        if [ -t 2 ]; then watch_log "$(dirname "$log")/watched" "$log" "$name" & watcher=$!; fi
         "$@" > "$log" 2>&1 || code=$?
+        if [ -n "$watcher" ]; then kill $watcher || true; printf '\\r\\033[K' >&2; fi
         if [ $code -eq 0 ]; then echo "$(date +%T)  $name  $((SECONDS - begun)) s"
         else echo "$name failed after $((SECONDS - begun)) s, see $log: $(tail -n 1 "$log")" >&2; fi
         return $code
     }}; """
 )
+
+
+def base_flags(base):
+    """The base model in place of the recipes': a folder, `org/name` or `org/name@commit`."""
+    if not base or Path(base).is_dir():
+        return f"--model_name_or_path {shlex.quote(base)}" if base else ""
+    name, _, revision = base.partition("@")
+    return f"--model_name_or_path {shlex.quote(name)} --model_revision {shlex.quote(revision or 'main')}"
+
+
+BASE = base_flags(config.get("base"))
 
 
 def values(name):

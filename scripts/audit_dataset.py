@@ -4,6 +4,7 @@ python scripts/audit_dataset.py recipes/audits/wanli.yaml
 python scripts/audit_dataset.py --dataset ID_OR_FOLDER --reference nyu-mll/multi_nli --output_dir outputs/audits/mine
 """
 
+import dataclasses
 from pathlib import Path
 
 from blindspots.config.errors import UserError
@@ -15,12 +16,13 @@ from blindspots.config.recipes import AuditRecipe
 def main() -> None:
     (recipe,) = parse_recipe(AuditRecipe)
     from blindspots.artifacts.files import without_nan
+    from blindspots.artifacts.output_dir import local_inputs
     from blindspots.audit.render import TITLES, headlines, row
     from blindspots.audit.run import FAILED, audit, check, fetch_sources
     from blindspots.audit.write import check_folder, rounded, write_audit
 
     check(recipe)
-    check_folder(Path(recipe.output_dir))
+    check_folder(Path(recipe.output_dir), local_inputs(dataclasses.asdict(recipe)))
     found = audit(recipe, fetch_sources(recipe))
     write_audit(Path(recipe.output_dir), found)
     sections = rounded(without_nan(found["sections"]))

@@ -15,6 +15,8 @@ def check(recipe: VariantsRecipe, kind: Kind) -> None:
     for pool in kind.pools:
         if getattr(recipe, pool) is None:
             raise RecipeError(f"kind {kind.name} is drawn from {pool}; name that dataset.")
+    if recipe.exclude_config and ORIGINAL not in kind.pools:
+        raise RecipeError(f"exclude_config has no effect: kind {kind.name} is not drawn from original.")
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ accelerate launch scripts/finetune_generator.py recipes/smollm2-135m/generator.y
 """
 
 from blindspots.config.parser import parse_recipe
-from blindspots.config.processes import run_script
+from blindspots.config.processes import is_main_process, run_script
 from blindspots.config.recipes import GeneratorRecipe
 
 
@@ -27,13 +27,13 @@ def load_trainer(recipe, training, model_config, base, pairs):
     from trl import get_peft_config
 
     from blindspots.data.examples import generator_examples, generator_texts
-    from blindspots.modeling.classifier import load_tokenizer
     from blindspots.modeling.generators import load_base
+    from blindspots.modeling.loading import load_tokenizer
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
     from blindspots.training.trainers import GeneratorTrainer
 
-    tokenizer, model = load_tokenizer(base.path), load_base(base, model_config)
+    tokenizer, model = load_tokenizer(base), load_base(base, model_config)
     train, dev = (rows and generator_examples(rows, recipe.loss_on) for rows in pairs)
     row_counts = {}
     lengths = [len(ids) + 1 for ids in tokenizer(generator_texts(train))["input_ids"]]  # SFTTrainer adds eos
@@ -68,39 +68,32 @@ def main() -> None:
     )
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.training import run
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
-    from blindspots.training.run import (
-        last_checkpoint,
-        print_plan,
-        save_model,
-        training_arguments,
-        training_pairs,
-        training_sources,
-    )
 
     check_push(recipe, "generator")
     resolved = resolved_recipe(recipe, training_keys, model_keys)
-    with output_folder(recipe, "generator") as folder, memory_errors_in_words():
-        training = training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
+    with output_folder(recipe, "generator", model_keys) as folder, memory_errors_in_words():
+        training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
         model_config = ModelConfig(**model_keys)
         base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
-        parents = {"base": base, **training_sources(recipe)}
+        parents = {"base": base, **run.training_sources(recipe)}
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
-        pairs = training_pairs(recipe, parents)
+        pairs = run.training_pairs(recipe, parents)
         while True:  # until a batch fits into memory
             tokenizer, trainer, row_counts = load_trainer(recipe, training, model_config, base, pairs)
-            print_plan(trainer)
+            run.print_plan(trainer)
             try:
-                trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+                trainer.train(resume_from_checkpoint=run.last_checkpoint(folder))
                 break
             except RuntimeError as error:
                 del trainer
                 recipe, training_keys = smaller_batches(error, recipe, training_keys)
-                training = training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
-        save_model(trainer, folder, tokenizer)
-        if training.process_index == 0:
+                training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
+        run.save_model(trainer, folder, tokenizer)
+        if is_main_process():
             save_artifact(folder, resolved, parents, row_counts)
             push_if_asked(recipe)
 

@@ -4,7 +4,7 @@ accelerate launch scripts/finetune_task.py recipes/smollm2-135m/augment.yaml --l
 """
 
 from blindspots.config.parser import parse_recipe
-from blindspots.config.processes import run_script
+from blindspots.config.processes import is_main_process, run_script
 from blindspots.config.recipes import TaskRecipe
 
 
@@ -49,6 +49,19 @@ def load_trainer(recipe, training, model_config, start, pairs):
     return classifier, trainer, row_counts
 
 
+def evaluate(recipe, tests, folder):
+    """Reopen the saved model, predict the test sets, and return their metrics; None without test sets."""
+    from trl import ModelConfig
+
+    from blindspots.artifacts.inputs import Source
+    from blindspots.evaluation.prediction import predict_test_sets, score
+    from blindspots.modeling.classifier import load_classifier
+
+    saved = Source(recipe.output_dir, folder.staging, None, "model")
+    predict_test_sets(load_classifier(saved, ModelConfig(dtype="auto")), recipe, tests, folder.staging)
+    return score(folder.staging) if tests and is_main_process() else None
+
+
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
     if recipe.estimate:
@@ -63,55 +76,42 @@ def main() -> None:
         resume_or_clear,
         save_artifact,
     )
-    from blindspots.artifacts.inputs import Source, fetch
+    from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.nli_datasets import test_set_sources
-    from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, score
-    from blindspots.modeling.classifier import load_classifier
+    from blindspots.evaluation.prediction import load_test_sets
+    from blindspots.training import run
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
-    from blindspots.training.run import (
-        last_checkpoint,
-        print_plan,
-        save_model,
-        stop_sharded_loading,
-        training_arguments,
-        training_pairs,
-        training_sources,
-    )
 
     check_push(recipe, "task_model")
     resolved = resolved_recipe(recipe, training_keys, model_keys)
-    with output_folder(recipe, "task_model") as folder, memory_errors_in_words():
-        training = training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
+    with output_folder(recipe, "task_model", model_keys) as folder, memory_errors_in_words():
+        training = run.training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
         model_config = ModelConfig(**model_keys)
         start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
-        parents = {"start": start, **training_sources(recipe), **test_set_sources(recipe)}
+        parents = {"start": start, **run.training_sources(recipe), **test_set_sources(recipe)}
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
-        tests = load_test_sets(recipe, parents)
-        pairs = training_pairs(recipe, parents)
+        tests, pairs = load_test_sets(recipe, parents), run.training_pairs(recipe, parents)
+        if pairs[0] is None:
+            run.stop_sharded_loading()
         while True:  # until a batch fits into memory
-            if pairs[0] is None:
-                stop_sharded_loading()
             classifier, trainer, row_counts = load_trainer(recipe, training, model_config, start, pairs)
             if pairs[0] is None:
                 break
-            print_plan(trainer)
+            run.print_plan(trainer)
             try:
-                trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+                trainer.train(resume_from_checkpoint=run.last_checkpoint(folder))
                 break
             except RuntimeError as error:
                 del classifier, trainer
                 recipe, training_keys = smaller_batches(error, recipe, training_keys)
-                training = training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
-        save_model(trainer, folder, classifier.tokenizer)
-
-        stop_sharded_loading()
-        saved = load_classifier(Source(recipe.output_dir, folder.staging, None, "model"), ModelConfig(dtype="auto"))
-        predict_test_sets(saved, recipe, tests, folder.staging)
-        if training.process_index == 0:
-            results = score(folder.staging) if tests else None
+                training = run.training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
+        run.save_model(trainer, folder, classifier.tokenizer)
+        run.stop_sharded_loading()
+        results = evaluate(recipe, tests, folder)
+        if is_main_process():
             row_counts |= {name: len(test) for name, test in tests.items()}
             save_artifact(folder, resolved, parents, row_counts, results)
             push_if_asked(recipe)

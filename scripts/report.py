@@ -4,6 +4,7 @@ python scripts/report.py recipes/demo/grid.yaml --models outputs/demo/models --o
     --synthetic outputs/demo/synthetic --output_dir outputs/demo/report
 """
 
+import dataclasses
 from pathlib import Path
 
 from blindspots.config.errors import RecipeError
@@ -30,10 +31,12 @@ def check(recipe: ReportRecipe) -> None:
 def main() -> None:
     (recipe,) = parse_recipe(ReportRecipe)
     check(recipe)
+    from blindspots.artifacts.output_dir import checked_output, local_inputs
     from blindspots.report.collect import read_grid, read_points
     from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
-    from blindspots.report.write import write_report
+    from blindspots.report.write import strange_file, write_report
 
+    checked_output(recipe.output_dir, "report", strange_file, local_inputs(dataclasses.asdict(recipe)))
     grid = read_points(Path(recipe.points)) if recipe.points else read_grid(recipe)
     kept_counts = Path(recipe.kept or "", "table1.csv")
     counts = None
@@ -47,7 +50,7 @@ def main() -> None:
     print(markdown(grid_table(grid)))
     for claim in claims:
         print(f"{claim.id} {claim.verdict}: {claim.statement}")
-    print("\n" + "\n".join(found))
+    print("", *found, sep="\n")
     if grid.missing:
         print(f"missing from the grid, {len(grid.missing)}: {', '.join(grid.missing)}.")
     if grid.others:

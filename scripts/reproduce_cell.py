@@ -65,7 +65,8 @@ def main() -> None:
     from blindspots.evaluation.prediction import score
     from blindspots.release import reproduce
 
-    output = Path(recipe.output_dir or f"outputs/reproduced/{name}-{cell.name}")
+    what = f"{name}-{cell.name}-evaluated" if recipe.from_release else f"{name}-{cell.name}"
+    output = Path(recipe.output_dir or f"outputs/reproduced/{what}")
     released = fetch(f"{recipe.hub_namespace}/{name}-models-{cell.name}@{recipe.hub_tag}", "model")
     with hub_errors_as_user_errors("Run it again later."):
         lineage = remote_lineage(released.name, released.revision, "model")

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from blindspots.config.recipes import ReportRecipe
+from blindspots.data.heuristics import HEURISTICS
 from blindspots.data.nli import LABELS
 from blindspots.grid import Cell, cells, starts
 
-HEURISTICS = ("lexical_overlap", "subsequence", "constituent")
 AXES = {"starts": [0, 900], "kinds": ["original", "synthetic", "biased_synthetic"], "sizes": [60, 120, 240]}
 
 
@@ -50,12 +49,11 @@ def write_model(folder: Path, right: float, rng: np.random.Generator, tests: dic
         "wall_time_s": 1.5,
         "hardware": {"cpu": "made"},
         "row_counts": {"trained on": 60},
-        "recipe": {},
+        "recipe": {"learning_rate": 1e-3, "seed": 0, "output_dir": "somewhere"},
         "results": {},
         "files": {},
     }
     (folder / "lineage.json").write_text(json.dumps(lineage))
-    (folder / "recipe.yaml").write_text(yaml.safe_dump({"learning_rate": 1e-3, "seed": 0}))
 
 
 RIGHT = {None: 0.6, "original": 0.85, "synthetic": 0.75, "biased_synthetic": 0.3}

@@ -9,14 +9,16 @@ from datasets import load_dataset
 
 import audit_dataset
 from blindspots.artifacts.cards import write_card
+from blindspots.artifacts.files import without_nan
 from blindspots.artifacts.inputs import fetch
 from blindspots.audit import balance, run
 from blindspots.audit.render import TITLES, markdown, overview
 from blindspots.audit.rows import Columns, opened
 from blindspots.audit.tally import tally
-from blindspots.audit.write import plain
-from blindspots.config.errors import RecipeError, UserError, run_script
+from blindspots.audit.write import rounded
+from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.parser import parse_recipe
+from blindspots.config.processes import run_script
 from blindspots.config.recipes import AuditRecipe
 from blindspots.demo.corpus import mnli_like
 
@@ -162,7 +164,7 @@ def test_bad_rows_are_counted_not_dropped_in_silence(audited, write):
     assert [found[name] for name in ("empty text", "not text", "no label")] == pytest.approx([1 / 90] * 3, rel=1e-4)
 
 
-def test_a_reference_in_another_language_is_told(audited, write):
+def test_a_reference_in_another_language_is_reported(audited, write):
     rows = mnli_like(90, 3, seed=7)["train"]
     backwards = rows.map(lambda row: {name: row[name][::-1] for name in ("premise", "hypothesis")})
     audit = audited(write(backwards))
@@ -206,15 +208,15 @@ def test_a_wrong_name_stops_the_run_before_anything_is_written(tmp_path, world, 
     assert not (tmp_path / "audit").exists()
 
 
-def test_a_threshold_that_is_no_share_is_refused(world, audited):
+def test_a_threshold_that_is_not_a_share_is_refused(world, audited):
     with pytest.raises(RecipeError, match="near_threshold"):
         audited(world / "corpus/mnli", "--near_threshold", 70)
 
 
-def test_files_that_are_no_audit_are_never_replaced(tmp_path, world, audited):
+def test_files_that_are_not_of_an_audit_are_never_replaced(tmp_path, world, audited):
     (tmp_path / "audit").mkdir()
     (tmp_path / "audit/thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match=r"holds thesis\.tex"):
+    with pytest.raises(UserError, match=r"holds thesis\.tex, which is not of a former audit"):
         audited(world / "corpus/mnli")
     assert (tmp_path / "audit/thesis.tex").read_text() == "years of work"
 
@@ -223,7 +225,7 @@ def test_an_audit_within_an_artifact_shows_in_its_card(tmp_path, audited, write)
     artifact = write(mnli_like(60, 3, seed=7)["train"], "synthetic")
     lineage = {
         "artifact": "synthetic",
-        "kind": "raw_synthetic",
+        "artifact_type": "raw_synthetic",
         "license": "other",
         "parents": [],
         "results": {},
@@ -303,7 +305,7 @@ def test_the_committed_counts_are_those_of_the_data(shared, committed, shown):
             counts.append(tally(rows))
     sections = committed[shown]["sections"]
     for name, question in (("heuristics", balance.heuristics), ("overlap", balance.overlap)):
-        assert plain(question(*counts).record()["findings"]) == sections[name]["findings"]
+        assert rounded(without_nan(question(*counts).record()["findings"])) == sections[name]["findings"]
 
 
 def test_leakage_is_looked_for_in_every_test_set_of_the_paper():

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks.side_by_side import padding_share
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.recipes import SynthesisRecipe
-from blindspots.data.nli import generator_prompt, task_input
+from blindspots.data.examples import task_texts
+from blindspots.data.length_batches import length_batches
+from blindspots.data.nli import generator_prompt
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
 from blindspots.evaluation.prediction import predict_logits, shared_prefix
 from blindspots.modeling.classifier import Classifier, load_classifier
 from blindspots.modeling.generators import TransformersEngine
-from blindspots.training.trainers import length_batches, padding_share
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +29,7 @@ def texts() -> list[str]:
     # Premises joined at will: rows of 25 to 90 tokens, a spread like that of real rows.
     rows = mnli_like(600, 3, 0)["train"]
     premises = [" ".join(rows["premise"][row : row + 1 + row % 4]) for row in range(300)]
-    return [task_input(premise, hypothesis) for premise, hypothesis in zip(premises, rows["hypothesis"])]
+    return task_texts({"premise": premises, "hypothesis": rows["hypothesis"]})
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import build_variants
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import VariantsRecipe
 from blindspots.data.heuristics import lexical_overlap
+from blindspots.data.kinds import kind_of
 from blindspots.data.nli import LABELS
 
 
@@ -25,7 +26,7 @@ def rows(folder, size: int) -> pd.DataFrame:
     return pd.read_parquet(folder / f"data/n{size}/train-00000-of-00001.parquet")
 
 
-def test_original_and_synthetic_sets_are_equal_a_label_and_nested(build, world):
+def test_original_and_synthetic_sets_have_equal_labels_and_are_nested(build, world):
     for kind in ("original", "synthetic"):
         out = build(kind, f"--{kind}", world / "corpus/mnli", "--sizes", 31, 90, name=kind)
         assert rows(out, 31)["label"].value_counts().sort_index().tolist() == [11, 10, 10]
@@ -51,14 +52,27 @@ def test_a_biased_set_is_biased_through_and_through(build, tmp_path):
     assert not (tmp_path / "large").exists()
 
 
+def test_a_dose_of_bias_is_at_least_its_share_of_each_label(build, tmp_path):
+    pool = [
+        {"premise": f"dog {i} ran", "hypothesis": f"dog {i}" if i // 3 % 2 else f"cat {i}", "label": LABELS[i % 3]}
+        for i in range(240)
+    ]
+    (tmp_path / "pool").mkdir()
+    pd.DataFrame(pool).to_parquet(tmp_path / "pool/train.parquet")
+    out = build("biased_75", "--synthetic", tmp_path / "pool", "--sizes", 120)
+    found = rows(out, 120)
+    overlap = pd.Series([lexical_overlap(row.premise, row.hypothesis) for row in found.itertuples()])
+    biased = (overlap == (found["label"] == 0)).groupby(found["label"]).sum()
+    assert ((biased >= 30) & (biased < 40)).all()
+    assert json.loads((out / "lineage.json").read_text())["recipe"]["kind"] == "biased_75"
+
+
 def test_a_mixed_set_has_its_share_of_synthetic_rows(build, world, tmp_path):
     pool = [{"id": f"made{i}", "premise": f"p{i}", "hypothesis": "h", "label": LABELS[i % 3]} for i in range(90)]
     (tmp_path / "pool").mkdir()
     pd.DataFrame(pool).to_parquet(tmp_path / "pool/train.parquet")
     out = build(
-        "mixed",
-        "--synthetic_share",
-        0.25,
+        "mixed_25",
         "--original",
         world / "corpus/mnli",
         "--synthetic",
@@ -83,7 +97,7 @@ def test_rows_of_a_start_can_be_left_out(build, world, script, tmp_path):
         "--dev_rows_per_label",
         10,
     )
-    out = build("original", "--original", mnli, "--exclude_config", "n90", "--sizes", 60)
+    out = build("original_disjoint", "--original", mnli, "--exclude_config", "n90", "--sizes", 60)
     start = pd.read_parquet(mnli / "data/n90/train-00000-of-00001.parquet")
     assert not set(rows(out, 60)["id"]) & set(start["id"])
 
@@ -92,10 +106,43 @@ def test_rows_of_a_start_can_be_left_out(build, world, script, tmp_path):
     ("keys", "message"),
     [
         ({"kind": "original"}, "kind original is drawn from original; name that dataset"),
-        ({"kind": "mixed", "original": "o"}, "kind mixed is drawn from synthetic"),
-        ({"kind": "biased_synthetic", "synthetic": "s", "bias_rate": 1.2}, "bias_rate is a share between 0 and 1"),
+        ({"kind": "mixed_25", "original": "o"}, "kind mixed_25 is drawn from synthetic"),
+        ({"kind": "external_wanli", "original": "o"}, "kind external_wanli is drawn from synthetic"),
     ],
 )
 def test_a_recipe_without_its_pool_is_refused(keys, message):
+    recipe = VariantsRecipe(output_dir="o", **keys)
     with pytest.raises(RecipeError, match=message):
-        build_variants.pool_names(VariantsRecipe(output_dir="o", **keys))
+        build_variants.check(recipe, kind_of(recipe.kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("biased", "There is no augmentation kind 'biased'; the kinds are original, .*biased_"),
+        ("mixed", "There is no augmentation kind 'mixed'"),
+        ("biased_120", "biased_120 asks for 120 per cent; a share is at most 100"),
+    ],
+)
+def test_another_kind_is_refused_before_anything_is_read(build, tmp_path, kind, message):
+    with pytest.raises(RecipeError, match=message):
+        build(kind, "--original", "nowhere", "--synthetic", "nowhere")
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_to_leave_out_of_a_kind_without_original_rows_are_refused(world, script, tmp_path):
+    with pytest.raises(RecipeError, match="exclude_config has no effect: kind synthetic is not drawn from original"):
+        script(
+            "build_variants",
+            "--kind",
+            "synthetic",
+            "--synthetic",
+            world / "corpus/mnli",
+            "--exclude_config",
+            "n5",
+            "--sizes",
+            3,
+            "--output_dir",
+            tmp_path / "made",
+        )
+    assert not (tmp_path / "made").exists()

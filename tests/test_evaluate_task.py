@@ -44,5 +44,5 @@ def test_hans_of_another_size_is_refused(evaluate, world, tmp_path):
 
 
 def test_without_a_test_set_there_is_nothing_to_do(evaluate):
-    with pytest.raises(RecipeError, match="nothing to evaluate on; name mnli, hans or both"):
+    with pytest.raises(RecipeError, match=r"nothing to evaluate on; name test_sets, such as \[mnli_matched, hans\]"):
         evaluate()

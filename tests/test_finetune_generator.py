@@ -7,11 +7,8 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
-from blindspots.artifacts.inputs import fetch
-from blindspots.data.nli import END_MARKER, generator_completion, generator_prompt
-from blindspots.data.nli_datasets import nli_pairs, read_split
+from blindspots.data.nli import END_MARKER, generator_prompt
 from blindspots.training.trainers import GeneratorTrainer
-from finetune_generator import generator_rows
 
 RECIPE = """
 dtype: float32
@@ -44,15 +41,6 @@ def tune(world, tmp_path, script):
         return tmp_path / name
 
     return run
-
-
-def test_examples_are_the_prompt_and_what_is_to_be_written(world):
-    pairs = nli_pairs(read_split(fetch(str(world / "corpus/mnli"), "dataset"), "train"), "mnli").select(range(2))
-    whole, parts = generator_rows(pairs, "text"), generator_rows(pairs, "completion")
-    assert [row["prompt"] + row["completion"] for row in parts] == whole["text"][:]
-    assert parts[0]["prompt"] == generator_prompt("entailment")
-    assert parts[0]["completion"] == generator_completion(pairs[0]["premise"], pairs[0]["hypothesis"])
-    assert whole["text"][0].endswith(END_MARKER)
 
 
 @pytest.mark.parametrize("loss_on", ["text", "completion"])

@@ -1,7 +1,9 @@
-"""Task models: start 0, tuning, tuning further, and runs that go on where they stopped."""
+"""Task models: start 0, tuning, tuning further, and runs that continue where they stopped."""
 
+import gc
 import json
 import re
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from torch import OutOfMemoryError, equal
 
+import finetune_task
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.config.yaml_files import read_yaml
@@ -44,7 +47,7 @@ LORA = (
 
 @pytest.fixture
 def tune(world, tmp_path, script):
-    """Runs the script on the tiny base, 8 rows a step and 38 steps, and returns the artifact."""
+    """Runs the script on the tiny base, 8 rows per step and 38 steps, and returns the artifact."""
 
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE)
@@ -158,8 +161,8 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tune, interrupt, capsys, ext
     ids=["random", "group_by_length", "tokens"],
 )
 @pytest.mark.parametrize("stops", [(8, 13), (27, 31), (33, 36)], ids=["first epoch", "at its end", "second epoch"])
-def test_a_resumed_epoch_goes_on_in_the_order_in_which_it_began(tune, interrupt, extra, stops):
-    """Stopped twice; 25 steps an epoch (with tokens 20), a checkpoint every 5."""
+def test_a_resumed_epoch_continues_in_the_order_in_which_it_began(tune, interrupt, extra, stops):
+    """Stopped twice; 25 steps per epoch (with tokens 20), a checkpoint every 5."""
     saving = ("--save_strategy", "steps", "--save_steps", 5, "--num_train_epochs", 2, *extra)
     if "--tokens_per_batch" not in extra:
         saving += ("--per_device_train_batch_size", 12)
@@ -172,7 +175,7 @@ def test_a_resumed_epoch_goes_on_in_the_order_in_which_it_began(tune, interrupt,
     assert same(weights(tune("stopped", *saving)), weights(whole))
 
 
-def test_a_run_killed_while_it_saved_goes_on_from_the_checkpoint_before(tune, interrupt):
+def test_a_run_killed_while_it_saved_continues_from_the_checkpoint_before(tune, interrupt):
     saving = ("--save_strategy", "steps", "--save_steps", 5)
     whole = tune("whole", *saving)
     interrupt(12)
@@ -195,7 +198,7 @@ def test_what_another_recipe_left_is_cleared(tune, interrupt, capsys):
 
 
 def test_a_device_that_holds_fewer_rows_ends_with_the_same_model(tune, monkeypatch, capsys):
-    """8 rows a step do not fit, 4 do: the run goes on from its checkpoint with two accumulation steps."""
+    """8 rows per step do not fit, 4 do: the run continues from its checkpoint with two accumulation steps."""
     saving = ("--save_strategy", "steps", "--save_steps", 5)
     whole = tune("whole", *saving, "--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 2)
     step = TaskTrainer.training_step
@@ -209,8 +212,33 @@ def test_a_device_that_holds_fewer_rows_ends_with_the_same_model(tune, monkeypat
     with pytest.raises(UserError, match="set smaller_batches: true"):
         tune("stopped", *saving)
     less = weights(tune("less", *saving, "--smaller_batches"))
-    assert "going on with 4 and 2 accumulation step(s)" in capsys.readouterr().out
+    assert "continuing with 4 and 2 accumulation step(s)" in capsys.readouterr().out
     assert all(weight.allclose(less[name], atol=1e-5) for name, weight in weights(whole).items())
+
+
+def test_a_model_that_did_not_fit_is_gone_before_the_next_one_is_loaded(tune, monkeypatch):
+    """Else a device that was too small for one model would have to hold two."""
+    step, load, models, held = TaskTrainer.training_step, finetune_task.load_trainer, [], []
+
+    def with_less_memory(trainer, model, inputs, *args):
+        if len(inputs["labels"]) > 4:
+            raise OutOfMemoryError("CUDA out of memory.")
+        return step(trainer, model, inputs, *args)
+
+    def watched(*args):
+        held.append([model() for model in models if model() is not None])
+        loaded = load(*args)
+        models.append(weakref.ref(loaded[1].model))
+        return loaded
+
+    monkeypatch.setattr(TaskTrainer, "training_step", with_less_memory)
+    monkeypatch.setattr(finetune_task, "load_trainer", watched)
+    gc.disable()  # what is gone is gone for certain
+    try:
+        tune("model", "--smaller_batches", "--bf16")  # autocast ties a model to itself
+    finally:
+        gc.enable()
+    assert held == [[], []]
 
 
 def test_tuning_further_continues_the_same_adapter_and_head(tune):
@@ -247,7 +275,8 @@ def test_a_head_of_another_order_is_trained_by_label_name(world, tune, tmp_path)
 
 
 def test_a_bad_dataset_leaves_nothing_behind(tune, world, tmp_path):
-    pd.DataFrame({"hypothesis": ["h"], "label": ["neutral"]}).to_parquet(tmp_path / "train.parquet")
+    (tmp_path / "data").mkdir()
+    pd.DataFrame({"hypothesis": ["h"], "label": ["neutral"]}).to_parquet(tmp_path / "data/train.parquet")
     with pytest.raises(UserError, match="has no column premise"):
-        tune("model", train=tmp_path)
+        tune("model", train=tmp_path / "data")
     assert not (tmp_path / "model").exists()

@@ -14,6 +14,7 @@ import generate_synthetic
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import LABELS
+from blindspots.modeling import generators
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 DATA = "data/full/train-00000-of-00001.parquet"
@@ -89,10 +90,8 @@ def test_a_finished_shard_is_not_drawn_again(generate, monkeypatch, tmp_path):
             raise KeyboardInterrupt
         draw(engine, shard, recipe, folder)
 
-    import blindspots.modeling.generators
-
-    draw = blindspots.modeling.generators.draw_shard
-    monkeypatch.setattr(blindspots.generation, "draw_shard", stop_at_the_fifth)
+    draw = generators.draw_shard
+    monkeypatch.setattr(generators, "draw_shard", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         generate("raw", "--samples_per_label", 48)
     generate("raw", "--samples_per_label", 48)
@@ -131,8 +130,8 @@ def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_pat
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({}, "either samples_per_label or kept_per_label"),
-        ({"samples_per_label": 1, "kept_per_label": 1}, "either samples_per_label or kept_per_label"),
+        ({}, "exactly one of samples_per_label and kept_per_label"),
+        ({"samples_per_label": 1, "kept_per_label": 1}, "exactly one of samples_per_label and kept_per_label"),
         ({"kept_per_label": 1, "temperature": 0.0}, "temperature must be above 0"),
         ({"kept_per_label": 1, "top_p": 1.5}, r"top_p in \(0, 1\]"),
     ],

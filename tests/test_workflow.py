@@ -13,24 +13,25 @@ import yaml
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
 
+def run_snakemake(folder: Path, *arguments: str, fails: bool = False) -> subprocess.CompletedProcess:
+    """Run snakemake in a folder to its end."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert (done.returncode != 0) == fails, done.stdout[-2000:] + done.stderr[-4000:]
+    return done
+
+
 def snakemake(folder: Path, *arguments: str) -> dict[str, int]:
-    """Runs snakemake in a folder and returns how many jobs of each rule its table lists."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "1", *arguments],
-        cwd=folder,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    """Run snakemake in a folder; returns how many jobs of each rule its table lists."""
+    done = run_snakemake(folder, *arguments)
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)}
 
 
 @pytest.fixture
 def clone(tmp_path) -> Path:
     """The files that the workflow reads, without any output."""
-    for name in ("scripts", "recipes", "profiles"):
+    for name in ("scripts", "recipes", "profiles", "model_cards", "data_cards"):
         shutil.copytree(REPO_ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPO_ROOT / "Snakefile", tmp_path)
     return tmp_path
@@ -115,3 +116,37 @@ def outputs(clone: Path) -> list[str]:
         check=True,
     )
     return [line.split("\t")[0] for line in done.stdout.splitlines()[1:]]
+
+
+KINDS = ["original", "original_disjoint", "synthetic", "synthetic_t70", "synthetic_g2", "biased_25", "mixed_25"]
+KINDS += ["two_stage", "external_wanli"]
+
+
+def test_every_kind_has_its_sets_generators_and_parents(clone):
+    change(clone, "grid", starts=[2000], sizes=[1000], kinds=KINDS, external={"wanli": "alisawuffles/WANLI"})
+    jobs = snakemake(clone, "-n")
+    assert (jobs["start"], jobs["cell"]) == (1, len(KINDS))
+    assert jobs["variant"] == len(KINDS) - 1  # two_stage is tuned on the sets of synthetic
+    assert (jobs["generator"], jobs["next_generator"], jobs["synthesize"], jobs["audit"]) == (1, 1, 3, 3)
+
+
+def test_a_base_with_a_space_is_one_word(clone):
+    snakemake(clone, "-n", "--config", "base=/models/my base")
+
+
+@pytest.mark.slow
+def test_a_step_prints_one_line_and_keeps_its_output_in_a_log(clone):
+    done = run_snakemake(clone, "--quiet", "all", "--", "outputs/demo/corpus/hans/lineage.json")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  corpus/hans  \d+ s\n", done.stdout)
+    assert "demo_corpus saved" in (clone / "outputs/demo/logs/corpus-hans.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_names_its_log_and_what_went_wrong(clone):
+    change(clone, "inputs", hans_rows=0)
+    done = run_snakemake(clone, "--quiet", "all", "--", "outputs/demo/corpus/hans/lineage.json", fails=True)
+    assert "corpus/hans failed after" in done.stderr
+    assert (
+        "see outputs/demo/logs/corpus-hans.log: error: recipes/demo/inputs.yaml: hans_rows is at least 1"
+        in done.stderr
+    )

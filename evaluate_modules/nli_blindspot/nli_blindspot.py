@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from .heuristics import HEURISTICS
-from .nli import ENTAILMENT, HANS_LABELS, LABELS, NON_ENTAILMENT, fold_for_hans
+from .nli import ENTAILMENT, HANS_LABELS, LABELS, NON_ENTAILMENT
 from .statistics import auroc, wilson
 
-# The paper's two test sets. Williams et al. (2018): the public matched dev set; McCoy et al. (2019): the evaluation set.
+# The paper's two test sets: MNLI's public matched dev set (Williams et al. 2018), HANS's evaluation set (McCoy et al.
+# 2019).
 PAPER = {
     "mnli_matched": {"labels": LABELS, "rows": 9_815, "headlines": {"mnli_matched": {}}},
     "hans": {
@@ -37,9 +38,10 @@ SLICES = (
 
 _DESCRIPTION = """\
 Scores 3-way NLI predictions on MNLI matched and on HANS, where neutral and contradiction both count as
-non-entailment, or on other test sets that are described to it. Returns the three accuracies of Zhang & Pavlick (2025): MNLI matched, HANS, and HANS's non-entailed
-lexical-overlap rows, which is where a model that follows lexical overlap fails; and every slice of them
-(heuristic, label, subcase, MNLI genre) with its number of rows and its 95% Wilson interval.
+non-entailment, or on other test sets that are described to it. Returns the three accuracies of Zhang & Pavlick
+(2025): MNLI matched, HANS, and HANS's non-entailed lexical-overlap rows, which is where a model that follows lexical
+overlap fails; and every slice of them (heuristic, label, subcase, MNLI genre) with its number of rows and its 95%
+Wilson interval.
 """
 
 _KWARGS_DESCRIPTION = """
@@ -65,7 +67,8 @@ Returns:
     slices (`list` of `dict`): test_set, heuristic, subcase, label (empty: not split by it), n, accuracy, low, high;
         with `genre` also genre, and so with each of `other_slices`.
     scores (`list` of `dict`, with `entailment_score` only): test_set, heuristic, label, n, auroc of entailed against
-        non-entailed rows (None for rows of one label), and mean_probability of the right one of the two.
+        non-entailed rows (None for rows of one label), and mean_probability of the right one of the two. Not for test
+        sets without the label entailment.
 
 Raises ValueError for columns of different length, a missing value, an unknown label, test set or heuristic, and a
 score outside 0 to 1. Warns where a class is never predicted and where a test set is not complete.
@@ -164,7 +167,7 @@ class NliBlindspot(evaluate.Metric):
         }
         results["slices"] = slices(rows, list(other_slices or {}))
         if entailment_score is not None:
-            results["scores"] = scores(rows, entailment_score)
+            results["scores"] = scores(rows, entailment_score, known)
         return results
 
 
@@ -243,18 +246,24 @@ def slices(rows: pd.DataFrame, others: list[str]) -> list[dict]:
     return found
 
 
-def scores(rows: pd.DataFrame, entailment_score) -> list[dict]:
-    """AUROC and mean probability of the right class of each test set, HANS heuristic and label of these."""
+def scores(rows: pd.DataFrame, entailment_score, known: dict) -> list[dict]:
+    """AUROC and mean probability of the right class of each test set, HANS heuristic and label of these.
+
+    A test set whose labels do not tell entailed rows from others has none.
+    """
     if len(entailment_score) != len(rows):
         raise ValueError(f"There are {len(entailment_score)} entailment scores for {len(rows)} rows.")
     score = np.asarray(entailment_score, dtype=float)
     bad = np.flatnonzero(~((score >= 0) & (score <= 1)))
     if len(bad):
-        raise ValueError(f"Row {bad[0]}: entailment score {score[bad[0]]} is no probability (0 to 1).")
+        raise ValueError(f"Row {bad[0]}: entailment score {score[bad[0]]} is not a probability (0 to 1).")
     entailed = rows["label"] == ENTAILMENT
     rows = rows.assign(
-        score=score, right_probability=np.where(entailed, score, 1 - score), label=rows["label"].map(fold_for_hans)
+        score=score,
+        right_probability=np.where(entailed, score, 1 - score),
+        label=np.where(entailed, ENTAILMENT, NON_ENTAILMENT),
     )
+    rows = rows[[ENTAILMENT in known[name]["labels"] for name in rows["test_set"]]]
     found = []
     for names in (["test_set"], ["test_set", "label"], ["test_set", "heuristic"], ["test_set", "heuristic", "label"]):
         split = rows[(rows[names] != "").all(axis=1)]

@@ -153,7 +153,7 @@ class PairedAccuracy(evaluate.Comparison):
 
 
 def checked_rows(predictions1, predictions2, references, clusters, seeds) -> pd.DataFrame:
-    """One row a pair of predictions: right1, right2, reference, cluster, seed. Raises ValueError for a bad row."""
+    """One row per pair of predictions: right1, right2, reference, cluster, seed. Raises ValueError for a bad row."""
     n = len(references)
     columns = {"predictions1": predictions1, "predictions2": predictions2, "references": references}
     columns["clusters"] = range(n) if clusters is None else clusters

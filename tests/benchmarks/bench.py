@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     import torch
-    from results_table import markdown_table, write_readme
+    from results_table import cpu_table, write_readme
     from side_by_side import base_model, described, matmul_rate, mnli
 
     from blindspots.artifacts.lineage import code_commit, hardware, versions
@@ -61,7 +61,7 @@ def main() -> None:
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(record, indent=2) + "\n")
-    print(markdown_table(record["results"]))
+    print(cpu_table(record["results"]))
     write_readme(arguments.output.parent)
 
 

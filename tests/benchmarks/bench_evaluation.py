@@ -11,7 +11,8 @@ from transformers import DataCollatorWithPadding, LlamaForSequenceClassification
 from transformers.utils import logging
 
 from blindspots.artifacts.inputs import Source
-from blindspots.data.nli import LABELS, task_input
+from blindspots.data.examples import task_texts
+from blindspots.data.nli import LABELS
 from blindspots.evaluation.prediction import predict_logits, shared_prefix
 from blindspots.modeling.classifier import Classifier, load_classifier
 
@@ -31,8 +32,7 @@ def run(base, tokenizer, rate: float, rows: int) -> list[Result]:
         ("MNLI matched", mnli("validation_matched", rows, True), ">= 2.2"),
         ("HANS", hans(rows), ">= 1.8"),
     ):
-        texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
-        results += compare(classifier, name, texts, goal, rate)
+        results += compare(classifier, name, task_texts(data), goal, rate)
     return results
 
 

@@ -13,7 +13,8 @@ from trl import SFTConfig
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.recipes import SynthesisRecipe
-from blindspots.data.nli import END_MARKER, ENTAILMENT, LABELS, generator_completion, generator_prompt, parse_generated
+from blindspots.data.examples import generator_examples
+from blindspots.data.nli import END_MARKER, ENTAILMENT, generator_prompt, parse_generated
 from blindspots.data.nli_datasets import nli_pairs
 from blindspots.demo.base_model import tiny_base
 from blindspots.modeling.generators import TransformersEngine
@@ -76,10 +77,10 @@ def tune(folder: Path) -> None:
         (*pairs["premise"], *pairs["hypothesis"]), 0, hidden_size=192, layers=3, vocabulary=2048
     )
     texts = [
-        generator_prompt(LABELS[row["label"]]) + generator_completion(row["premise"], row["hypothesis"])
-        for row in pairs
+        text
+        for text in generator_examples(pairs, "text")["text"]
+        if len(tokenizer(text)["input_ids"]) < MAX_NEW_TOKENS
     ]
-    texts = [text for text in texts if len(tokenizer(text)["input_ids"]) < MAX_NEW_TOKENS]
     arguments = SFTConfig(
         str(folder),
         num_train_epochs=1,

@@ -23,9 +23,11 @@ from side_by_side import hans, matmul_rate, mnli  # noqa: E402
 
 from blindspots.artifacts.inputs import Source  # noqa: E402
 from blindspots.artifacts.lineage import code_commit, hardware, versions  # noqa: E402
-from blindspots.config.errors import UserError, run_script  # noqa: E402
+from blindspots.config.errors import UserError  # noqa: E402
+from blindspots.config.processes import run_script  # noqa: E402
 from blindspots.config.recipes import SynthesisRecipe  # noqa: E402
-from blindspots.data.nli import LABELS, generator_prompt, task_input  # noqa: E402
+from blindspots.data.examples import task_texts  # noqa: E402
+from blindspots.data.nli import LABELS, generator_prompt  # noqa: E402
 from blindspots.demo.base_model import tiny_base  # noqa: E402
 from blindspots.evaluation.prediction import predict_logits  # noqa: E402
 from blindspots.modeling.classifier import Classifier  # noqa: E402
@@ -134,7 +136,7 @@ def test_texts(rehearse: bool) -> list[str]:
     """The inputs of all 39,815 test rows where ../shared is, else of as many as the demo corpus has."""
     texts = []
     for data in (mnli("validation_matched", 20 if rehearse else None), hans(20 if rehearse else None)):
-        texts += [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
+        texts += task_texts(data)
     return texts
 
 

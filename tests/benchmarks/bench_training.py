@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from scipy import stats
-from side_by_side import Result, alternate, matmul_parameters, mnli
+from side_by_side import Result, alternate, matmul_parameters, mnli, padding_share
 from transformers import (
     DataCollatorWithPadding,
     LlamaForSequenceClassification,
@@ -19,10 +19,11 @@ from transformers import (
 )
 from transformers.optimization import get_cosine_schedule_with_warmup
 
-from blindspots.data.nli import LABELS, task_input
+from blindspots.data.examples import task_texts
+from blindspots.data.nli import LABELS
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
-from blindspots.training.trainers import TaskTrainer, TokenBatchSampler, padding_share
+from blindspots.training.trainers import TaskTrainer, TokenBatchSampler
 
 BATCH = 32
 ROWS = 512
@@ -53,8 +54,7 @@ def classifier(base, tokenizer, layers: int) -> LlamaForSequenceClassification:
 
 def encoded(data: Dataset, tokenizer) -> Dataset:
     """Token ids and labels of NLI rows."""
-    texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
-    return Dataset.from_dict({**tokenizer(texts), "labels": data["label"]})
+    return Dataset.from_dict({**tokenizer(task_texts(data)), "labels": data["label"]})
 
 
 def arguments(folder: str, seed: int = 0, **others) -> TrainingArguments:

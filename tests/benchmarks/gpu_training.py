@@ -12,7 +12,8 @@ from side_by_side import mnli
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
 
-from blindspots.data.nli import LABELS, task_input
+from blindspots.data.examples import task_texts
+from blindspots.data.nli import LABELS
 
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 WARM_UP, STEPS = 3, 8
@@ -155,7 +156,7 @@ def bpe(texts: list[str]) -> PreTrainedTokenizerFast:
 def row_lengths() -> np.ndarray:
     """Tokens of the inputs of 18,012 training rows (of all, where there are fewer), in rising order."""
     data = mnli("train", 18012)
-    texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
+    texts = task_texts(data)
     return np.sort([len(ids) for ids in bpe(texts[:3000])(texts)["input_ids"]])
 
 

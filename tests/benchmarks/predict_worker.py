@@ -22,14 +22,13 @@ def main() -> None:
     from trl import ModelConfig
 
     from blindspots.artifacts.inputs import Source
-    from blindspots.data.nli import task_input
+    from blindspots.data.examples import task_texts
     from blindspots.modeling.classifier import load_classifier
 
     torch.set_num_threads(1)
     state = PartialState(cpu=True, backend="gloo")
     classifier = load_classifier(Source("base", Path(sys.argv[1]), None, "model"), ModelConfig(dtype="float32"))
-    data = mnli("validation_matched", ROWS)
-    texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(data["premise"], data["hypothesis"])]
+    texts = task_texts(mnli("validation_matched", ROWS))
     predict_logits(classifier, texts[:8], 512)
     state.wait_for_everyone()
     start = time.perf_counter()

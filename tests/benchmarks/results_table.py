@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
-from blindspots.report.tables import markdown
+from blindspots.artifacts.files import markdown_table
 
 README = """# Benchmarks
 
@@ -27,7 +25,7 @@ our time that the useful operations alone would take at the rate of the machine'
 NOT_MEASURED = "Not measured: no CUDA device was at hand. `make bench-gpu` measures it and writes gpu.json.\n"
 
 
-def markdown_table(results: list[dict]) -> str:
+def cpu_table(results: list[dict]) -> str:
     """The lines of a cpu.json as a Markdown table."""
     lines = [
         {
@@ -44,12 +42,13 @@ def markdown_table(results: list[dict]) -> str:
         }
         for line in results
     ]
-    return markdown(pd.DataFrame(lines))
+    return markdown_table(lines)
 
 
 def gpu_table(results: list[dict]) -> str:
     """The lines of a gpu.json as a Markdown table."""
-    return markdown(pd.DataFrame(results).fillna(""))
+    columns = list(dict.fromkeys(column for line in results for column in line))
+    return markdown_table([dict.fromkeys(columns, "") | line for line in results])
 
 
 def conditions(record: dict) -> str:
@@ -68,7 +67,7 @@ def conditions(record: dict) -> str:
 def write_readme(folder: Path) -> None:
     """Write folder/README.md from the figures that are there."""
     texts = {}
-    for name, table in (("cpu", markdown_table), ("gpu", gpu_table)):
+    for name, table in (("cpu", cpu_table), ("gpu", gpu_table)):
         file = folder / f"{name}.json"
         record = json.loads(file.read_text()) if file.is_file() else None
         texts[name] = conditions(record) + table(record["results"]) if record else NOT_MEASURED

@@ -10,9 +10,10 @@ import torch
 from datasets import Dataset, load_dataset
 from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedTokenizerBase
 
+from blindspots.artifacts.inputs import fetch
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import hans_like, mnli_like
-from blindspots.modeling.classifier import load_tokenizer
+from blindspots.modeling.loading import load_tokenizer
 
 ROOT = Path(__file__).parents[2]
 HUB = ROOT.parent / "shared" / "hub" / "datasets"
@@ -94,6 +95,12 @@ def matmul_parameters(model: torch.nn.Module) -> int:
     return sum(p.numel() for name, p in model.named_parameters() if p.dim() == 2 and "embed_tokens" not in name)
 
 
+def padding_share(lengths: list[int], batches: list[list[int]]) -> float:
+    """Share of the computed tokens that is padding, each batch being padded to its longest row."""
+    computed = sum(len(batch) * max(lengths[row] for row in batch) for batch in batches)
+    return 1 - sum(lengths[row] for batch in batches for row in batch) / computed
+
+
 def mnli(split: str, rows: int | None = None, whole_premises: bool = False) -> Dataset:
     """Rows of real MNLI where ../shared holds it, else of the demo corpus; a sample of them, seed 0.
 
@@ -120,7 +127,9 @@ def hans(rows: int | None = None) -> Dataset:
 def base_model(folder: Path | None, texts: list[str]) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
     """The base model of a folder, in fp32; without one a random Llama of SmolLM2-135M's width, four layers."""
     if folder is not None:
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), load_tokenizer(folder)
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), load_tokenizer(
+            fetch(str(folder), "model")
+        )
     return tiny_base(texts, seed=0, hidden_size=576, layers=4, vocabulary=8192)
 
 

@@ -18,10 +18,15 @@ def test_a_name_and_its_cell_are_inverse(start, seed, kind, size):
         assert Cell.from_name(cell.name) == cell
 
 
-@pytest.mark.parametrize("name", ["n5-nonsense-n3-s0", "5-s0", "n5-synthetic-s0", "../n5-s0"])
+@pytest.mark.parametrize("name", ["5-s0", "n5-synthetic-s0", "../n5-s0", "n5-s0\n"])
 def test_another_name_is_refused(name):
-    with pytest.raises(RecipeError, match="is no cell"):
+    with pytest.raises(RecipeError, match="is not the name of a cell"):
         Cell.from_name(name)
+
+
+def test_a_name_with_another_kind_is_refused():
+    with pytest.raises(RecipeError, match="There is no augmentation kind 'nonsense'"):
+        Cell.from_name("n5-nonsense-n3-s0")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +37,7 @@ def test_another_name_is_refused(name):
         ({"starts": [-1]}, "whole numbers"),
         ({"kinds": ["syntetic"]}, "'syntetic'"),
         ({"kinds": ["external_wanli"]}, "needs its dataset"),
+        ({"kinds": ["two_stage", "synthetic"]}, "two_stage continues from original; add that to the axis kinds"),
         ({"kinds": ["biased_125"]}, "at most 100"),
     ],
 )
@@ -44,12 +50,12 @@ def test_a_wrong_axis_is_named(axes, message):
     ("variant", "flags", "parents"),
     [
         ("original", "--kind original", ["mnli"]),
-        ("original_disjoint-n5000", "--kind original --exclude_config n5000", ["mnli"]),
-        ("original_disjoint-n0", "--kind original", ["mnli"]),
-        ("synthetic_g2", "--kind synthetic --synthetic out/synthetic_g2", ["synthetic_g2"]),
-        ("biased_25", "--kind biased_synthetic --bias_rate 0.25 --synthetic out/synthetic", ["synthetic"]),
-        ("mixed_50", "--kind mixed --synthetic_share 0.5 --synthetic out/synthetic", ["mnli", "synthetic"]),
-        ("external_wanli", "--kind synthetic --synthetic org/wanli", []),
+        ("original_disjoint-n5000", "--kind original_disjoint --exclude_config n5000", ["mnli"]),
+        ("original_disjoint-n0", "--kind original_disjoint", ["mnli"]),
+        ("synthetic_g2", "--kind synthetic_g2 --synthetic out/synthetic_g2", ["synthetic_g2"]),
+        ("biased_25", "--kind biased_25 --synthetic out/synthetic", ["synthetic"]),
+        ("mixed_50", "--kind mixed_50 --synthetic out/synthetic", ["mnli", "synthetic"]),
+        ("external_wanli", "--kind external_wanli --synthetic org/wanli", []),
     ],
 )
 def test_what_a_folder_of_variants_is_made_from(variant, flags, parents):
@@ -60,7 +66,7 @@ def test_what_a_folder_of_variants_is_made_from(variant, flags, parents):
 
 def test_a_set_made_elsewhere_takes_the_place_of_the_generators():
     external = {"synthetic": "org/wanli"}
-    assert variant_flags("biased_synthetic", "out", external).endswith("--bias_rate 1.0 --synthetic org/wanli")
+    assert variant_flags("biased_synthetic", "out", external) == ("--kind biased_synthetic --synthetic org/wanli")
     assert variant_parents("biased_synthetic", external) == []
     assert variant_parents("mixed_50", external) == ["mnli"]
     assert variant_parents("synthetic_t70", external) == ["synthetic_t70"]

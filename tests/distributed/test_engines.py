@@ -78,7 +78,7 @@ def launch(tmp_path_factory):
             f"scripts/{script}.py",
             *arguments,
         ]
-        # As in an activated environment: DeepSpeed compiles anew whenever it finds its tools elsewhere.
+        # As in an activated environment: DeepSpeed compiles again whenever it finds its tools elsewhere.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PATH": path}
         done = subprocess.run([*map(str, command)], cwd=REPO_ROOT, env=environment, capture_output=True, text=True)
@@ -99,7 +99,7 @@ def weights(folder: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def tune(world, recipe, launch):
-    """Tunes the tiny base by 8 rows a step and predicts; returns the losses."""
+    """Tunes the tiny base with 8 rows per step and predicts; returns the losses."""
 
     def run(engine: str | None, folder: Path, *arguments: object) -> list[float]:
         corpus = world / "corpus"

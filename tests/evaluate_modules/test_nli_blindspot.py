@@ -1,5 +1,7 @@
 """The metric: published numbers from published predictions, every slice, and bad input."""
 
+import json
+import sys
 import time
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import evaluate
 import numpy as np
 import pandas as pd
 import pytest
+
+from blindspots.data import test_sets
 
 MODULE = str(Path(__file__).resolve().parents[2] / "evaluate_modules" / "nli_blindspot")
 HEURISTICS = ("lexical_overlap", "subsequence", "constituent")
@@ -224,3 +228,96 @@ def test_both_complete_sets_are_scored_in_seconds_and_silence(blindspot):
     )
     assert time.perf_counter() - start < 5
     assert 0.3 < results["mnli_matched"] < 0.37
+
+
+# Other test sets
+
+MADE = {
+    "negated": {
+        "labels": ["entailment", "not entailed"],
+        "folding": {"not entailed": ["neutral", "contradiction"]},
+        "rows": 5,
+        "allowed": {"negation": ["none", "premise", "both"]},
+        "headlines": {"negated": {}, "negated_premise": {"negation": "premise", "label": "not entailed"}},
+    }
+}
+
+
+def made() -> dict[str, list]:
+    """The rows of MADE: all right but one of the three whose premise is negated and whose label is `not entailed`."""
+    return {
+        "predictions": ["entailment", "neutral", "contradiction", "entailment", "not entailed"],
+        "references": ["entailment", "not entailed", "not entailed", "not entailed", "neutral"],
+        "test_set": ["negated"] * 5,
+        "heuristic": [""] * 5,
+        "subcase": [""] * 5,
+        "other_slices": {"negation": ["both", "premise", "premise", "premise", "none"]},
+        "test_sets": MADE,
+    }
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_made_up_test_set_is_folded_sliced_and_scored_by_its_own_headlines(blindspot):
+    results = blindspot.compute(**made(), entailment_score=[0.9, 0.1, 0.2, 0.7, 0.3])
+    assert list(results) == ["negated", "negated_premise", "slices", "scores"]
+    assert results["negated"] == 0.8
+    assert results["negated_premise"] == pytest.approx(2 / 3)
+    part = find(results, test_set="negated", negation="premise", label="not entailed")
+    assert list(part)[:5] == ["test_set", "heuristic", "subcase", "negation", "label"]
+    assert (part["n"], part["accuracy"]) == (3, results["negated_premise"])
+    assert find(results, test_set="negated", negation="both", label="")["accuracy"] == 1
+    assert find(results, test_set="negated", negation="", label="not entailed")["n"] == 4
+    whole, *_ = results["scores"]
+    assert (whole["test_set"], whole["n"], whole["auroc"]) == ("negated", 5, 1)
+    assert whole["mean_probability"] == pytest.approx((0.9 + 0.9 + 0.8 + 0.3 + 0.7) / 5)
+
+
+@incomplete
+def test_every_test_set_is_folded_by_itself(blindspot):
+    """Contradiction for neutral is an error on MNLI matched beside a set on which the two are one."""
+    paper = {"mnli_matched": sys.modules[type(blindspot).__module__].PAPER["mnli_matched"]}
+    mnli = {"predictions": "contradiction", "references": "neutral", "test_set": "mnli_matched"}
+    rows = {name: [*made()[name], mnli.get(name, "")] for name in (*mnli, "heuristic", "subcase")}
+    negation = {"negation": [*made()["other_slices"]["negation"], ""]}
+    results = blindspot.compute(**rows, other_slices=negation, test_sets=MADE | paper)
+    assert (results["negated"], results["mnli_matched"]) == (0.8, 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_set_that_does_not_tell_entailed_rows_has_no_scores(blindspot):
+    labels = ["contradiction", "compatible"]
+    consistent = {"labels": labels, "folding": {"compatible": ["entailment", "neutral"]}, "headlines": {"c": {}}}
+    rows = {"predictions": ["entailment", "contradiction"], "references": ["compatible", "contradiction"]}
+    rows |= {"test_set": ["c"] * 2, "heuristic": [""] * 2, "subcase": [""] * 2, "entailment_score": [0.9, 0.1]}
+    results = blindspot.compute(**rows, test_sets={"c": consistent})
+    assert (results["c"], results["scores"]) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"predictions": ["maybe"] * 5}, "Row 0: prediction 'maybe' is not one of .*not entailed"),
+        ({"references": ["neutral"] * 4 + ["non-entailment"]}, "Row 4: label 'non-entailment'"),
+        ({"test_set": ["negated"] * 4 + ["hans"]}, "Row 4: test_set 'hans' is not one of negated"),
+        ({"other_slices": {"negation": ["none"] * 4 + ["all"]}}, "Row 4: negation 'all' is not one of none, premise"),
+        ({"other_slices": {"negation": ["none"]}}, "differ in length: .*negation 1"),
+        ({"other_slices": {"negation": ["none"] * 4 + [None]}}, "Row 4 has no negation"),
+    ],
+)
+def test_bad_rows_of_a_made_up_set_are_errors(blindspot, change, message):
+    with pytest.raises(ValueError, match=message):
+        blindspot.compute(**(made() | change))
+
+
+def test_an_incomplete_made_up_set_is_a_warning(blindspot):
+    larger = {"negated": MADE["negated"] | {"rows": 6}}
+    with pytest.warns(UserWarning, match="negated: 5 rows, the complete set has 6"):
+        blindspot.compute(**(made() | {"test_sets": larger}))
+
+
+@pytest.mark.parametrize("name", ["mnli_matched", "hans"])
+def test_the_built_in_sets_are_those_of_the_registry(blindspot, name):
+    built_in = sys.modules[type(blindspot).__module__].PAPER
+    assert list(built_in) == ["mnli_matched", "hans"]
+    entry = {"folding": {}, "allowed": {}} | built_in[name]
+    assert json.loads(json.dumps(entry)) == test_sets.test_set(name).metric_entry()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from blindspots.artifacts.folder import output_folder, publish, resolved_recipe
+from blindspots.artifacts.folder import output_folder, resolved_recipe, save_artifact
 from blindspots.artifacts.inputs import Source
 from blindspots.config.recipes import PrepareRecipe, TaskRecipe
 from blindspots.data.nli_datasets import PAIR_FEATURES, write_configs
@@ -19,7 +19,7 @@ def dataset_artifact(folder: Path, text: str = "A cat sat.", config: str = "n2")
     recipe = PrepareRecipe(output_dir=str(folder), mnli="made up")
     with output_folder(recipe, "prepared_mnli") as out:
         pairs = Dataset.from_dict(rows, features=PAIR_FEATURES)
-        publish(out, resolved_recipe(recipe), {}, write_configs(out.staging, {config: {"train": pairs}}))
+        save_artifact(out, resolved_recipe(recipe), {}, write_configs(out.staging, {config: {"train": pairs}}))
     return folder
 
 
@@ -29,34 +29,32 @@ def model_artifact(folder: Path, start: Path, train: Path) -> Path:
     with output_folder(recipe, "task_model") as out:
         shutil.copytree(start, out.staging, dirs_exist_ok=True)
         parents = {"train": Source(str(train), train, None, "dataset")}
-        publish(out, resolved_recipe(recipe), parents, {"trained on": 2})
+        save_artifact(out, resolved_recipe(recipe), parents, {"trained on": 2})
     return folder
 
 
-def push(folder: str, repo_type: str = "dataset", **keys) -> dict:
-    """Push an artifact in this process: its commit, or the error that the user is told."""
-    from blindspots.artifacts import push
+def push(folder: str, keys: dict | None = None) -> dict:
+    """Push an artifact in this process, by other keys of RELEASE too: its commit, or the error that the user is told.
+
+    Whether it is a model or a dataset is what its lineage says.
+    """
+    from blindspots.artifacts.push import push_artifact
     from blindspots.config.errors import UserError
 
     try:
-        return {"commit": hub.push(Path(folder), RELEASE | keys, repo_type)}
+        return {"commit": push_artifact(Path(folder), RELEASE | (keys or {}))}
     except UserError as error:
         return {"error": str(error)}
-
-
-def push_as(folder: str, repo_type: str, keys: dict) -> dict:
-    """`push` with further keys of the recipe."""
-    return push(folder, repo_type, **keys)
 
 
 def fetch(name: str, repo_type: str = "dataset") -> dict:
     """Fetch an input in this process: its commit and files by content, or the error that the user is told."""
     from blindspots.artifacts import inputs
-    from blindspots.artifacts.lineage import hash_file
+    from blindspots.artifacts.files import hash_file
     from blindspots.config.errors import UserError
 
     try:
-        source = sources.fetch(name, repo_type)
+        source = inputs.fetch(name, repo_type)
     except UserError as error:
         return {"error": str(error)}
     files = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from .local_hub import TOKEN, USER, LocalHub
-from .made_artifacts import dataset_artifact, fetch, model_artifact, push, push_as
+from .made_artifacts import dataset_artifact, fetch, model_artifact, push
 
 pytestmark = pytest.mark.hub
 
@@ -97,7 +97,7 @@ def test_two_processes_push_the_same_artifact_at_once(start_hub, rows):
 @pytest.fixture
 def model(hub, rows, world, tmp_path) -> str:
     """A pushed model, `org/name@tag`."""
-    hub.call(push_as, str(model_artifact(tmp_path / "model", world / "start", rows)), "model", {})
+    hub.call(push, str(model_artifact(tmp_path / "model", world / "start", rows)))
     hub.clear()
     return "blindspots/model@v0.1"
 

@@ -1,12 +1,14 @@
 """What a push leaves on the Hub, what it refuses, and that running it again completes or changes nothing."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from huggingface_hub import DatasetCard
 
-from .made_artifacts import dataset_artifact, fetch, model_artifact, push, push_as
+from .made_artifacts import dataset_artifact, fetch, model_artifact, push
 
 pytestmark = pytest.mark.hub
 
@@ -59,7 +61,7 @@ def test_the_next_version_drops_what_the_last_one_left_and_nothing_else(hub, row
     ]
     repo().push("main", note, author="someone")
     newer = dataset_artifact(tmp_path / "newer" / "rows", config="n3")
-    second = hub.call(push_as, str(newer), "dataset", {"hub_tag": "v0.2"})
+    second = hub.call(push, str(newer), {"hub_tag": "v0.2"})
     names = repo().tree(second["commit"]).keys()
     assert {"NOTE.txt", "data/n3/train-00000-of-00001.parquet"} <= names
     assert "data/n2/train-00000-of-00001.parquet" not in names
@@ -69,7 +71,7 @@ def test_the_next_version_drops_what_the_last_one_left_and_nothing_else(hub, row
 def test_a_local_parent_becomes_its_repo_and_commit(hub, rows, repo, world, tmp_path):
     model = model_artifact(tmp_path / "model", world / "start", rows)
     parent = hub.call(push, str(rows))["commit"]
-    commit = hub.call(push_as, str(model), "model", {"hub_private_repo": True})["commit"]
+    commit = hub.call(push, str(model), {"hub_private_repo": True})["commit"]
     assert repo("models", "model").settings()["private"]
     tree = repo("models", "model").tree(commit)
     published = json.loads(hub.store.blob(tree["lineage.json"]["sha256"]).read_text())
@@ -108,7 +110,7 @@ def test_only_files_of_an_artifact_are_uploaded(hub, rows, repo, name):
     described = lineage(rows)
     described["files"][name] = {"sha256": "0", "bytes": 1}
     (rows / "lineage.json").write_text(json.dumps(described))
-    assert f"holds {name}, which is no file of an artifact" in hub.call(push, str(rows))["error"]
+    assert f"holds {name}, which is not part of an artifact" in hub.call(push, str(rows))["error"]
     assert hub.store.repos("datasets") == []
 
 
@@ -117,7 +119,7 @@ def test_a_stray_file_stays_here_and_a_changed_one_is_refused(hub, rows, repo):
     commit = hub.call(push, str(rows))["commit"]
     assert "notes.txt" not in repo().tree(commit)
     (rows / "recipe.yaml").write_text("changed: true\n")
-    error = hub.call(push_as, str(rows), "dataset", {"hub_tag": "v0.2"})["error"]
+    error = hub.call(push, str(rows), {"hub_tag": "v0.2"})["error"]
     assert "recipe.yaml is not what lineage.json says" in error
 
 
@@ -126,7 +128,7 @@ def test_an_adapter_of_a_local_folder_is_refused(hub, rows, world, tmp_path):
     start.mkdir()
     (start / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(world / "base")}))
     model = model_artifact(tmp_path / "model", start, rows)
-    assert "adapter of the local folder" in hub.call(push, str(model), "model")["error"]
+    assert "adapter of the local folder" in hub.call(push, str(model))["error"]
 
 
 # Names
@@ -137,39 +139,42 @@ def test_an_adapter_of_a_local_folder_is_refused(hub, rows, world, tmp_path):
 )
 def test_a_name_with_a_path_trick_is_refused(hub, name):
     error = hub.call(fetch, name)["error"]
-    assert any(said in error for said in ("no legal Hub id", "neither a folder", "has no revision", "is no dataset"))
+    assert any(
+        said in error for said in ("is not a valid Hub id", "neither a folder", "has no revision", "is not a dataset")
+    )
     assert not list(hub.home.rglob("passwd"))
 
 
 @pytest.mark.parametrize("name", ["../other", "a/b", "a..b", ".hidden", "a b"])
 def test_a_repo_name_with_a_path_trick_is_refused(hub, rows, name):
-    assert "no legal repo name" in hub.call(push_as, str(rows), "dataset", {"hub_name": name})["error"]
+    assert "is not a valid repo name" in hub.call(push, str(rows), {"hub_name": name})["error"]
 
 
 # Before long work
 
 
 def preflight(folder: str, keys: dict) -> str:
-    """What the user is told before the work starts, "" where it may start."""
-    from blindspots.artifacts.folder import output_folder
+    """What the user of prepare_mnli.py is told before the work starts, "" where it starts (and lacks its input)."""
+    import prepare_mnli
     from blindspots.config.errors import UserError
-    from blindspots.config.recipes import PrepareRecipe
 
     given = {"hub_namespace": "blindspots", "hub_tag": "v0.1"} | keys
+    words = [f"--{key}={value}" for key, value in given.items() if value is not None]
+    sys.argv = ["prepare_mnli", "--mnli=absent", f"--output_dir={folder}", "--push_to_hub", *words]
     try:
-        with output_folder(PrepareRecipe(output_dir=folder, mnli="x", push_to_hub=True, **given), "prepared_mnli"):
-            return ""
+        prepare_mnli.main()
     except UserError as error:
-        return str(error)
+        return str(error).removeprefix("absent is neither a folder here nor a Hub id (org/name, org/name@revision).")
+    return "It made an artifact of nothing."
 
 
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
         ({"hub_namespace": None}, "needs hub_namespace"),
-        ({"hub_tag": "latest"}, "is no version"),
+        ({"hub_tag": "latest"}, "is not a version"),
         ({"hub_namespace": "nyu-mll"}, "tester may not write to nyu-mll"),
-        ({"hub_name": "a/b"}, "no legal repo name"),
+        ({"hub_name": "a/b"}, "is not a valid repo name"),
         ({}, ""),
     ],
 )
@@ -177,6 +182,38 @@ def test_a_push_that_the_hub_would_refuse_is_told_at_once(hub, tmp_path, keys, s
     told = hub.call(preflight, str(tmp_path / "rows"), keys)
     assert said in told
     assert (said == "") == (told == "")
+    assert (said == "") == (tmp_path / ".rows.work").exists()
+
+
+# Each script's smallest run in the small world; {world} is its folder.
+RUNS = {
+    "make_demo_inputs": "--part hans --hans_rows 60",
+    "prepare_mnli": "--mnli {world}/corpus/mnli --start_sizes 30 --dev_rows_per_label 5",
+    "build_variants": "--kind original --original {world}/corpus/mnli --sizes 9",
+    "finetune_generator": "--model_name_or_path {world}/base --train_dataset {world}/corpus/mnli --max_steps 1 "
+    "--use_cpu --bf16 false --gradient_checkpointing false --report_to none --disable_tqdm",
+    "generate_synthetic": "--generator {world}/generator --samples_per_label 4 --max_new_tokens 24 --dtype float32",
+    "finetune_task": "--model_name_or_path {world}/start --dtype float32 --use_cpu --report_to none",
+    "evaluate_task": "--model {world}/start --dtype float32 --mnli {world}/corpus/mnli",
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_script_asks_the_hub_before_its_work_and_pushes_after_it(script, world, tmp_path, monkeypatch, name):
+    done = []
+
+    def note(step: str):
+        return lambda *_: done.append((step, {path.name for path in tmp_path.iterdir()}))
+
+    for step in ("preflight", "push_artifact"):
+        monkeypatch.setattr(f"blindspots.artifacts.push.{step}", note(step))
+    words = RUNS[name].format(world=world).split()
+    script(name, *words, "--output_dir", tmp_path / "made")
+    assert done == []
+    shutil.rmtree(tmp_path / "made")
+    (tmp_path / ".made.lock").unlink()
+    script(name, *words, "--output_dir", tmp_path / "made", "--push_to_hub")
+    assert done == [("preflight", set()), ("push_artifact", {"made", ".made.lock"})]
 
 
 def test_a_token_is_needed_that_may_write(hub, tmp_path):
@@ -231,8 +268,9 @@ def test_a_finished_run_is_only_pushed(hub, world, tmp_path):
     before = (tmp_path / "model" / "lineage.json").stat().st_mtime_ns
     pushed = hub.run(*command, "--push_to_hub", "true", "--hub_namespace", "blindspots", "--hub_tag", "v0.1")
     assert pushed.returncode == 0, pushed.stderr
-    assert "is made from this recipe and these inputs already" in pushed.stdout
-    assert "2 rows" not in pushed.stdout
+    assert "was made from this recipe and these inputs before; it is only pushed" in pushed.stdout
+    assert "rows per step" in made.stdout
+    assert "rows per step" not in pushed.stdout
     assert (tmp_path / "model" / "lineage.json").stat().st_mtime_ns == before
     assert hub.store.repo("models", "blindspots/model").refs("tags").keys() == {"v0.1"}
 

@@ -131,6 +131,13 @@ def other_result(hub: LocalHub) -> None:
     tamper(hub, "models", f"demo-models-{CELL}", "lineage.json", json.dumps(lineage).encode())
 
 
+def other_headline(hub: LocalHub) -> None:
+    lineage = json.loads(read(hub, "models", f"demo-models-{CELL}", "lineage.json"))
+    (hans,) = [headline for headline in lineage["results"]["headlines"] if headline["name"] == "hans"]
+    hans["accuracy"] = 0.321
+    tamper(hub, "models", f"demo-models-{CELL}", "lineage.json", json.dumps(lineage).encode())
+
+
 def no_parent(hub: LocalHub) -> None:
     repo(hub, "datasets", f"demo-variants-{KIND}").delete()
 
@@ -149,6 +156,7 @@ def pickle(hub: LocalHub) -> None:
         (changed_card, rf"demo-models-{CELL}: mnli_matched is [\d.]+ by its predictions, 0.9999 by the card"),
         (other_predictions, rf"demo-models-{CELL}: predictions/hans.parquet has another hash than lineage.json says"),
         (other_result, rf"demo-models-{CELL}: hans is [\d.]+ by its predictions, 0.123 by lineage.json"),
+        (other_headline, rf"demo-models-{CELL}: hans is [\d.]+ by its predictions, 0.321 by lineage.json"),
         (no_parent, rf"demo-models-{CELL}: parent train, blindspots/demo-variants-{KIND}, has no commit"),
         (broken_card, rf"demo-variants-{KIND}: the card can't be read"),
         (pickle, "demo-generator: pytorch_model.bin may hold pickled code"),

@@ -13,7 +13,7 @@ from .tiny_grid import CELL, KIND, SIZE, START
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
 
-CHOICE = ("--start", START, "--variant", KIND, "--size", SIZE)
+CHOICE = ("--start", START, "--kind", KIND, "--size", SIZE)
 METRICS = ("mnli_matched", "hans", "hans_lo_non_entailment")
 
 
@@ -54,6 +54,8 @@ def test_a_released_model_predicts_every_row_as_it_did(released, stranger):
     assert "0 rows are predicted differently" in done.stdout
     assert table(done.stdout).keys() == set(METRICS)
     assert not released.requests("POST")
+    lineage = json.loads((stranger / f"outputs/reproduced/demo-{CELL}-evaluated/lineage.json").read_text())
+    assert lineage["artifact_type"] == "predictions"
 
 
 def test_other_predictions_than_the_released_ones_end_in_an_error(released, stranger):
@@ -82,9 +84,9 @@ def test_an_input_whose_tag_was_moved_is_an_error_naming_both_commits(released, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--start", 5, "--variant", KIND, "--size", SIZE), f"The grid has no start 5; it has {START}."),
-        (("--start", START, "--variant", "x", "--size", SIZE), f"The grid has no variant x; it has {KIND}."),
-        (("--seed", 7), "is no model on the Hub"),
+        (("--start", 5, "--kind", KIND, "--size", SIZE), f"The grid has no start 5; it has {START}."),
+        (("--start", START, "--kind", "x", "--size", SIZE), f"The grid has no kind x; it has {KIND}."),
+        (("--seed", 7), "is not a model on the Hub"),
     ],
 )
 def test_a_cell_that_is_not_there_is_told(released, stranger, words, said):

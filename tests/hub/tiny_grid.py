@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from datasets import Dataset
 
-from blindspots.artifacts.folder import output_folder, publish, resolved_recipe
+from blindspots.artifacts.folder import output_folder, resolved_recipe, save_artifact
 from blindspots.artifacts.inputs import Source
 from blindspots.config.recipes import GeneratorRecipe, SynthesisRecipe
 from blindspots.data.nli_datasets import PAIR_FEATURES, write_configs
@@ -21,9 +21,10 @@ TRAINING = (
 )
 
 
-def script(name: str, *words: object) -> None:
-    """Run a script's main in this process."""
-    with patch.object(sys, "argv", [name, *map(str, words)]):
+def script(name: str, *words: object, **keys: object) -> None:
+    """Run a script's main in this process; `keys` as --key=value."""
+    flags = [f"--{key}={value}" for key, value in keys.items()]
+    with patch.object(sys, "argv", [name, *map(str, words), *flags]):
         importlib.import_module(name).main()
 
 
@@ -37,7 +38,7 @@ def generator(out: Path, made: Path) -> None:
     with output_folder(recipe, "generator") as folder:
         shutil.copytree(made, folder.staging, dirs_exist_ok=True)
         parents = {"base": source(out / "base", "model"), "train": source(out / "mnli", "dataset")}
-        publish(folder, resolved_recipe(recipe), parents, {"trained on": 0})
+        save_artifact(folder, resolved_recipe(recipe), parents, {"trained on": 0})
 
 
 def raw_synthetic(out: Path) -> None:
@@ -51,7 +52,7 @@ def raw_synthetic(out: Path) -> None:
     pairs = Dataset.from_dict(dict(zip(PAIR_FEATURES, map(list, zip(*rows)))), features=PAIR_FEATURES)
     with output_folder(recipe, "raw_synthetic") as folder:
         counts = write_configs(folder.staging, {"full": {"train": pairs}})
-        publish(folder, resolved_recipe(recipe), {"generator": source(out / "generator", "model")}, counts)
+        save_artifact(folder, resolved_recipe(recipe), {"generator": source(out / "generator", "model")}, counts)
 
 
 def make_tiny_grid(root: Path, made_generator: Path) -> Path:
@@ -62,52 +63,22 @@ def make_tiny_grid(root: Path, made_generator: Path) -> Path:
     recipes.mkdir(parents=True)
     (recipes / "grid.yaml").write_text(f"starts: [{START}]\nkinds: [{KIND}]\nsizes: [{SIZE}]\nseeds: [0]\n")
     (recipes / "task.yaml").write_text(TRAINING)
-    rows = ("--train_rows", 150, "--matched_rows", 60, "--hans_rows", 60)
-    for part in ("mnli", "hans"):
-        script("make_demo_inputs", "--part", part, *rows, "--output_dir", out / "corpus" / part)
-    script("make_demo_inputs", "--part", "base", "--corpus", out / "corpus/mnli", "--output_dir", out / "base")
-    script(
-        "prepare_mnli",
-        "--mnli",
-        out / "corpus/mnli",
-        "--dev_rows_per_label",
-        5,
-        "--start_sizes",
-        START,
-        "--output_dir",
-        out / "mnli",
-    )
+    rows = {"train_rows": 150, "matched_rows": 60, "hans_rows": 60}
+    mnli, hans = out / "corpus/mnli", out / "corpus/hans"
+    for part, folder in (("mnli", mnli), ("hans", hans)):
+        script("make_demo_inputs", part=part, output_dir=folder, **rows)
+    script("make_demo_inputs", part="base", corpus=mnli, output_dir=out / "base")
+    script("prepare_mnli", mnli=mnli, dev_rows_per_label=5, start_sizes=[START], output_dir=out / "mnli")
     generator(out, made_generator)
     raw_synthetic(out)
-    script(
-        "build_variants",
-        "--kind",
-        KIND,
-        "--synthetic",
-        out / "synthetic",
-        "--sizes",
-        SIZE,
-        "--output_dir",
-        out / "variants" / KIND,
-    )
-    tests = ("--mnli", out / "corpus/mnli", "--hans", out / "corpus/hans", "--hans_expected_rows", 60)
-    start = out / "models" / f"n{START}-s0"
+    sets, start = out / "variants" / KIND, out / "models" / f"n{START}-s0"
+    script("build_variants", kind=KIND, synthetic=out / "synthetic", sizes=[SIZE], output_dir=sets)
+    tests = {"test_sets": "[mnli_matched, hans]", "mnli": mnli, "hans": hans, "hans_expected_rows": 60}
     for name, model, data, config in (
         (start.name, out / "base", out / "mnli", f"n{START}"),
-        (CELL, start, out / "variants" / KIND, f"n{SIZE}"),
+        (CELL, start, sets, f"n{SIZE}"),
     ):
-        script(
-            "finetune_task",
-            recipes / "task.yaml",
-            "--model_name_or_path",
-            model,
-            "--train_dataset",
-            data,
-            "--train_config",
-            config,
-            *tests,
-            "--output_dir",
-            out / "models" / name,
-        )
-    script("evaluate_task", "--model", start, *tests, "--output_dir", out / "predictions" / start.name)
+        keys = {"model_name_or_path": model, "train_dataset": data, "train_config": config}
+        script("finetune_task", recipes / "task.yaml", **keys, **tests, output_dir=out / "models" / name)
+    script("evaluate_task", model=start, **tests, output_dir=out / "predictions" / start.name)
     return out

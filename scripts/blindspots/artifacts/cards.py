@@ -129,7 +129,7 @@ def _model_data(folder: Path, lineage: dict[str, Any]) -> ModelCardData:
 
 
 def data_files(folder: Path) -> dict[str, dict[str, list[Path]]]:
-    """The parquet files of a dataset artifact by config and split; predictions are a config a test set."""
+    """The parquet files of a dataset artifact by config and split; predictions are a config per test set."""
     found: dict[str, dict[str, list[Path]]] = {}
     for file in sorted(folder.glob("data/*/*.parquet"), key=lambda file: (len(file.parent.name), file)):
         found.setdefault(file.parent.name, {}).setdefault(file.name.split("-")[0], []).append(file)

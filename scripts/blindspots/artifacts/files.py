@@ -1,69 +1,17 @@
-"""Files: a folder that takes the place of another, JSON without NaN, Markdown tables, hashes. Each once."""
+"""The text of files: JSON without NaN, Markdown tables, hashes. Each once."""
 
 import hashlib
 import json
 import math
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-from blindspots.config.errors import UserError
 
 # Written after the files that they describe.
 UNHASHED = {"lineage.json", "README.md"}
 # An object of plain values in indented JSON. A line break in the text of JSON is never part of a string.
 _FLAT_OBJECT = re.compile(r"\{\n\s+([^{}\[\]]*?)\n\s+\}")
-
-
-def swap_folder(new: Path, final: Path, replaced: Path) -> None:
-    """Rename `new` to `final`; what was there is kept at `replaced`, from where `recover_folder` brings it back."""
-    shutil.rmtree(replaced, ignore_errors=True)
-    if final.exists():
-        final.rename(replaced)
-    new.rename(final)
-
-
-def recover_folder(final: Path, replaced: Path) -> None:
-    """Bring a former folder back where a run was killed between the two renames of `swap_folder`."""
-    if replaced.exists() and not final.exists():
-        replaced.rename(final)
-
-
-def work_folder(final: Path) -> Path:
-    """Where the files of `final` are made until they are whole: `.<name>.work` beside it."""
-    return final.parent / f".{final.name}.work"
-
-
-@contextmanager
-def whole_folder(final: Path, what: str, belongs: Callable[[Path], bool]) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `final` when the block ends without an error.
-
-    Args:
-        what: name of what `final` holds, for messages, such as "report".
-        belongs: whether a non-empty folder that is there is a former one of the same sort, which may be replaced.
-
-    Raises UserError where `final` is a file or holds something else.
-    """
-    check_replaceable(final, what, belongs)
-    final = final.absolute()
-    work = work_folder(final)
-    recover_folder(final, work / "replaced")
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "new").mkdir(parents=True)
-    yield work / "new"
-    swap_folder(work / "new", final, work / "replaced")
-    shutil.rmtree(work)
-
-
-def check_replaceable(final: Path, what: str, belongs: Callable[[Path], bool]) -> None:
-    """Raise UserError where `final` is a file, or a folder with other files than those of a former `what`."""
-    if final.is_file():
-        raise UserError(f"output_dir {final} is a file; name a folder.")
-    if final.is_dir() and any(final.iterdir()) and not belongs(final):
-        raise UserError(f"output_dir {final} holds files that are not of a former {what}; name an empty folder.")
 
 
 def without_nan(value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,12 +15,24 @@ import yaml
 from filelock import FileLock, Timeout
 
 from blindspots.artifacts.cards import write_card
-from blindspots.artifacts.files import hash_json, recover_folder, swap_folder, work_folder, write_json
+from blindspots.artifacts.files import hash_json, write_json
 from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.lineage import describe, parent_records, without_placement
+from blindspots.artifacts.output_dir import (
+    apply_umask,
+    checked_output,
+    full_disk_in_words,
+    local_inputs,
+    recover_folder,
+    swap_folder,
+    work_folder,
+)
 from blindspots.config.errors import UserError
 from blindspots.config.processes import is_main_process
 from blindspots.config.recipes import ArtifactRecipe
+
+# What audit_dataset.py adds to an artifact.
+AUDIT_FILE = re.compile(r"audit/audit\.(json|md|png)")
 
 
 @dataclasses.dataclass
@@ -31,7 +45,7 @@ class OutputFolder:
 
     @property
     def work(self) -> Path:
-        """What a restarted run goes on from: checkpoints, shards."""
+        """What a restarted run continues from: checkpoints, shards."""
         return work_folder(self.final)
 
     @property
@@ -50,26 +64,27 @@ class OutputFolder:
 
 
 @contextmanager
-def output_folder(recipe: ArtifactRecipe, artifact_type: str) -> Iterator[OutputFolder]:
+def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[str, Any]) -> Iterator[OutputFolder]:
     """Lock an output folder for this run and prepare its work folder.
 
     Args:
-        recipe: says where the artifact goes.
+        recipe: says where the artifact goes, and names inputs.
         artifact_type: a template of model_cards/ or data_cards/, such as `task_model`.
+        libraries: further keys that may name inputs.
 
-    Raises UserError where another run holds the lock and the recipe does not wait, and where output_dir is a file.
+    Raises UserError where another run holds the lock and the recipe does not wait, and where the artifact can't go:
+    see `checked_output`. Only an empty folder or a former artifact of the same type is replaced.
     """
-    final = Path(recipe.output_dir).absolute()
-    folder = OutputFolder(final, artifact_type, time.time())
-    if final.exists() and not final.is_dir():
-        raise UserError(f"output_dir {recipe.output_dir} is a file; name a folder.")
+    inputs = local_inputs(dataclasses.asdict(recipe), *libraries)
+    what = f"{artifact_type} artifact"
     if not is_main_process():
-        yield folder
+        yield OutputFolder(Path(os.path.realpath(recipe.output_dir)), artifact_type, time.time())
         return
-    final.parent.mkdir(parents=True, exist_ok=True)
+    final = checked_output(recipe.output_dir, what, lambda folder: strange_file(folder, artifact_type), inputs)
+    folder = OutputFolder(final, artifact_type, time.time())
     lock = FileLock(final.parent / f".{final.name}.lock", timeout=-1 if recipe.wait_for_lock else 0)
     try:
-        with lock:
+        with lock, full_disk_in_words(recipe.output_dir):
             recover_folder(final, folder.replaced)
             shutil.rmtree(folder.staging, ignore_errors=True)
             folder.staging.mkdir(parents=True)
@@ -78,12 +93,17 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str) -> Iterator[Output
         raise UserError(
             f"Another run is writing {recipe.output_dir}. Wait for it, or pass --wait_for_lock true."
         ) from None
-    except OSError as error:
-        if error.errno == 28:
-            raise UserError(
-                f"The disk is full; {recipe.output_dir} was left as it was. Free space and rerun."
-            ) from error
-        raise
+
+
+def strange_file(folder: Path, artifact_type: str) -> str | None:
+    """A file of a folder that is not part of an artifact of this type, None where all are."""
+    there = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    try:
+        lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
+        own = {"lineage.json", "README.md", *lineage["files"]} if lineage["artifact_type"] == artifact_type else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        own = set()
+    return next((name for name in there if name not in own and not (own and AUDIT_FILE.fullmatch(name))), None)
 
 
 def only_to_push(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str, Source]) -> bool:
@@ -182,6 +202,7 @@ def save_artifact(
     )
     write_json(staging / "lineage.json", lineage, indent=2)
     write_card(staging, lineage)
+    apply_umask(staging)
     swap_folder(staging, folder.final, folder.replaced)
     shutil.rmtree(folder.work)
     print(f"{folder.final}: {folder.artifact_type} saved in {lineage['wall_time_s']} s")

@@ -65,11 +65,11 @@ def fetch(name: str, repo_type: str, revision: str | None = None, weights: bool 
         commit = _resolve(repo, repo_type, pinned or revision)
         path = _download(repo, repo_type, commit, weights)
     except HFValidationError as error:
-        raise UserError(f"{name} is no legal Hub id: {error}") from None
+        raise UserError(f"{name} is not a valid Hub id: {error}") from None
     except RevisionNotFoundError:
         raise UserError(f"{repo} has no revision {pinned or revision} on the Hub.") from None
     except RepositoryNotFoundError:
-        raise UserError(f"{repo} is no {repo_type} on the Hub, or your token may not read it.") from None
+        raise UserError(f"{repo} is not a {repo_type} on the Hub, or your token may not read it.") from None
     except (HfHubHTTPError, RevisionResolutionError, httpx2.TransportError, OSError) as error:
         raise UserError(f"{repo} could not be fetched: {error}. Name a folder in its place to work offline.") from None
     return Source(repo, path, commit, repo_type)

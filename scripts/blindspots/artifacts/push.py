@@ -64,7 +64,7 @@ def preflight(recipe: dict[str, Any], name: str, folder: Path, repo_type: str) -
 
 
 def check_target(recipe: dict[str, Any]) -> None:
-    """Raise UserError where namespace, tag or token are missing, or the tag is no version."""
+    """Raise UserError where namespace, tag or token are missing, or the tag is not a version."""
     for key in ("hub_namespace", "hub_tag"):
         if not recipe[key]:
             raise UserError(f"A push needs {key}.")

@@ -160,7 +160,7 @@ def malformed(counts: Tally, reference: Tally) -> Section:
     """Rows that can't be used, and usable rows that look broken; the reference's rate tells how much a sign says."""
     section = Section(
         "Share of all rows that are left out or go without a label, and of usable rows that show a sign of a fault. A "
-        "sign is no proof: the reference's share is how often sound rows show it. "
+        "sign is not proof: the reference's share is how often sound rows show it. "
         + "; ".join(f"{sign}: {meaning}" for sign, meaning in RULES.items())
         + "."
     )

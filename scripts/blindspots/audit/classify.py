@@ -115,7 +115,7 @@ def label_noise(sample: Batch, reference: Batch, counts: Tally, recipe: AuditRec
 
 
 def classifier_labels(labels: list[str]) -> tuple[str, ...]:
-    """The classes that predictions are told in: HANS's two where a row is labelled non-entailment."""
+    """The classes that predictions are counted in: HANS's two where a row is labelled non-entailment."""
     return (LABELS[0], NON_ENTAILMENT) if NON_ENTAILMENT in labels else LABELS
 
 

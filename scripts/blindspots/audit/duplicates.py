@@ -93,7 +93,7 @@ class Fingerprints:
 
 
 def fingerprints(rows: Rows, index: NearIndex, same_set: bool) -> Fingerprints:
-    """One pass over a set; in the sample's own set a row is no duplicate of itself."""
+    """One pass over a set; in the sample's own set a row is not a duplicate of itself."""
     hashes: dict[str, list] = {kind: [] for kind in KINDS}
     labels, near = [], {}
     for batch in rows.batches(f"{rows.name}: duplicates"):

@@ -149,10 +149,10 @@ class Rows:
 
 @contextmanager
 def opened(source: Source, name: str, split: str, columns: Columns, config: str | None = None) -> Iterator[Rows]:
-    """Open a split for reading from disk, memory-mapped, through a cache of its own that goes when the block ends.
+    """Open a split for reading from disk, memory-mapped, through a cache that is removed when the block ends.
 
     Raises UserError where config, split or a text column is not there, where a label column other than the default is
-    named but not there, and where a name in label_names is none of ours.
+    named but not there, and where label_names maps to something that is not one of our labels.
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as cache:
         try:

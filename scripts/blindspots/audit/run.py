@@ -35,7 +35,7 @@ def fetch_sources(recipe: AuditRecipe) -> dict[str, Source]:
 
 
 def check(recipe: AuditRecipe) -> None:
-    """Raise RecipeError for a threshold that is no share."""
+    """Raise RecipeError for a threshold that is not a share."""
     if not 0 < recipe.near_threshold <= 1:
         raise RecipeError(f"near_threshold is a share above 0 and at most 1; got {recipe.near_threshold}.")
 

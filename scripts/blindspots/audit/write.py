@@ -6,26 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from blindspots.artifacts.cards import write_card
-from blindspots.artifacts.files import check_replaceable, whole_folder, without_nan, write_json
+from blindspots.artifacts.files import without_nan, write_json
+from blindspots.artifacts.output_dir import checked_output, whole_folder
 from blindspots.audit.figure import figure
 from blindspots.audit.render import markdown
 
 FILES = {"audit.json", "audit.md", "audit.png"}
 
 
-def check_folder(folder: Path) -> None:
-    """Raise UserError where the output folder is a file or holds anything but an audit."""
-    check_replaceable(folder, "audit", _is_audit)
+def check_folder(folder: Path, inputs: dict[str, Path]) -> None:
+    """Raise UserError where the audit can't go, see `checked_output`; <artifact>/audit may lie inside an input."""
+    own = {key: path for key, path in inputs.items() if folder.absolute() != path.absolute() / "audit"}
+    checked_output(folder, "audit", strange_file, own)
 
 
-def _is_audit(folder: Path) -> bool:
-    return {path.name for path in folder.iterdir()} <= FILES
+def strange_file(folder: Path) -> str | None:
+    """A file of a folder that is not part of an audit, None where all are."""
+    return next(iter(sorted({path.name for path in folder.iterdir()} - FILES)), None)
 
 
 def write_audit(folder: Path, audit: dict[str, Any]) -> None:
     """Write the three files beside `folder` and swap them in; the card of an artifact around it is written again."""
     audit = rounded(without_nan(audit))
-    with whole_folder(folder, "audit", _is_audit) as new:
+    with whole_folder(folder, "audit", strange_file) as new:
         write_json(new / "audit.json", audit)
         (new / "audit.md").write_text(markdown(audit), "utf-8")
         figure(audit).savefig(new / "audit.png", dpi=130, metadata={"Software": None})

@@ -15,6 +15,7 @@ import yaml
 
 from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import Key, item_kinds, kinds_of, library_keys
+from blindspots.config.recipes import TestSetSources, test_set_keys
 from blindspots.config.yaml_files import read_yaml
 
 Recipe = TypeVar("Recipe")
@@ -175,6 +176,9 @@ def parse_recipe(recipe_class: type[Recipe], *libraries: str, argv: list[str] | 
         RecipeError: unknown key, wrong type, missing file, two values for one key, or a required key that is absent.
     """
     own = own_keys(recipe_class)
+    for name, key in test_set_keys().items():
+        if key in own and own[key].group is None and issubclass(recipe_class, TestSetSources):
+            raise RecipeError(f"recipes/test_sets/{name}.yaml: {key} is another key of this script; give it a `key`.")
     groups = {recipe_class.__name__: own}
     groups |= {name: {k: v for k, v in library_keys(name).items() if k not in own} for name in libraries}
     known = {name: key for keys in groups.values() for name, key in keys.items()}

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 from typing import Any
 
+from blindspots.config.errors import RecipeError
 from blindspots.config.paths import TEST_SETS
 from blindspots.config.yaml_files import read_yaml
 
@@ -46,13 +47,24 @@ def test_set_keys() -> dict[str, str]:
     """
     files = {file.stem: read_yaml(file) for file in sorted(TEST_SETS.glob("*.yaml"))}
     names = sorted(files, key=lambda name: files[name].get("order", 100))
-    return {name: files[name].get("key", name) for name in names}
+    keys = {name: files[name].get("key", name) for name in names}
+    for name, key in keys.items():
+        others = [other for other in keys if keys[other] == key and other != name]
+        if others:
+            raise RecipeError(f"{TEST_SETS / name}.yaml and {others[0]}.yaml have the same key, {key}.")
+        if not (isinstance(key, str) and key.isidentifier()):
+            raise RecipeError(f"{TEST_SETS / name}.yaml: the key {key!r} must consist of letters, digits and _.")
+    return keys
 
 
 def _test_set_fields() -> list[tuple[str, str, Any]]:
     """Four keys per test set, such as hans, hans_revision, hans_rows and hans_expected_rows."""
+    try:
+        keys = test_set_keys()
+    except RecipeError:  # the parser reads the files again, and reports what is wrong
+        keys = {}
     fields = []
-    for name, prefix in test_set_keys().items():
+    for name, prefix in keys.items():
         helps = {
             "": ("str", f"another Hub id, folder or file of test set {name}", None),
             "_revision": ("str", f"commit or tag of {prefix}", None),
@@ -233,15 +245,6 @@ class ReportRecipe(TestSetSources, GridRecipe):
 
 
 @dataclasses.dataclass(kw_only=True)
-class KeepRecipe:
-    """Which grid's report and lineage are kept, and where."""
-
-    model: str = key("folder of recipes/ and of outputs/")
-    grid: str = key("file of axes of the grid", "grid")
-    results: str = key("folder of measured results; <model> below it is replaced", "results")
-
-
-@dataclasses.dataclass(kw_only=True)
 class AuditRecipe:
     """First-order audit of an NLI dataset against a reference."""
 
@@ -304,4 +307,7 @@ class ReproduceRecipe(GridRecipe):
     from_release: bool = key("do not tune: evaluate the released model again and require equal predictions", False)
     points: str = key("CSV of the paper's points", "results/paper/figure1_points.csv")
     launch: str = key("what runs the scripts, such as accelerate launch --num_processes 2", "python")
-    output_dir: str | None = key("folder of the result; by default outputs/reproduced/<model>-<cell>", None)
+    output_dir: str | None = key(
+        "folder of the result; by default outputs/reproduced/<model>-<cell>, and with from_release <that>-evaluated",
+        None,
+    )

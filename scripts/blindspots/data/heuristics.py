@@ -84,7 +84,7 @@ def find_heuristics(
 ) -> pd.DataFrame:
     """All heuristics of a batch of pairs.
 
-    Returns a boolean frame, one row a pair, columns (word rule, heuristic); constituent only where parses are given.
+    Returns a boolean frame, one row per pair, columns (word rule, heuristic); constituent only where parses are given.
 
     Nearly all pairs leave at the first word: a hypothesis word that, stripped, is nowhere in the text of the premise
     rules out all six, and only what passes that test is split into words.

@@ -51,8 +51,9 @@ class Kind:
 
 @dataclass(frozen=True)
 class Family:
-    """Kinds of one pattern: `make(match)` gives the Kind; `about` is for the help text."""
+    """Kinds of one pattern: `make(match)` gives the Kind; `name` and `about` are for people."""
 
+    name: str
     pattern: str
     about: str
     make: Callable[[re.Match], Kind] = field(repr=False)
@@ -144,7 +145,7 @@ def _two_stage(match: re.Match) -> Kind:
 def _external(match: re.Match) -> Kind:
     style = _style("#000000", "x", (0, (1, 3)))
     others = (ORIGINAL, SYNTHETIC, r"external_\w+")
-    return Kind(match[0], match["name"].replace("_", " "), (SYNTHETIC,), style, match[0], compared_with=others)
+    return Kind(match[0], f"{match['name']} (external)", (SYNTHETIC,), style, match[0], compared_with=others)
 
 
 def _percent(match: re.Match) -> int:
@@ -156,22 +157,32 @@ def _percent(match: re.Match) -> int:
 
 
 FAMILIES: Sequence[Family] = (
-    Family(r"original", "rows of MNLI, as published", _original),
-    Family(r"original_disjoint", "rows of MNLI that the start was not trained on", _disjoint),
+    Family("original", r"original", "rows of MNLI, as published", _original),
+    Family("original_disjoint", r"original_disjoint", "rows of MNLI that the start was not trained on", _disjoint),
     Family(
-        r"synthetic(_t(?P<temperature>\d+)|_g(?P<generation>\d+))?",
+        "synthetic, synthetic_t<n>, synthetic_g<n>",
+        r"synthetic(_t(?P<temperature>[1-9]\d*)|_g(?P<generation>[2-9]|[1-9]\d+))?",
         "rows of the generator; _t70: sampled at temperature 0.7; _g2: by a generator tuned on synthetic rows",
         _synthetic,
     ),
     Family(
-        r"biased_(synthetic|(?P<percent>\d+))",
+        "biased_synthetic, biased_<n>",
+        r"biased_(synthetic|(?P<percent>[1-9]\d*))",
         "every entailed row overlaps and no other does; biased_25: a quarter of each label, the rest as it comes",
         _biased,
     ),
-    Family(r"mixed_(?P<percent>\d+)", "mixed_25: a quarter of each label synthetic, the rest original", _mixed),
-    Family(r"two_stage", "tuned on original rows first, then on synthetic ones", _two_stage),
     Family(
-        r"external_(?P<name>\w+)", "a synthetic set made elsewhere, which the grid's key external names", _external
+        "mixed_<n>",
+        r"mixed_(?P<percent>[1-9]\d*)",
+        "mixed_25: a quarter of each label synthetic, the rest original",
+        _mixed,
+    ),
+    Family("two_stage", r"two_stage", "tuned on original rows first, then on synthetic ones", _two_stage),
+    Family(
+        "external_<name>",
+        r"external_(?P<name>\w+)",
+        "a synthetic set made elsewhere, which the grid's key external names",
+        _external,
     ),
 )
 # Markers of the second, third, ... kind of one family in a figure; the first has the family's own.
@@ -183,7 +194,7 @@ def kind_of(name: str) -> Kind:
     for family in FAMILIES:
         if match := re.fullmatch(family.pattern, name):
             return family.make(match)
-    known = ", ".join(re.sub(r"\(\?P<\w+>", "(", family.pattern) for family in FAMILIES)
+    known = ", ".join(family.name for family in FAMILIES)
     raise RecipeError(f"There is no augmentation kind {name!r}; the kinds are {known}.")
 
 

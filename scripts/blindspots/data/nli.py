@@ -3,8 +3,6 @@
 This file imports nothing of the project: `evaluate_modules/*` link to it, so that a pushed module stands alone.
 """
 
-import re
-
 ENTAILMENT, NEUTRAL, CONTRADICTION = LABELS = ("entailment", "neutral", "contradiction")
 NON_ENTAILMENT = "non-entailment"
 HANS_LABELS = (ENTAILMENT, NON_ENTAILMENT)
@@ -19,15 +17,13 @@ GENERATOR_PROMPT = "This is an example where the relationship between the premis
 GENERATOR_COMPLETION = " Premise: {premise} Hypothesis: {hypothesis} -- This is the end of the example."
 END_MARKER = "-- This is the end of the example."
 
-_GENERATED = re.compile(
-    rf"\s*Premise:\s*(?P<premise>.*?)\s+Hypothesis:\s*(?P<hypothesis>.*?)\s*{re.escape(END_MARKER)}", re.DOTALL
-)
+_PREMISE, _HYPOTHESIS = "Premise:", "Hypothesis:"
 
 
 def fold_for_hans(label: str) -> str:
     """Map a 3-way label name to HANS's two: neutral and contradiction both count as non-entailment.
 
-    Source: McCoy et al. (2019), section 4. Raises ValueError for a name that is no NLI label.
+    Source: McCoy et al. (2019), section 4. Raises ValueError for a name that is not an NLI label.
     """
     if label == ENTAILMENT:
         return ENTAILMENT
@@ -62,8 +58,20 @@ def parse_generated(completion: str) -> tuple[str, str] | None:
     The inverse of `generator_completion` for texts that do not hold the template's own words.
     Source: the paper's only filter, extraction succeeds and the end marker is there.
     """
-    match = _GENERATED.match(completion)
-    if match is None:
+    if not completion.lstrip().startswith(_PREMISE):
         return None
-    premise, hypothesis = one_line(match["premise"]), one_line(match["hypothesis"])
+    text = completion.lstrip()[len(_PREMISE) :].lstrip()
+    middle = _find_word(text, _HYPOTHESIS, 1)
+    end = text.find(END_MARKER, middle + len(_HYPOTHESIS)) if middle >= 0 else -1
+    if end < 0:
+        return None
+    premise, hypothesis = one_line(text[:middle]), one_line(text[middle + len(_HYPOTHESIS) : end])
     return (premise, hypothesis) if premise and hypothesis else None
+
+
+def _find_word(text: str, word: str, start: int) -> int:
+    """Where a word first stands after white space, -1 where it does not; linear in the text, unlike a pattern."""
+    place = text.find(word, start)
+    while place >= 0 and not text[place - 1].isspace():
+        place = text.find(word, place + 1)
+    return place

@@ -140,6 +140,9 @@ def _check(found: TestSet, where: str) -> None:
                 raise RecipeError(f"{where}: headline {headline.name} names {column}, which is not in slices.")
             if column == "label" and value not in found.labels:
                 raise RecipeError(f"{where}: headline {headline.name} names label {value}, which the set has not.")
+    for column in found.allowed:
+        if column not in found.slices:
+            raise RecipeError(f"{where}: allowed names {column}, which is not in slices.")
     for label in (*found.label_names.values(), *(name for names in found.folding.values() for name in names)):
         if label not in (*LABELS, *found.labels):
             raise RecipeError(f"{where}: {label!r} is not an NLI label.")

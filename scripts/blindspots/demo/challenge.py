@@ -58,7 +58,7 @@ def _swapped(clause: Clause) -> Clause:
 
 
 def _with_manner(rng: Random, clause: Clause) -> Clause:
-    """The clause with a word before its verb, so that without it the words are no unbroken run."""
+    """The clause with a word before its verb, so that without it the words are not an unbroken run."""
     return replace(clause, modifiers=(rng.choice(MODIFIERS["manner"]), *clause.modifiers))
 
 

@@ -1,4 +1,4 @@
-"""Words of the demo corpus: what they mean to one another decides what follows from what."""
+"""Words of the demo corpus: how they relate to each other decides what follows from what."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,7 @@
 """What a sentence of the grammar says, and how two sentences are related: entailment, neutral or contradiction.
 
-A meaning is a formula over facts. The lexicon ties facts to one another (who chased, followed; who slept in the cellar
-was indoors and not in the garden), so a truth table over the facts of two formulas decides their relation.
+A meaning is a formula over facts. The lexicon relates facts to each other (who chased, followed; who slept in the
+cellar was indoors and not in the garden), so a truth table over the facts of two formulas decides their relation.
 As in MNLI, two sentences of a pair speak of the same people and the same event.
 """
 

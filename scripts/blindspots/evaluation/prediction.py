@@ -137,7 +137,8 @@ def read_predictions(folder: Path) -> pd.DataFrame:
     rows[slices] = rows[slices].fillna("")
     logits = rows[LOGITS].to_numpy()
     if not np.isfinite(logits).all():
-        raise UserError(f"{folder}: {(~np.isfinite(logits)).any(axis=1).sum()} rows have a logit that is no number.")
+        count = (~np.isfinite(logits)).any(axis=1).sum()
+        raise UserError(f"{folder}: {count} rows have a logit that is not a number.")
     rows["prediction"] = np.array(LABELS)[logits.argmax(axis=1)]
     rows["entailment_score"] = softmax(logits.astype(np.float64), axis=1)[:, LABELS.index("entailment")]
     return rows

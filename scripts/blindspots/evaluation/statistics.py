@@ -128,7 +128,7 @@ def seed_cluster_bootstrap(
 
     Args:
         first, second: right (1) or wrong (0), or any score: shape [seeds, rows], the same rows for every seed.
-        clusters: what a row belongs to: shape [rows]; None resamples seeds alone, as for one number a seed.
+        clusters: what a row belongs to: shape [rows]; None resamples seeds alone, as for one number per seed.
         paired_seeds: whether seed i of both models shares its start or data and is drawn as a pair; else each model's
             seeds are drawn by themselves, and may differ in number.
 
@@ -157,7 +157,7 @@ def _cluster_sums(values: NDArray, clusters: ArrayLike) -> tuple[NDArray, NDArra
 
 
 def _bootstrap_means(arms: Sequence[NDArray], sizes: NDArray, resamples: int, rng: np.random.Generator) -> NDArray:
-    """Means of resampled data, shape [resamples]: in each, every arm's seeds and the common clusters are drawn anew.
+    """Means of resampled data, shape [resamples]: in each, every arm's seeds and the common clusters are drawn again.
 
     Args:
         arms: sums of the clusters, each of shape [seeds, clusters]; the mean is of their total.
@@ -193,7 +193,7 @@ def _effect(estimate: float, means: NDArray, units: int, level: float) -> Effect
 def seeds_for_power(
     effect: float, sd: float, power: float = 0.8, alpha: float = 0.05, paired: bool = True
 ) -> int | None:
-    """How many seeds (an arm, unless paired) a two-sided t-test needs to find an effect.
+    """How many seeds (per arm, unless paired) a two-sided t-test needs to find an effect.
 
     Args:
         sd: standard deviation over seeds: of the difference if paired, else of one arm.

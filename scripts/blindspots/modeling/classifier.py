@@ -1,6 +1,5 @@
 """The one place that prepares a task model: tokenizer, config, pad id, label names and head together."""
 
-import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,9 +9,7 @@ from accelerate import PartialState
 from peft import PeftModel, TaskType, get_peft_model
 from safetensors import safe_open
 from transformers import (
-    AutoConfig,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     BitsAndBytesConfig,
     PretrainedConfig,
     PreTrainedModel,
@@ -21,9 +18,21 @@ from transformers import (
 )
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
-from blindspots.artifacts.inputs import Source, fetch
+from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.data.nli import LABELS
+from blindspots.modeling.loading import (
+    adapter_base,
+    adapter_tensors,
+    load_adapter,
+    load_config,
+    load_model,
+    load_tokenizer,
+    require_model_files,
+)
+
+# Name of the head of transformers' causal classifiers.
+HEAD = "score"
 
 
 @dataclass
@@ -37,21 +46,6 @@ class Classifier:
     def label2id(self) -> dict[str, int]:
         """Column of the logits by label name."""
         return {name: index for index, name in self.model.config.id2label.items()}
-
-
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load a tokenizer, right-padded, with a pad token (its own, else unk, else eos).
-
-    The prompt ends in fixed words, so no row ends in the pad token and pooling never mistakes one for the other.
-    Raises UserError where there is none of the three.
-    """
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="right")
-    if tokenizer.pad_token_id is None:
-        token = tokenizer.unk_token or tokenizer.eos_token
-        if token is None:
-            raise UserError(f"The tokenizer of {folder} has no pad, unk or eos token; add a pad token and save it.")
-        tokenizer.pad_token = token
-    return tokenizer
 
 
 def is_classifier(config: PretrainedConfig) -> bool:
@@ -84,18 +78,20 @@ def load_classifier(source: Source, model_config: ModelConfig | None = None, see
 
     Raises:
         UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without a CUDA device and
-            bitsandbytes.
+            bitsandbytes, a checkpoint whose tensors are not those of the model (see `loading`), and an architecture
+            that can't be evaluated.
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():
         return _load_adapter(source, model_config)
-    config = AutoConfig.from_pretrained(source.path)
-    tokenizer = load_tokenizer(source.path)
+    require_model_files(source)
+    config = load_config(source)
+    tokenizer = load_tokenizer(source)
     has_head = is_classifier(config)
     if has_head:
         check_labels(config, source.name)
     set_seed(seed)
-    model = _load_model(source.path, model_config, tokenizer, **({} if has_head else _label_config()))
+    model = _load_model(source, model_config, tokenizer, new_head=not has_head)
     peft_config = get_peft_config(model_config)
     if peft_config is not None:
         peft_config.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM, which PEFT takes for a generator
@@ -115,14 +111,11 @@ def _label_config() -> dict:
 
 
 def _load_adapter(source: Source, model_config: ModelConfig) -> Classifier:
-    with safe_open(source.path / "adapter_model.safetensors", "pt") as tensors:
-        if not any("score" in name.split(".") for name in tensors.keys()):  # noqa: SIM118
-            raise UserError(f"{source.name} is an adapter without a classification head (score); it is no task model.")
-    adapter = json.loads((source.path / "adapter_config.json").read_text())
-    base = fetch(adapter["base_model_name_or_path"], "model", adapter.get("revision"))
-    tokenizer = load_tokenizer(source.path)
-    model = _load_model(base.path, model_config, tokenizer, **_label_config())
-    model = PeftModel.from_pretrained(model, source.path, is_trainable=True)
+    tokenizer = load_tokenizer(source)
+    model = _load_model(adapter_base(source), model_config, tokenizer, new_head=True)
+    if not any(HEAD in name.split(".") for name in adapter_tensors(source)):
+        raise UserError(f"{source.name} is an adapter without a classification head ({HEAD}): not a task model.")
+    model = load_adapter(model, source, is_trainable=True)
     check_labels(model.config, source.name)
     return Classifier(model, tokenizer)
 
@@ -136,22 +129,37 @@ def quantization(model_config: ModelConfig) -> BitsAndBytesConfig | None:
 
 
 def _load_model(
-    folder: Path, model_config: ModelConfig, tokenizer: PreTrainedTokenizerBase, **config
+    source: Source, model_config: ModelConfig, tokenizer: PreTrainedTokenizerBase, new_head: bool
 ) -> PreTrainedModel:
     quantized = quantization(model_config)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder,
+    model = load_model(
+        AutoModelForSequenceClassification,
+        source,
+        new_head=(f"{HEAD}.weight",) if new_head else (),
         dtype=model_config.dtype,
         attn_implementation=model_config.attn_implementation,
         quantization_config=quantized,
         device_map={"": PartialState().local_process_index} if quantized is not None else None,
-        **config,
+        **(_label_config() if new_head else {}),
     )
+    check_architecture(model, source)
     embeddings = model.get_input_embeddings().num_embeddings
     if len(tokenizer) > embeddings:
-        raise UserError(f"{folder}: the tokenizer has {len(tokenizer)} tokens, the model {embeddings} embeddings.")
+        raise UserError(
+            f"{source.name}: the tokenizer has {len(tokenizer)} tokens, the model {embeddings} embeddings."
+        )
     model.config.pad_token_id = model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return model
+
+
+def check_architecture(model: PreTrainedModel, source: Source) -> None:
+    """Raise UserError for a model that can't be evaluated: logits are computed causally, with a cache and a head."""
+    text = model.config.get_text_config()
+    if not hasattr(model, HEAD) or not getattr(text, "max_position_embeddings", None):
+        raise UserError(
+            f"{source.name} is a {type(model).__name__}; only causal models with a head named {HEAD} and a fixed "
+            "number of positions, such as Llama, are trained and evaluated."
+        )
 
 
 def check_saved_weights(folder: Path) -> None:

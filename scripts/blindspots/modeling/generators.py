@@ -10,7 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from peft import AutoPeftModelForCausalLM
+from peft import PeftModel
 from transformers import (
     AutoModelForCausalLM,
     DynamicCache,
@@ -26,7 +26,8 @@ from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import END_MARKER, generator_prompt, parse_generated
-from blindspots.modeling.classifier import load_tokenizer, name_the_base, quantization
+from blindspots.modeling.classifier import name_the_base, quantization
+from blindspots.modeling.loading import adapter_base, load_adapter, load_model, load_tokenizer
 
 # Rows that have ended are dropped once fewer than this share of the batch is running; dropping copies the cache.
 FULL_ENOUGH = 0.9
@@ -97,7 +98,7 @@ def end_marker_tail(tokenizer) -> torch.Tensor:
 
 
 def _draw(probabilities: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """One token a row by the inverse of the cumulative distribution: a random number a row, not one a token."""
+    """One token per row by the inverse of the cumulative distribution: a random number per row, not per token."""
     cumulative = probabilities.cumsum(-1)
     uniform = torch.rand(len(cumulative), 1, generator=random, device=cumulative.device) * cumulative[:, -1:]
     return torch.searchsorted(cumulative, uniform, right=True)[:, 0].clamp(max=cumulative.shape[1] - 1)
@@ -111,10 +112,8 @@ class TransformersEngine:
     """
 
     def __init__(self, source: Source, recipe: SynthesisRecipe, device: torch.device):
-        adapter = (source.path / "adapter_config.json").is_file()
-        loader = AutoPeftModelForCausalLM if adapter else AutoModelForCausalLM
-        self.tokenizer = load_tokenizer(source.path)
-        self.model = loader.from_pretrained(source.path, dtype=recipe.dtype).to(device).eval()
+        self.tokenizer = load_tokenizer(source)
+        self.model = load_generator(source, recipe.dtype).to(device).eval()
         self.batch_size = recipe.batch_size
         self.max_new_tokens = recipe.max_new_tokens
         self.tail = end_marker_tail(self.tokenizer).to(device)
@@ -209,13 +208,22 @@ class VllmEngine:
 
 def load_base(source: Source, model_config: ModelConfig) -> PreTrainedModel:
     """The base model that a generator is tuned from, quantised as the recipe asks, under the recipe's name of it."""
-    model = AutoModelForCausalLM.from_pretrained(
-        source.path,
+    model = load_model(
+        AutoModelForCausalLM,
+        source,
         dtype=model_config.dtype,
         attn_implementation=model_config.attn_implementation,
         quantization_config=quantization(model_config),
     )
     return name_the_base(model, source)
+
+
+def load_generator(source: Source, dtype: str) -> PreTrainedModel | PeftModel:
+    """A generator's weights, or its adapter on its base model."""
+    if not (source.path / "adapter_config.json").is_file():
+        return load_model(AutoModelForCausalLM, source, dtype=dtype)
+    base = adapter_base(source)
+    return load_adapter(load_model(AutoModelForCausalLM, base, dtype=dtype), source)
 
 
 def load_engine(source: Source, recipe: SynthesisRecipe, device: torch.device) -> Engine:

@@ -128,12 +128,12 @@ def _wrong_metrics(lineage: dict[str, Any], folder: Path) -> list[str]:
         for metric in result["metrics"]
     }
     found = []
-    by_lineage = {headline["name"]: headline["accuracy"] for headline in headlines(lineage)}
+    by_headlines = {headline["name"]: headline["accuracy"] for headline in headlines(lineage)}
     by_predictions = {headline["name"]: headline["accuracy"] for headline in recomputed["headlines"]}
-    for name in by_lineage | by_predictions:
+    for name in by_headlines | by_predictions:
         value = by_predictions.get(name)
-        if value != by_lineage.get(name):
-            found.append(f"{name} is {value} by its predictions, {by_lineage.get(name)} by lineage.json")
+        for other in {by_headlines.get(name), lineage["results"].get(name)} - {value}:
+            found.append(f"{name} is {value} by its predictions, {other} by lineage.json")
         if results and value is not None and stated.get(name) != round(value, 4):
             found.append(f"{name} is {value:.4f} by its predictions, {stated.get(name)} by the card")
     return found

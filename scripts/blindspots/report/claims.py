@@ -189,9 +189,9 @@ def biased_is_worst(grid: Grid) -> Claim:
         "C6",
         "Biased synthetic data is the worst nearly everywhere; LO-non-entailment falls toward 0.",
         (
-            "Over all starts and sizes, original - biased and synthetic - biased lie surely above 0 on all three metrics, "
-            "and LO-non-entailment after biased data is surely lower at the largest than at the smallest size, or at the "
-            f"largest size below {FLOOR}."
+            "Over all starts and sizes, original - biased and synthetic - biased lie surely above 0 on all three "
+            "metrics, and LO-non-entailment after biased data is surely lower at the largest than at the smallest "
+            f"size, or at the largest size below {FLOOR}."
         ),
         [],
     )

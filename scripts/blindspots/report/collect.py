@@ -111,7 +111,8 @@ def read_grid(recipe: ReportRecipe) -> Grid:
     wanted = [cell.name for cell in sorted(starts(recipe) + cells(recipe), key=_order)]
     if recipe.kept:
         rows, lines = read_kept(Path(recipe.kept)), read_lines(Path(recipe.kept) / LINEAGE)
-        there = rows.models()
+        there, rows = rows.models(), rows.only(wanted)
+        lines = [line for line in lines if line["model"] in (None, *wanted)]
     else:
         there = _folders(Path(recipe.models), wanted)
         done = [name for name in wanted if (Path(recipe.models) / name / "predictions").is_dir()]
@@ -166,6 +167,7 @@ def _scored(rows: Predictions, names: list[str]) -> Grid:
     """A grid of the models that have predictions."""
     evaluated = [name for name in test_set_keys() if name in rows.tests] or [MNLI, HANS]
     metrics = [headline for name in evaluated for headline in test_set(name).shown]
+    rows.tests = {name: rows.tests[name] for name in evaluated if name in rows.tests}
     columns = [*KEY, *dict.fromkeys([*PAPER_METRICS, *(headline.name for headline in metrics)]), *AUROCS]
     grid = Grid(pd.DataFrame(columns=columns), metrics, rows)
     found = []

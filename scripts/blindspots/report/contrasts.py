@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from blindspots.data.kinds import compared_kinds, label_of
+from blindspots.data.test_sets import test_set
 from blindspots.evaluation.statistics import seed_cluster_bootstrap, seeds_for_power
 from blindspots.report.collect import HANS, LO_NE, MNLI, START, Grid
 
@@ -76,8 +77,8 @@ class Reading:
 class Rule:
     """How an interval is judged.
 
-    judge(low, high) gives a verdict; target(estimate) is what the estimate must be distinguished from; a one-sided rule
-    also needs a sign test where there is one seed.
+    judge(low, high) gives a verdict; target(estimate) is what the estimate must be distinguished from; a one-sided
+    rule also needs a sign test where there is one seed.
     """
 
     judge: Callable[[float, float], str]
@@ -204,14 +205,15 @@ def _over_seeds(grid: Grid, reading: Reading, pairs: list[Pair], seeds: list[int
         if rows is None:
             sides.append([[grid.models.loc[row, reading.metric].mean()] for row in names])
         else:
-            test_set, chosen = rows
-            sides.append([np.mean([grid.right[name, test_set][chosen] for name in row], axis=0) for row in names])
+            own, chosen = rows
+            sides.append([np.mean([grid.right[name, own][chosen] for name in row], axis=0) for row in names])
     first, second = map(np.array, sides)
     if rows is None:
         effect, reading.basis = seed_cluster_bootstrap(first, second, level=level), "seeds"
     else:
         clusters = grid.tests[rows[0]]["cluster"].to_numpy()[rows[1]]
-        named = test_set(rows[0]).cluster in test_set(rows[0]).slices  # HANS's subcases are no sample of subcases
+        # Clusters that are named slices, such as HANS's subcases, are not a sample of clusters.
+        named = test_set(rows[0]).cluster in test_set(rows[0]).slices
         units = np.arange(len(clusters)) if named else clusters
         effect, reading.basis = seed_cluster_bootstrap(first, second, units, level=level), "seeds and test rows"
         if named and len(set(clusters)) > 1:

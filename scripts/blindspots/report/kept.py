@@ -41,6 +41,14 @@ class Predictions:
         """Names of the models, in the order in which they were added."""
         return list(dict.fromkeys(model for model, _ in self.predicted))
 
+    def only(self, models: list[str]) -> "Predictions":
+        """The predictions of some of the models."""
+        chosen = [
+            {key: value for key, value in values.items() if key[0] in models}
+            for values in (self.predicted, self.entailment)
+        ]
+        return Predictions(self.tests, *chosen)
+
     def add(self, model: str, rows: pd.DataFrame) -> None:
         """Add a model's rows, as `read_predictions` gives them.
 

@@ -1,5 +1,6 @@
 """README.md of a report: every number as text, and what it was measured with. It is the card of a static Space."""
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from blindspots.report.tables import grid_table, markdown
 
 SPACE = """\
 ---
-title: {title!r}
+title: {title}
 sdk: static
 app_file: index.html
 ---
@@ -41,9 +42,9 @@ def readme(
         table1: from `tables.shown_table1`, or None.
     """
     parts = [
-        SPACE.format(title=recipe.title),
+        SPACE.format(title=json.dumps(recipe.title, ensure_ascii=False)),
         f"# {recipe.title}",
-        "\n".join(f"- {sentence}" for sentence in findings),
+        findings_markdown(findings),
         "![Figure 1: accuracy by start and augmentation set](figure1.png)",
         conditions(grid) if grid.lineages else "The points were read off a figure: there are no predictions here.",
         AGAIN if grid.lineages else "",
@@ -56,6 +57,11 @@ def readme(
     if table1 is not None:
         parts += ["## Lexical overlap by label (Table 1)", markdown(table1)]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
+
+
+def findings_markdown(findings: list[str]) -> str:
+    """findings.md: what the numbers are of, then a bullet per finding; empty where there is none."""
+    return "\n".join([*findings[:1], "", *(f"- {sentence}" for sentence in findings[1:])]) + "\n" if findings else ""
 
 
 def conditions(grid: Grid) -> str:

@@ -8,7 +8,8 @@ import pandas as pd
 import yaml
 from matplotlib import pyplot
 
-from blindspots.artifacts.files import whole_folder, write_json
+from blindspots.artifacts.files import write_json
+from blindspots.artifacts.output_dir import local_inputs, whole_folder
 from blindspots.config.recipes import GridRecipe, ReportRecipe
 from blindspots.report import figures, tables
 from blindspots.report.claims import Claim, claims
@@ -19,15 +20,21 @@ from blindspots.report.findings import findings
 from blindspots.report.flips import flips, shown_examples, texts
 from blindspots.report.kept import EXAMPLES, LINEAGE, write_lines
 from blindspots.report.page import write_page
-from blindspots.report.readme import readme
+from blindspots.report.readme import findings_markdown, readme
 
 # The recipe of a report, by which it can be made again from its folder.
 RECIPE = "report.yaml"
+FILES = frozenset(
+    "README.md claims.json claims.md comparisons.csv examples.jsonl figure1.png figure1.svg findings.md grid.csv "
+    "grid.tex index.html learning_curve.png lineage.jsonl predictions.parquet report.yaml seed_spread.png "
+    "subcases.png table1.csv table1.tex".split()
+)
 
 
-def is_report(folder: Path) -> bool:
-    """Whether a folder holds a former report."""
-    return (folder / "claims.json").is_file()
+def strange_file(folder: Path) -> str | None:
+    """A file of a folder that is not part of a report, None where all are."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return next((name for name in names if "claims.json" not in names or name not in FILES), None)
 
 
 def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) -> tuple[list[str], list[Claim]]:
@@ -43,13 +50,14 @@ def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) 
     judged, readings = claims(grid, table1), compared(grid)
     found, comparisons = findings(grid, readings), tables.comparison_table(readings)
     shown = None if table1 is None else tables.shown_table1(table1)
-    with whole_folder(Path(recipe.output_dir), "report", is_report) as folder:
+    inputs = local_inputs(dataclasses.asdict(recipe))
+    with whole_folder(recipe.output_dir, "report", strange_file, inputs) as folder:
         write_kept(folder, recipe, grid, changed)
         write_tables(folder, grid, comparisons, table1)
         write_figures(folder, recipe, grid)
         write_json(folder / "claims.json", [dataclasses.asdict(claim) for claim in judged], flat_objects=True)
         (folder / "claims.md").write_text(claims_markdown(judged), encoding="utf-8")
-        (folder / "findings.txt").write_text("".join(f"{sentence}\n" for sentence in found), encoding="utf-8")
+        (folder / "findings.md").write_text(findings_markdown(found), encoding="utf-8")
         write_page(folder, recipe.title, grid, found, comparisons, shown, judged, changed)
         text = readme(recipe, grid, found, comparisons, shown, judged)
         (folder / "README.md").write_text(text, encoding="utf-8")

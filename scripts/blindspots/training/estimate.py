@@ -81,7 +81,7 @@ class Plan:
             peft = PeftConfig.from_pretrained(folder)
             folder = fetch(peft.base_model_name_or_path, "model", peft.revision, weights=False).path
             peft.inference_mode = False
-        return cls(AutoConfig.from_pretrained(folder), peft, model, task)
+        return cls(AutoConfig.from_pretrained(folder, trust_remote_code=False), peft, model, task)
 
     def build(self, dtype: torch.dtype, layers: int):
         """The model on the current device, cut to its first layers."""
@@ -249,7 +249,7 @@ def print_estimate(
     """
     model = ModelConfig(**model_keys)
     folder = fetch(model.model_name_or_path, "model", model_keys.get("model_revision"), weights=False).path
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     extra = 0 if task else 1  # SFTTrainer adds the eos token
     lengths = [len(ids) + extra for ids in tokenizer(texts)["input_ids"]]
     limit = recipe.max_length if task else training.max_length
@@ -275,9 +275,9 @@ def report(
         f"{run.parameters:,} parameters, {run.trainable:,} trainable; {len(lengths):,} rows of {mean:.1f} tokens in "
         f"the mean, {max(lengths)} at most; fullest batch {tokens:,} tokens.\n"
         f"{run.operations_per_token / 1e9:.3g} x 10^9 operations and "
-        f"{run.activation_bytes_per_token / 2**20:.3g} MiB of activations per token. Estimated for devices of {memory / GIB:.0f} GiB at {rate / 1e12:.3g} x 10^12 "
-        f"operations per second ({given}); padding between rows of like length is left out of the hours.\n\n"
-        + markdown_table(lines)
+        f"{run.activation_bytes_per_token / 2**20:.3g} MiB of activations per token. "
+        f"Estimated for devices of {memory / GIB:.0f} GiB at {rate / 1e12:.3g} x 10^12 operations per second "
+        f"({given}); padding between rows of like length is left out of the hours.\n\n" + markdown_table(lines)
     ), any(line["fits"] == "yes" for line in lines)
 
 

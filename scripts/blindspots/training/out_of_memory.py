@@ -1,6 +1,7 @@
 """A device that runs out of memory: reported in words, or answered by smaller batches of the same sum."""
 
 import dataclasses
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,6 +63,7 @@ def smaller_batches(error: RuntimeError, recipe: TrainingDataKeys, keys: Keys) -
         ) from error
     factor = next(factor for factor in range(2, batch + 1) if batch % factor == 0)
     print(f"{what}: continuing with {batch // factor} and {steps * factor} accumulation step(s).")
+    traceback.clear_frames(error.__traceback__)  # they hold the model, which the next one needs the memory of
     clear_device_cache(garbage_collection=True)
     keys = keys | {"gradient_accumulation_steps": steps * factor}
     if by_tokens:

@@ -38,7 +38,7 @@ def training_arguments(
     try:
         training = arguments_class(output_dir=str(folder), **keys)
     except ValueError as error:
-        raise RecipeError(f"The training keys do not go with one another or with this machine: {error}") from None
+        raise RecipeError(f"The training keys contradict each other or do not fit this machine: {error}") from None
     batch, processes = training.per_device_train_batch_size, training.world_size
     if training.accelerator_config.split_batches and batch % processes:
         raise RecipeError(

@@ -34,7 +34,8 @@ class TokenBatchSampler(BatchRebalanceSampler):
             [rows[index] for index in batch]
             for batch in length_batches([self.lengths[row] for row in rows], self.batch_tokens)
         ]
-        while len(batches) % self.dp_size:  # halve the fullest batch: no row is left out, none comes twice
+        # Halve the fullest batch: no row is left out, and none comes twice unless every batch holds one row only.
+        while len(batches) % self.dp_size:
             fullest = batches.pop(max(range(len(batches)), key=lambda index: len(batches[index])))
             middle = max(1, len(fullest) // 2)
             batches += [fullest[:middle], fullest[middle:] or fullest]
@@ -80,7 +81,7 @@ class _TokenBatches:
 
 
 class _SameOrder:
-    """A Trainer that goes on through the rows of an epoch in the order in which the epoch began.
+    """A Trainer that continues through the rows of an epoch in the order in which the epoch began.
 
     LengthGroupedSampler draws that order from the global random state (transformers 5.23), which in a resumed run is
     another one from the second epoch on; so every checkpoint also keeps the state in which its epoch began.

@@ -1,4 +1,4 @@
-"""Cards: each kind of artifact gets one that the Hub takes, with how to load it and where it comes from."""
+"""Cards: each type of artifact gets one that the Hub takes, with how to load it and where it comes from."""
 
 import json
 import re
@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from huggingface_hub import DatasetCard, ModelCard
 
-from blindspots.artifacts.cards import TEMPLATES, licence, render_card, repo_type
-from blindspots.artifacts.inputs import Source
+from blindspots.artifacts.cards import eval_results, render_card
+from blindspots.artifacts.lineage import repo_type
+from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
 
-KINDS = sorted(file.name.split(".")[0] for folder in TEMPLATES for file in folder.glob("[a-z]*.md.j2"))
+TYPES = sorted(file.name.split(".")[0] for folder in (MODEL_CARDS, DATA_CARDS) for file in folder.glob("[a-z]*.md.j2"))
 PARENTS = [
     {
         "role": role,
@@ -30,15 +32,32 @@ PARENTS = [
 ]
 
 
-def lineage(kind: str) -> dict:
+LO_NE = {"heuristic": "lexical_overlap", "label": "non-entailment"}
+HEADLINES = [
+    {
+        "name": name,
+        "title": name,
+        "test_set": test_set,
+        "split": split,
+        "slice": part,
+        "accuracy": accuracy,
+    }
+    for name, test_set, split, part, accuracy in (
+        ("mnli_matched", "mnli_matched", "validation_matched", {}, 0.61239),
+        ("hans", "hans", "validation", {}, 0.5),
+        ("hans_lo_non_entailment", "hans", "validation", LO_NE, 0.25),
+    )
+]
+
+
+def lineage(artifact_type: str) -> dict:
     return {
         "artifact": "demo-thing",
-        "kind": kind,
+        "artifact_type": artifact_type,
         "license": "apache-2.0",
         "parents": PARENTS,
         "recipe": {
             "kind": "biased_synthetic",
-            "bias_rate": 1.0,
             "temperature": 0.7,
             "top_p": 1.0,
             "top_k": 0,
@@ -53,7 +72,7 @@ def lineage(kind: str) -> dict:
         "processes": 1,
         "hardware": {"cpu": "some CPU", "cores": 2, "gpus": []},
         "row_counts": {"trained on": 7},
-        "results": {"mnli_matched": 0.61239, "hans": 0.5, "hans_lo_non_entailment": None},
+        "results": {"mnli_matched": 0.61239, "hans": 0.5, "hans_lo_non_entailment": 0.25, "headlines": HEADLINES},
     }
 
 
@@ -65,35 +84,64 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_card_has_metadata_a_way_to_load_it_its_lineage_and_its_recipe(folder, kind):
-    text = render_card(folder, lineage(kind), "org/demo-thing", "v1.0")
-    card = (ModelCard if repo_type(kind) == "model" else DatasetCard)(text)
+@pytest.mark.parametrize("artifact_type", TYPES)
+def test_a_card_has_metadata_a_way_to_load_it_its_lineage_and_its_recipe(folder, artifact_type):
+    text = render_card(folder, lineage(artifact_type), "org/demo-thing", "v1.0")
+    card = (ModelCard if repo_type(artifact_type) == "model" else DatasetCard)(text)
     assert (card.data.license, card.data.language) == ("apache-2.0", "en")
-    assert {"nli", "synthetic-data", kind} <= set(card.data.tags)
+    assert {"nli", "synthetic-data", artifact_type} <= set(card.data.tags)
     assert card.text.strip().startswith("# demo-thing\n")
     assert re.search(r"\| start \|.*org/base.*c0ffee.*a{16}", text)
     assert re.search(r"\| train \|.*rows.*a{16}", text)
     assert "Rows: trained on 7." in text
     assert "```yaml\nseed: 3\n```" in text
-    if kind != "base_model":
+    if artifact_type != "base_model":
         assert '"org/demo-thing"' in text
         assert 'revision="v1.0"' in text
     assert "None" not in card.text
 
 
 def test_a_model_card_states_parents_and_results(folder):
-    data = ModelCard(render_card(folder, lineage("task_model"))).data
+    card = ModelCard(render_card(folder, lineage("task_model")))
+    data = card.data
     assert (data.base_model, data.datasets) == (["org/base"], ["rows", "org/mnli", "org/hans"])
-    results = {result.metric_name: (result.metric_value, result.dataset_type) for result in data.eval_results}
-    assert results == {"mnli_matched": (0.6124, "org/mnli"), "hans": (0.5, "org/hans")}
+    results = {
+        result.metric_name: (result.metric_value, result.dataset_type, result.dataset_split, result.metric_args)
+        for result in data.eval_results
+    }
+    assert results == {
+        "mnli_matched": (0.6124, "org/mnli", "validation_matched", None),
+        "hans": (0.5, "org/hans", "validation", None),
+        "hans_lo_non_entailment": (0.25, "org/hans", "validation", LO_NE),
+    }
     assert data.pipeline_tag == "text-classification"
+    for line in ("| mnli_matched | 0.6124 |", "| hans | 0.5000 |", "| hans_lo_non_entailment | 0.2500 |"):
+        assert line in card.text
+
+
+def test_a_model_without_accuracies_states_none(folder):
+    card = ModelCard(render_card(folder, lineage("task_model") | {"results": {}}))
+    assert card.data.eval_results is None
+    assert "| test | accuracy |" not in card.text
+
+
+def test_the_hubs_own_form_of_results_names_test_sets_that_are_on_the_hub():
+    """A test set in a folder has no id there."""
+    made = lineage("task_model")
+    made["parents"] = [
+        parent | {"revision": None} if parent["role"] == "hans" else parent for parent in made["parents"]
+    ]
+    (entry,) = yaml.safe_load(eval_results(made))
+    assert entry["dataset"] == {"id": "org/mnli", "task_id": "mnli_matched", "revision": "beef"}
+    assert entry["value"] == 0.6124
+    made["parents"] = [parent | {"revision": None} for parent in made["parents"]]
+    assert eval_results(made) is None
 
 
 def test_an_adapter_is_loaded_by_peft(folder):
     (folder / "adapter_config.json").write_text(json.dumps({}))
-    for kind in ("task_model", "generator"):
-        card = ModelCard(render_card(folder, lineage(kind)))
+    for artifact_type in ("task_model", "generator"):
+        card = ModelCard(render_card(folder, lineage(artifact_type)))
         assert card.data.library_name == "peft"
         assert "from peft import AutoPeft" in card.text
 
@@ -103,23 +151,3 @@ def test_a_dataset_card_lists_every_config_and_split(folder):
     (config,) = data.configs
     assert config["config_name"] == "n9"
     assert config["data_files"] == [{"split": "train", "path": ["data/n9/train-00000-of-00001.parquet"]}]
-
-
-@pytest.mark.parametrize(
-    ("stated", "expected"),
-    [
-        ([], "apache-2.0"),
-        (["mit"], "mit"),
-        (["mit", "mit"], "mit"),
-        (["mit", "cc-by-4.0"], ["cc-by-4.0", "mit"]),
-        ([None], "unknown"),
-    ],
-)
-def test_the_licence_of_the_parents_is_carried_on(tmp_path, stated, expected):
-    parents = []
-    for index, name in enumerate(stated):
-        parent = tmp_path / str(index)
-        parent.mkdir()
-        (parent / "README.md").write_text(f"---\nlicense: {name}\n---\n" if name else "no metadata\n")
-        parents.append(Source(str(parent), parent, None, "dataset"))
-    assert licence(parents, "prepared_mnli") == expected

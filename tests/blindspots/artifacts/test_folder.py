@@ -1,6 +1,7 @@
 """Artifact folders: whole or not at all, locked, resumable only by the same run, described."""
 
 import json
+import os
 from threading import Thread
 
 import pyarrow as pa
@@ -9,11 +10,19 @@ import pytest
 import yaml
 from huggingface_hub import DatasetCard
 
-from blindspots.artifacts import folder
-from blindspots.artifacts.folder import artifact_name, output_folder, publish, resolved_recipe, resume_or_clear
+from blindspots.artifacts.folder import (
+    only_to_push,
+    output_folder,
+    resolved_recipe,
+    resume_or_clear,
+    save_artifact,
+)
 from blindspots.config.errors import UserError
 from blindspots.config.parser import parse_recipe
-from blindspots.config.recipes import PrepareRecipe
+from blindspots.config.recipes import EvaluateRecipe, PrepareRecipe
+
+UMASK = os.umask(0)
+os.umask(UMASK)
 
 
 def recipe(folder, **keys) -> PrepareRecipe:
@@ -21,13 +30,13 @@ def recipe(folder, **keys) -> PrepareRecipe:
 
 
 def make(folder, text: str, **keys) -> None:
-    """Publish an artifact of one file."""
+    """Save an artifact of one file."""
     made = recipe(folder, **keys)
     with output_folder(made, "prepared_mnli") as out:
         data = out.staging / "data" / "full"
         data.mkdir(parents=True)
         pq.write_table(pa.table({"premise": [text]}), data / "train-00000-of-00001.parquet")
-        publish(out, resolved_recipe(made), {}, {"rows": 1})
+        save_artifact(out, resolved_recipe(made), {}, {"rows": 1})
 
 
 def held(folder) -> str:
@@ -75,22 +84,21 @@ def test_a_failed_run_leaves_the_old_artifact_whole(tmp_path):
 
 def test_a_run_killed_between_the_two_renames_loses_nothing(tmp_path, monkeypatch):
     make(tmp_path / "a", "old")
-    swap = artifacts._swap
 
-    def killed(folder):
-        folder.final.rename(folder.replaced)
+    def killed(new, final, replaced):
+        final.rename(replaced)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(artifacts, "_swap", killed)
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path / "a", "new")
+    with monkeypatch.context() as patched:
+        patched.setattr("blindspots.artifacts.folder.swap_folder", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path / "a", "new")
     assert not (tmp_path / "a").exists()
-    monkeypatch.setattr(artifacts, "_swap", swap)
     with output_folder(recipe(tmp_path / "a"), "prepared_mnli"):
         assert held(tmp_path / "a") == "old"
 
 
-def test_a_second_run_of_one_folder_is_told_so(tmp_path):
+def test_a_second_run_of_one_folder_is_refused(tmp_path):
     with (
         output_folder(recipe(tmp_path / "a"), "prepared_mnli"),
         pytest.raises(UserError, match="Another run is writing"),
@@ -99,17 +107,42 @@ def test_a_second_run_of_one_folder_is_told_so(tmp_path):
         pass
 
 
-def test_only_the_same_recipe_and_inputs_go_on_from_what_a_killed_run_left(tmp_path):
+def test_only_the_same_recipe_and_inputs_continue_what_a_killed_run_left(tmp_path):
     made = recipe(tmp_path / "a")
     for keys, kept in (({}, True), ({"seed": 1}, False)):
         with output_folder(made, "prepared_mnli") as out:
             resume_or_clear(out, resolved_recipe(made), {})
-            (out.work / "checkpoint").write_text("half-way")
+            (out.work / "checkpoints").write_text("half-way")
         made = recipe(tmp_path / "a", **keys)
         with output_folder(made, "prepared_mnli") as out:
             resume_or_clear(out, resolved_recipe(made), {})
-            assert (out.work / "checkpoint").exists() == kept
+            assert (out.work / "checkpoints").exists() == kept
             assert out.staging.is_dir()
+
+
+def test_an_artifact_that_is_only_to_be_pushed_is_not_made_again(tmp_path, capsys):
+    make(tmp_path / "a", "one")
+    capsys.readouterr()
+    for keys, expected in (({}, False), ({"push_to_hub": True}, True), ({"push_to_hub": True, "seed": 1}, False)):
+        asked = recipe(tmp_path / "a", **keys)
+        with output_folder(asked, "prepared_mnli") as out:
+            assert only_to_push(out, resolved_recipe(asked), {}) == expected
+            assert out.work.exists() != expected
+        assert ("it is only pushed" in capsys.readouterr().out) == expected
+    assert held(tmp_path / "a") == "one"
+
+
+def test_a_recipe_as_it_ran_has_the_defaults_but_no_test_sets_that_were_not_named():
+    made = EvaluateRecipe(output_dir="o", model="m", hans="folder", hans_rows=30)
+    resolved = resolved_recipe(made, {"learning_rate": 0.1})
+    assert resolved["dtype"] == "auto"
+    assert resolved["model_revision"] is None
+    assert resolved["learning_rate"] == 0.1
+    assert {key: value for key, value in resolved.items() if key.startswith(("hans", "mnli", "snli"))} == {
+        "hans": "folder",
+        "hans_rows": 30,
+    }
+    assert list(resolved) == sorted(resolved)
 
 
 def test_output_dir_may_not_be_a_file(tmp_path):
@@ -118,22 +151,13 @@ def test_output_dir_may_not_be_a_file(tmp_path):
         pass
 
 
-@pytest.mark.parametrize(
-    ("folder", "name"), [("/x/outputs/demo/models/n5-s0", "demo-models-n5-s0"), ("/x/elsewhere/mine", "mine")]
-)
-def test_the_name_of_an_artifact_is_its_path_below_outputs(folder, name):
-    from pathlib import Path
-
-    assert artifact_name(Path(folder)) == name
-
-
 def test_a_disk_that_fills_up_while_the_artifact_is_described_leaves_the_old_one(tmp_path, monkeypatch):
     make(tmp_path / "a", "old")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(artifacts, "write_card", full)
+    monkeypatch.setattr("blindspots.artifacts.folder.write_card", full)
     with pytest.raises(UserError, match=r"The disk is full; .* was left as it was"):
         make(tmp_path / "a", "new")
     assert held(tmp_path / "a") == "old"
@@ -150,3 +174,58 @@ def test_a_run_that_may_wait_writes_after_the_one_that_holds_the_folder(tmp_path
     first.__exit__(None, None, None)
     waiting.join(30)
     assert held(tmp_path / "a") == "second"
+
+
+def test_an_artifact_of_another_type_is_not_replaced(tmp_path):
+    make(tmp_path / "a", "old")
+    with (
+        pytest.raises(UserError, match=r"holds README\.md, which is not of a former task_model artifact"),
+        output_folder(recipe(tmp_path / "a"), "task_model"),
+    ):
+        pass
+    assert held(tmp_path / "a") == "old"
+
+
+@pytest.mark.parametrize("lineage", ["", "[]", "null", "{}", '{"artifact_type": "prepared_mnli"}', "not json"])
+def test_a_folder_with_a_lineage_that_is_not_ours_is_not_replaced(tmp_path, lineage):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "lineage.json").write_text(lineage)
+    with pytest.raises(UserError, match=r"holds lineage\.json"):
+        make(tmp_path / "a", "new")
+
+
+def test_a_file_beside_those_of_a_former_artifact_is_kept(tmp_path):
+    make(tmp_path / "a", "old")
+    (tmp_path / "a" / "data" / "my notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"holds data/my notes\.txt"):
+        make(tmp_path / "a", "new")
+    (tmp_path / "a" / "data" / "my notes.txt").unlink()
+    (tmp_path / "a" / "audit").mkdir()
+    (tmp_path / "a" / "audit" / "audit.json").write_text("{}")
+    make(tmp_path / "a", "new")
+    assert held(tmp_path / "a") == "new"
+
+
+def test_an_output_that_contains_its_input_is_refused_before_any_work(tmp_path):
+    (tmp_path / "data").mkdir()
+    made = PrepareRecipe(output_dir=str(tmp_path), mnli=str(tmp_path / "data"))
+    with pytest.raises(UserError, match="contains the input mnli"), output_folder(made, "prepared_mnli"):
+        pass
+    with (
+        pytest.raises(UserError, match="is the input model_name_or_path"),
+        output_folder(recipe(tmp_path / "data"), "task_model", {"model_name_or_path": str(tmp_path / "data")}),
+    ):
+        pass
+
+
+def test_every_file_of_an_artifact_has_the_mode_of_the_umask(tmp_path):
+    made = recipe(tmp_path / "a")
+    with output_folder(made, "prepared_mnli") as out:
+        rows = out.staging / "data" / "full" / "train-00000-of-00001.parquet"
+        rows.parent.mkdir(parents=True)
+        pq.write_table(pa.table({"premise": ["a"]}), rows)
+        rows.chmod(0o600)
+        save_artifact(out, resolved_recipe(made), {}, {"rows": 1})
+    files = [file for file in (tmp_path / "a").rglob("*") if file.is_file()]
+    assert len(files) == 4
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o666 & ~UMASK}

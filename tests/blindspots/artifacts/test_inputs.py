@@ -2,8 +2,8 @@
 
 import pytest
 
+from blindspots.artifacts.files import hash_folder
 from blindspots.artifacts.inputs import fetch
-from blindspots.artifacts.lineage import hash_folder
 from blindspots.config.errors import UserError
 
 

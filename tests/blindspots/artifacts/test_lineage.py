@@ -1,37 +1,39 @@
-"""What lineage.json is made of: hashes that follow the content alone, and what ran where."""
+"""What lineage.json is made of: the artifact's name and licence, and what ran where."""
 
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
-from blindspots.artifacts.lineage import PACKAGES, code_commit, hardware, hash_file, hash_folder, hash_json, versions
+from blindspots.artifacts.inputs import Source
+from blindspots.artifacts.lineage import (
+    PACKAGES,
+    PLACEMENT_KEYS,
+    artifact_name,
+    code_commit,
+    hardware,
+    licence,
+    repo_type,
+    versions,
+    without_placement,
+)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/rows").write_text("one")
-    return tmp_path
+@pytest.mark.parametrize(
+    ("folder", "name"), [("/x/outputs/demo/models/n5-s0", "demo-models-n5-s0"), ("/x/elsewhere/mine", "mine")]
+)
+def test_the_name_of_an_artifact_is_its_path_below_outputs(folder, name):
+    assert artifact_name(Path(folder)) == name
 
 
-def test_a_hash_follows_every_file_and_its_place(folder):
-    files, before = hash_folder(folder)
-    assert files == {"data/rows": {"sha256": hash_file(folder / "data/rows"), "bytes": 3}}
-    (folder / "data/rows").write_text("two")
-    changed = hash_folder(folder)[1]
-    (folder / "data/rows").rename(folder / "rows")
-    assert len({before, changed, hash_folder(folder)[1]}) == 3
+def test_models_and_datasets_are_told_apart_by_their_cards_template():
+    assert repo_type("task_model") == repo_type("generator") == repo_type("base_model") == "model"
+    assert repo_type("augmentation_set") == repo_type("predictions") == "dataset"
 
 
-def test_card_and_lineage_do_not_count(folder):
-    before = hash_folder(folder)
-    (folder / "README.md").write_text("a card")
-    (folder / "lineage.json").write_text("{}")
-    assert hash_folder(folder) == before
-
-
-def test_the_order_of_keys_does_not_count():
-    assert hash_json({"a": 1, "b": [2]}) == hash_json({"b": [2], "a": 1}) != hash_json({"a": 1, "b": [3]})
+def test_where_an_artifact_goes_is_not_part_of_what_it_is():
+    recipe = dict.fromkeys(PLACEMENT_KEYS, "anywhere") | {"seed": 0}
+    assert without_placement(recipe) == {"seed": 0}
 
 
 def test_versions_and_hardware_are_those_of_this_run():
@@ -43,3 +45,23 @@ def test_versions_and_hardware_are_those_of_this_run():
 def test_the_commit_is_a_hash_or_unknown():
     commit = code_commit()
     assert commit is None or len(commit.removesuffix("+changes")) == 40
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ([], "apache-2.0"),
+        (["mit"], "mit"),
+        (["mit", "mit"], "mit"),
+        (["mit", "cc-by-4.0"], ["cc-by-4.0", "mit"]),
+        ([None], "unknown"),
+    ],
+)
+def test_the_licence_of_the_parents_is_carried_on(tmp_path, stated, expected):
+    parents = []
+    for index, name in enumerate(stated):
+        parent = tmp_path / str(index)
+        parent.mkdir()
+        (parent / "README.md").write_text(f"---\nlicense: {name}\n---\n" if name else "no metadata\n")
+        parents.append(Source(str(parent), parent, None, "dataset"))
+    assert licence(parents, "prepared_mnli") == expected

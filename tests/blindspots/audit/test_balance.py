@@ -114,7 +114,7 @@ def test_another_label_set_of_the_reference_is_named(folder):
     assert {one.what for one in balance.label_balance(three, two, 0).findings} == set(LABELS)
 
 
-def test_without_labels_or_with_unknown_ones_the_reason_is_told(folder):
+def test_without_labels_or_with_unknown_ones_the_reason_is_given(folder):
     texts = {"premise": ["a"], "hypothesis": ["b"]}
     with pytest.raises(NotComputedError, match="no column label, only premise, hypothesis"):
         counted(folder("none", **texts)).require_labels()

@@ -96,7 +96,7 @@ def test_ngrams_of_one_class_are_not_computed(batch):
         text.label_ngrams(rows, rows, labelled(neutral=1), labelled(neutral=1), top=5)
 
 
-def test_another_language_is_told_by_its_common_words(batch):
+def test_another_language_is_recognised_by_its_common_words(batch):
     english = batch(*[("p", "the dog is in the house and it is not a cat", "neutral")] * 5)
     german = batch(*[("p", "der Hund ist im Haus und er ist keine Katze", "neutral")] * 5)
     assert "different languages" in text.comparability(german, english, ("theirs", "ours")).notes[0]

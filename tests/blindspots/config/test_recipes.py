@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 import yaml
 from peft import LoraConfig
-from test_parsing import SCRIPTS
+from test_parser import SCRIPTS
 from transformers import BitsAndBytesConfig, TrainingArguments
 from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 
 from blindspots.config.parser import own_keys, parse_recipe
+from blindspots.config.paths import RECIPES
 from blindspots.config.recipes import AuditRecipe, GridRecipe, ReportRecipe
+from blindspots.data import test_sets
 from blindspots.grid import check_axes
 
-RECIPES = Path(__file__).parents[2] / "recipes"
 SCRIPT_OF = {
     "inputs": "make_demo_inputs",
     "prepare": "prepare_mnli",
@@ -34,10 +35,12 @@ def name(file: Path) -> str:
 
 
 def test_every_file_is_a_recipe_of_a_known_script():
-    models = {file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name != "audits"}
+    models = {file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name not in ("audits", "test_sets")}
     assert models == {*SCRIPT_OF, "grid", "seeds", "resources"}
     for file in RECIPES.glob("audits/*.yaml"):
         parse_recipe(AuditRecipe, argv=[str(file)])
+    for file in RECIPES.glob("test_sets/*.yaml"):
+        test_sets.test_set(file.stem)
     for model in ("demo", "smollm2-135m", "llama2-7b"):
         assert {file.stem for file in (RECIPES / model).glob("*.yaml")} >= {*SCRIPT_OF, "grid"} - {"inputs"}
     assert {file.stem for file in RECIPES.glob("smollm2-135m-cpu/*.yaml")} == {
@@ -54,6 +57,12 @@ def test_every_file_is_a_recipe_of_a_known_script():
 def test_a_recipe_parses(file):
     recipe, *_ = parse_recipe(*SCRIPTS[SCRIPT_OF[file.stem]], argv=[str(file)])
     assert recipe.output_dir.startswith(f"outputs/{file.parent.name}/")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.stem in ("start", "augment", "evaluate")], ids=name)
+def test_a_recipe_of_task_models_evaluates_them_on_the_test_sets_of_the_paper(file):
+    recipe, *_ = parse_recipe(*SCRIPTS[SCRIPT_OF[file.stem]], argv=[str(file)])
+    assert {"mnli_matched", "hans"} <= {found.name for found in test_sets.named_test_sets(recipe)}
 
 
 @pytest.mark.parametrize("file", TRAINING, ids=name)

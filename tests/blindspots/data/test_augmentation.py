@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blindspots.config.errors import UserError
-from blindspots.data.augmentation import biased_rows, label_shares, sample_sets
+from blindspots.data.augmentation import biased_rows, label_shares, sample_sets, without_rows
 from blindspots.data.heuristics import lexical_overlap
 from blindspots.data.nli import ENTAILMENT, LABELS
 from blindspots.data.nli_datasets import PAIR_FEATURES
@@ -72,6 +72,14 @@ def test_the_same_seed_draws_the_same_rows_and_another_seed_others():
     one, same, other = (sample_sets(POOL, [30], seed)["n30"]["id"] for seed in (0, 0, 1))
     assert one == same
     assert one != other
+
+
+def test_rows_are_left_out_by_their_texts_in_every_copy():
+    left = without_rows(POOL, POOL.select([0, 3]))
+    assert texts(left) == texts(POOL) - texts(POOL.select([0, 3]))
+    assert len(left) == len(POOL) - 4  # each pair is written twice
+    assert left["id"] == [name for name in POOL["id"] if name not in ("0", "3", "120", "123")]
+    assert len(without_rows(POOL, POOL.select([]))) == len(POOL)
 
 
 def test_a_pool_that_is_too_small_is_named_with_the_size():

@@ -163,7 +163,7 @@ def test_binary_and_labelled_parses_agree_on_hans(shared):
 
 @pytest.mark.slow
 def test_a_batch_is_faster_than_a_word_loop(shared):
-    """Six counts a pair in less time than a plain loop needs for one; 1.82 million rows fit in two minutes."""
+    """Six counts per pair in less time than a plain loop needs for one; 1.82 million rows fit in two minutes."""
     rows = pd.read_parquet(shared / "hub/datasets/nyu-mll/multi_nli/data/train-00000-of-00001.parquet")
     premises, hypotheses = rows["premise"].tolist() * 4, rows["hypothesis"].tolist() * 4
     start = time.perf_counter()

@@ -46,7 +46,7 @@ def test_no_pair_is_in_two_places(corpus):
     assert not (pairs[0] | pairs[1]) & (pairs[2] | pairs[3])
 
 
-def test_a_number_of_rows_that_is_no_multiple_of_three_is_kept():
+def test_a_number_of_rows_that_is_not_a_multiple_of_three_is_kept():
     corpus = mnli_like(train_rows=4, matched_rows=2, seed=SEED)
     assert {split: len(rows) for split, rows in corpus.items()} == {"train": 4, "validation_matched": 2}
 

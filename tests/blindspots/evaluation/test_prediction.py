@@ -1,4 +1,4 @@
-"""Predictions: every row's own logits in the order of the rows, one parquet a test set, numbers computed from it."""
+"""Predictions: every row's own logits in the order of the rows, one parquet per test set, numbers computed from it."""
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import EvaluateRecipe
+from blindspots.data import nli_datasets, test_sets
 from blindspots.data.nli import LABELS, task_input
-from blindspots.data.nli_datasets import mnli_test
 from blindspots.evaluation import prediction
 from blindspots.evaluation.prediction import (
     LOGITS,
@@ -53,7 +53,8 @@ def test_the_shared_prefix_is_the_longest_that_leaves_every_row_a_token(rows):
 @torch.no_grad()
 @pytest.mark.parametrize("batch_tokens", [60, 10_000])
 def test_logits_are_those_of_the_plain_model_in_the_order_of_the_rows(world, classifier, batch_tokens):
-    test = mnli_test(fetch(str(world / "corpus/mnli"), "dataset"))
+    source = fetch(str(world / "corpus/mnli"), "dataset")
+    test = nli_datasets.read_test_set(test_sets.test_set("mnli_matched"), source)
     texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(test["premise"], test["hypothesis"])]
     plain = [classifier.model(**classifier.tokenizer(text, return_tensors="pt")).logits[0] for text in texts]
     assert len({len(text) for text in texts}) > 10
@@ -71,7 +72,7 @@ def test_a_row_longer_than_the_model_is_refused_not_cut(classifier):
 
 
 def test_a_parquet_holds_every_row_with_its_slices(keys, classifier, tmp_path):
-    tests = load_test_sets(keys, prediction.test_set_sources(keys))
+    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
     predict_test_sets(classifier, keys, tests, tmp_path)
     for name, test in tests.items():
         rows = pd.read_parquet(tmp_path / "predictions" / f"{name}.parquet")
@@ -83,19 +84,19 @@ def test_a_parquet_holds_every_row_with_its_slices(keys, classifier, tmp_path):
 
 def test_a_part_of_the_test_sets_keeps_its_shares(keys):
     keys.mnli_rows = 30
-    tests = load_test_sets(keys, prediction.test_set_sources(keys))
+    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
     assert [tests["mnli_matched"]["gold"][:].count(label) for label in LABELS] == [10, 10, 10]
 
 
 def test_a_part_that_cannot_keep_its_shares_says_so(keys):
     keys.hans_rows = 3
     with pytest.raises(UserError, match="No part of 3 rows can keep the shares of subcase"):
-        load_test_sets(keys, prediction.test_set_sources(keys))
+        load_test_sets(keys, nli_datasets.test_set_sources(keys))
 
 
 def test_a_test_set_that_is_not_named_is_not_read(keys):
-    keys.hans = None
-    assert set(load_test_sets(keys, prediction.test_set_sources(keys))) == {"mnli_matched"}
+    keys.hans = keys.hans_expected_rows = None
+    assert set(load_test_sets(keys, nli_datasets.test_set_sources(keys))) == {"mnli_matched"}
 
 
 def write(folder, name: str, rows: list[tuple]) -> None:
@@ -129,6 +130,27 @@ def test_scores_equal_a_count_by_hand(tmp_path):
     assert results["mnli_matched"] == pytest.approx(2 / 3)
     assert results["hans"] == pytest.approx(3 / 5)
     assert results["hans_lo_non_entailment"] == pytest.approx(2 / 3)
+    assert [
+        (headline["name"], headline["test_set"], headline["split"], headline["slice"], headline["accuracy"])
+        for headline in results["headlines"]
+    ] == [
+        ("mnli_matched", "mnli_matched", "validation_matched", {}, results["mnli_matched"]),
+        ("hans", "hans", "validation", {}, results["hans"]),
+        (
+            "hans_lo_non_entailment",
+            "hans",
+            "validation",
+            {"heuristic": "lexical_overlap", "label": "non-entailment"},
+            results["hans_lo_non_entailment"],
+        ),
+    ]
+
+
+def test_an_accuracy_without_rows_is_not_a_headline(tmp_path):
+    write(tmp_path, "hans", [("entailment", "entailment", "lexical_overlap")])
+    results = score(tmp_path)
+    assert results["hans_lo_non_entailment"] is None
+    assert [headline["name"] for headline in results["headlines"]] == ["hans"]
 
 
 def test_predictions_are_label_names(tmp_path):
@@ -139,13 +161,13 @@ def test_predictions_are_label_names(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_logit_that_is_no_number_is_refused(tmp_path, bad):
+def test_a_logit_that_is_not_a_number_is_refused(tmp_path, bad):
     write(tmp_path, "hans", [("entailment", "entailment", "constituent")] * 2)
     file = tmp_path / "predictions" / "hans.parquet"
     rows = pd.read_parquet(file)
     rows.loc[1, "logit_neutral"] = bad
     rows.to_parquet(file)
-    with pytest.raises(UserError, match="1 rows have a logit that is no number"):
+    with pytest.raises(UserError, match="1 rows have a logit that is not a number"):
         score(tmp_path)
 
 

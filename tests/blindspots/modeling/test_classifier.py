@@ -104,7 +104,7 @@ def test_predictions_go_by_label_name_whatever_the_order_of_the_head(folder):
 def test_a_tokenizer_without_any_token_to_pad_with_is_refused(folder):
     edit(folder / "tokenizer_config.json", pad_token=None, eos_token=None, unk_token=None)
     with pytest.raises(UserError, match="has no pad, unk or eos token"):
-        load_tokenizer(folder)
+        load_tokenizer(source(folder))
 
 
 def test_the_pad_id_of_model_and_tokenizer_agree(folder):

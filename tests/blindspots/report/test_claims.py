@@ -23,14 +23,14 @@ def judged(grid: Grid, counts: pd.DataFrame | None = None) -> dict:
 
 
 def seeded(grid: Grid, seeds: int = 5) -> Grid:
-    """The grid once a seed, with .002 of alternate spread."""
+    """The grid once per seed, with .002 of alternate spread."""
     parts = []
     for seed in range(seeds):
         part = grid.models.assign(seed=seed)
         metrics = [column for column in part if column.startswith(("mnli", "hans", "auroc"))]
         part[metrics] += 0.002 * (seed % 2)
         parts.append(part.rename(index=lambda name, seed=seed: name.replace("-s0", f"-s{seed}")))
-    return Grid(pd.concat(parts))
+    return Grid(pd.concat(parts), grid.metrics)
 
 
 def test_the_papers_single_seed_decides_c5_and_leaves_the_single_start_claims_open(paper):
@@ -76,7 +76,7 @@ def test_original_below_synthetic_contradicts_c5(paper):
         name.replace("-original", "-x").replace("-synthetic", "-original").replace("-x", "-synthetic")
         for name in swapped.index
     ]
-    assert judged(Grid(swapped))["C5"].verdict == CONTRADICTED
+    assert judged(Grid(swapped, paper.metrics))["C5"].verdict == CONTRADICTED
 
 
 def test_an_accuracy_on_its_floor_is_read_from_the_auroc(paper):
@@ -100,14 +100,14 @@ def test_weak_starts_saw_fewer_rows_than_the_largest_set_holds(paper):
 
 
 def test_fewer_than_three_sizes_cannot_show_a_fall_and_a_rise(paper):
-    grid = Grid(paper.models[paper.models["size"] < 70000])
+    grid = Grid(paper.models[paper.models["size"] < 70000], paper.metrics)
     claim = judged(grid)["C4"]
     assert claim.verdict == UNDECIDED
     assert "fewer than three sizes" in claim.notes[0]
 
 
 def test_an_empty_grid_leaves_every_claim_undecided(paper):
-    assert {claim.verdict for claim in claims(Grid(paper.models.iloc[:0]), None)} == {UNDECIDED}
+    assert {claim.verdict for claim in claims(Grid(paper.models.iloc[:0], paper.metrics), None)} == {UNDECIDED}
 
 
 def test_table_1_as_published_supports_c7(paper):
@@ -127,4 +127,4 @@ def test_table_1_as_published_supports_c7(paper):
     ],
 )
 def test_a_claim_needs_all_of_its_readings(verdicts, together):
-    assert combined([Reading("hans", "", "", 1, verdict=verdict) for verdict in verdicts]) == together
+    assert combined([Reading("hans", "HANS", "", "", 1, verdict=verdict) for verdict in verdicts]) == together

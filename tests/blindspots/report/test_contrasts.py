@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blindspots.config.paths import PAPER_POINTS
 from blindspots.grid import Cell
-from blindspots.report.collect import AUROCS, METRICS, Grid, read_grid
+from blindspots.report.collect import AUROCS, PAPER_METRICS, Grid, read_grid, read_points
 from blindspots.report.contrasts import (
     ABOVE_ZERO,
     CONTRADICTED,
@@ -29,9 +30,9 @@ def points(gaps, seeds=1, spread=0.0) -> Grid:
         for seed in range(seeds):
             for kind, value in {None: 0.5, "original": 0.5 + gap + spread * (seed % 2), "synthetic": 0.5}.items():
                 place = {"start": start, "kind": kind or "start", "size": 60 if kind else 0, "seed": seed}
-                rows.append(place | dict.fromkeys([*METRICS, *AUROCS], value))
+                rows.append(place | dict.fromkeys([*PAPER_METRICS, *AUROCS], value))
                 names.append(Cell(start, seed, kind, 60 if kind else None).name)
-    return Grid(pd.DataFrame(rows, index=names))
+    return Grid(pd.DataFrame(rows, index=names), read_points(PAPER_POINTS).metrics)
 
 
 def gap(grid, rule=ABOVE_ZERO, metric="hans"):
@@ -87,13 +88,13 @@ def test_a_pair_that_one_seed_lacks_is_left_out_of_all():
 
 
 def test_no_pair_at_all():
-    reading = gap(Grid(points([0.1]).models.iloc[:0]))
+    reading = gap(Grid(points([0.1]).models.iloc[:0], []))
     assert (reading.estimate, reading.verdict, reading.n_seeds) == (None, UNDECIDED, 0)
 
 
 def test_rows_give_the_same_estimate_as_the_accuracies_and_wider_limits_over_subcases(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
-    for metric in METRICS:
+    for metric in PAPER_METRICS:
         reading = gap(grid, metric=metric)
         kinds = grid.models.groupby("kind")[metric].mean()
         assert reading.estimate == pytest.approx(kinds["original"] - kinds["synthetic"])

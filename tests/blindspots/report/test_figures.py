@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib import colors, pyplot
 
+from blindspots.data.kinds import kind_of
 from blindspots.report import figures
 from blindspots.report.collect import Grid, read_grid, read_points
 
@@ -34,14 +35,14 @@ def test_the_same_grid_gives_the_same_bytes(tmp_path, suffix):
 
 
 def test_kinds_differ_in_marker_line_style_and_grey_level():
-    styles = list(figures.STYLES.values())
+    styles = [kind_of(name).style for name in ("original", "synthetic", "biased_synthetic", "mixed_50", "two_stage")]
     assert len({style["marker"] for style in styles}) == len(styles)
     assert len({str(style["linestyle"]) for style in styles}) == len(styles)
     grey = [sum(w * c for w, c in zip((0.299, 0.587, 0.114), colors.to_rgb(style["color"]))) for style in styles[:3]]
     assert min(abs(a - b) for i, a in enumerate(grey) for b in grey[:i]) > 0.05
 
 
-def test_a_panel_a_start_and_metric_with_every_point_of_the_grid():
+def test_a_panel_per_start_and_metric_with_every_point_of_the_grid():
     grid = read_points(PAPER)
     panels = figures.figure1(grid, "", from_figure=True).axes
     assert len(panels) == 6 * 3
@@ -73,7 +74,7 @@ def test_the_papers_curves_lie_under_a_grid_of_its_axes_alone(make_grid):
 def test_the_band_is_of_the_seeds_and_one_seed_has_none(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
     assert "2 seeds" in figures.figure1(grid, "").legends[0].get_title().get_text()
-    one = Grid(grid.models[grid.models["seed"] == 0])
+    one = Grid(grid.models[grid.models["seed"] == 0], grid.metrics)
     assert "one seed: no band" in figures.figure1(one, "").legends[0].get_title().get_text()
 
 
@@ -102,7 +103,8 @@ def test_points_have_no_heat_map():
 
 @pytest.mark.parametrize("draw", [lambda grid: figures.figure1(grid, ""), figures.learning_curve])
 def test_an_empty_grid_is_drawn_empty(tmp_path, draw):
-    empty = Grid(read_points(PAPER).models.iloc[:0])
+    paper = read_points(PAPER)
+    empty = Grid(paper.models.iloc[:0], paper.metrics)
     figures.save(draw(empty), tmp_path / "empty.png")
     assert (tmp_path / "empty.png").stat().st_size > 0
 

@@ -5,7 +5,7 @@ import pytest
 
 from blindspots.config.errors import UserError
 from blindspots.report.collect import read_grid, read_points
-from blindspots.report.flips import EXAMPLES, flips, texts
+from blindspots.report.flips import SHOWN, flips, shown_examples, texts
 
 CELL = "n0-synthetic-n60-s0"
 
@@ -35,12 +35,12 @@ def test_rows_lost_and_won_account_for_the_change_in_accuracy(recipe):
 
 
 def test_examples_are_of_both_directions_and_at_most_so_many(recipe):
-    found = flips(read_grid(recipe), CELL, {})["hans"]
-    right = lambda row, when: (row[when] == "entailment") == (row["gold"] == "entailment")  # noqa: E731
+    found = flips(read_grid(recipe), CELL, {})["mnli_matched"]
+    right = lambda row, when: row[when] == row["gold"]  # noqa: E731
     lost = [row for row in found["examples"] if right(row, "before")]
     won = [row for row in found["examples"] if right(row, "after")]
-    assert len(lost) == min(EXAMPLES, found["lost"])
-    assert len(won) == min(EXAMPLES, found["won"])
+    assert len(lost) == min(SHOWN, found["lost"])
+    assert len(won) == min(SHOWN, found["won"])
     assert not any(right(row, "before") and right(row, "after") for row in found["examples"])
 
 
@@ -63,9 +63,19 @@ def test_texts_are_shown_where_the_test_set_is_named(recipe, tmp_path):
     recipe.hans, recipe.hans_expected_rows = str(tmp_path / "hans"), 60
     grid = read_grid(recipe)
     words = texts(recipe, grid)
-    for row in flips(grid, CELL, words)["hans"]["examples"]:
+    found = flips(grid, CELL, words)
+    assert found["hans_lo_non_entailment"]["examples"]
+    for row in found["hans_lo_non_entailment"]["examples"]:
         assert row["premise"] == f"premise {row['id'].removeprefix('ex')} ."
-    assert all("premise" not in row for row in flips(grid, CELL, words)["mnli_matched"]["examples"])
+    assert all("premise" not in row for row in found["mnli_matched"]["examples"])
+    kept = shown_examples({CELL: found, "n0-s0": None})
+    assert {row["id"] for row in kept} == {row["id"] for row in found["hans_lo_non_entailment"]["examples"]}
+
+
+def test_a_set_with_headline_slices_has_its_examples_there(recipe):
+    found = flips(read_grid(recipe), CELL, {})
+    assert found["hans"]["lost"] + found["hans"]["won"] > 0
+    assert found["hans"]["examples"] == []
 
 
 def test_a_named_set_without_the_predicted_rows(recipe, tmp_path):

@@ -70,6 +70,7 @@ def test_the_details_are_those_of_every_model(page):
     details = json.loads(gzip.decompress(base64.b64decode(packed)))
     assert len(details) == 7
     assert "learning_rate: 0.001" in details[CELL]["recipe"]
+    assert "output_dir" not in details[CELL]["recipe"]
     assert "wall_time_s: 1.5" in details[CELL]["lineage"]
     assert details[CELL]["changed"]["start"] == "n0-s1"
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from blindspots.config.errors import UserError
 from blindspots.data.nli_datasets import PAIR_FEATURES, write_configs
-from blindspots.report.collect import read_grid, read_points
+from blindspots.report.collect import Grid, read_grid, read_points
 from blindspots.report.tables import (
     grid_table,
     heuristic_counts,
@@ -27,26 +27,27 @@ PAPER = Path(__file__).parents[3] / "results" / "paper"
 
 
 def test_mean_and_band_over_seeds(make_grid):
-    models = read_grid(make_grid(seeds=[0, 1, 2], starts=[0], sizes=[60])).models
-    values = models.loc[models["kind"] == "synthetic", "hans"]
-    row = summary(models).loc[(0, "synthetic", 60)]
+    grid = read_grid(make_grid(seeds=[0, 1, 2], starts=[0], sizes=[60]))
+    values = grid.models.loc[grid.models["kind"] == "synthetic", "hans"]
+    row = summary(grid).loc[(0, "synthetic", 60)]
     interval = stats.ttest_1samp(values, 0).confidence_interval()
     assert row["seeds"] == 3
     assert row["hans.mean"] == pytest.approx(values.mean())
     assert (row["hans.low"], row["hans.high"]) == pytest.approx((interval.low, interval.high))
 
 
-def test_the_grid_table_has_a_row_a_place_and_the_spread_only_over_seeds(make_grid):
-    table = grid_table(read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60])).models)
+def test_the_grid_table_has_a_row_per_place_and_the_spread_only_over_seeds(make_grid):
+    table = grid_table(read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60])))
     assert table["further tuned on"].tolist() == ["start", "original", "synthetic", "biased synthetic"]
     assert all("±" in value for value in table["HANS"])
-    paper = grid_table(read_points(PAPER / "figure1_points.csv").models)
+    paper = grid_table(read_points(PAPER / "figure1_points.csv"))
     assert "seeds" not in paper
     assert paper.iloc[1].tolist() == ["0", "original", "18,020", ".850", ".680", ".858"]
 
 
 def test_the_table_of_an_empty_grid_has_a_head_alone():
-    empty = read_points(PAPER / "figure1_points.csv").models.iloc[:0]
+    paper = read_points(PAPER / "figure1_points.csv")
+    empty = Grid(paper.models.iloc[:0], paper.metrics)
     assert len(markdown(grid_table(empty)).splitlines()) == 2
 
 
@@ -87,6 +88,12 @@ def test_counts_of_another_file(tmp_path):
         read_counts(tmp_path / "counts.csv")
     with pytest.raises(UserError, match="no counts"):
         read_counts(tmp_path / "none.csv")
+
+
+def test_the_table_of_a_report_holds_its_counts(tmp_path):
+    counts = read_counts(PAPER / "table1_counts.csv")
+    table1(counts).to_csv(tmp_path / "table1.csv", index=False)
+    assert read_counts(tmp_path / "table1.csv").to_dict("list") == counts.to_dict("list")
 
 
 def test_a_label_that_only_one_dataset_has_makes_no_ratio():

@@ -1,16 +1,14 @@
 """The report's files: complete, written whole, equal for equal input."""
 
-import json
+import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from blindspots.config.errors import UserError
 from blindspots.report.collect import read_grid
-from blindspots.report.write import replaced_whole, write_json, write_report
+from blindspots.report.kept import read_lines
+from blindspots.report.write import write_report
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -22,45 +20,32 @@ def test_all_files_and_the_same_bytes_again(make_grid):
     grid = read_grid(recipe)
     write_report(recipe, grid, None)
     first = files(Path(recipe.output_dir))
-    expected = "results.json claims.json claims.md verdicts.md index.html README.md cells/n0-s0.json grid.csv grid.md"
-    expected += " grid.tex figure1.png figure1.svg subcases.png learning_curve.png seed_spread.png"
-    assert set(expected.split()) <= set(first)
+    expected = "report.yaml predictions.parquet lineage.jsonl claims.json claims.md findings.md index.html README.md"
+    expected += " grid.csv grid.tex comparisons.csv figure1.png figure1.svg subcases.png learning_curve.png"
+    assert set(expected.split()) | {"seed_spread.png"} == set(first)
     write_report(recipe, grid, None)
     assert files(Path(recipe.output_dir)) == first
 
 
-def test_results_name_rows_hardware_wall_time_and_lineage(make_grid):
+def test_the_kept_form_gives_the_same_report(make_grid, tmp_path):
+    recipe = make_grid(seeds=[0, 1], starts=[0], sizes=[60])
+    write_report(recipe, read_grid(recipe), None)
+    again = dataclasses.replace(recipe, models=None, kept=recipe.output_dir, output_dir=str(tmp_path / "again"))
+    write_report(again, read_grid(again), None)
+    assert files(tmp_path / "again") == files(Path(recipe.output_dir))
+
+
+def test_lineage_and_readme_say_what_was_measured_and_what_is_missing(make_grid):
     recipe = make_grid(starts=[0], sizes=[60], leave_out=["n0-synthetic-n60-s0"])
     write_report(recipe, read_grid(recipe), None)
-    results = json.loads((Path(recipe.output_dir) / "results.json").read_text())
-    assert results["missing"] == ["n0-synthetic-n60-s0"]
-    assert [entry["model"] for entry in results["models"]] == [
-        "n0-s0",
-        "n0-original-n60-s0",
-        "n0-biased_synthetic-n60-s0",
-    ]
-    entry = results["models"][0]
-    assert entry["rows"] == {"hans": 60, "mnli_matched": 30}
-    assert (entry["hardware"], entry["wall_time_s"], entry["trained_on_rows"]) == ({"cpu": "made"}, 1.5, 60)
-    assert len(entry["lineage_sha256"]) == len(entry["content_sha256"]) == 64
-
-
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-
-
-@given(st.recursive(PLAIN, lambda part: st.lists(part) | st.dictionaries(st.text(), part), max_leaves=20))
-def test_json_is_read_as_it_was_written(tmp_path_factory, value):
-    file = tmp_path_factory.getbasetemp() / "value.json"
-    write_json(file, value)
-    assert json.loads(file.read_text(encoding="utf-8")) == value
-
-
-def test_an_object_of_plain_values_is_one_line(tmp_path):
-    write_json(tmp_path / "x.json", {"slices": [{"n": 1, "low": float("nan")}, {"n": 2, "low": 0.5}]})
-    assert (tmp_path / "x.json").read_text().splitlines()[2:4] == [
-        '  {"n": 1, "low": null},',
-        '  {"n": 2, "low": 0.5}',
-    ]
+    lines = read_lines(Path(recipe.output_dir) / "lineage.jsonl")
+    assert [line["model"] for line in lines] == ["n0-s0", "n0-original-n60-s0", "n0-biased_synthetic-n60-s0"]
+    entry = lines[0]
+    assert (entry["hardware"], entry["wall_time_s"], entry["row_counts"]) == ({"cpu": "made"}, 1.5, {"trained on": 60})
+    assert "results" not in entry
+    text = (Path(recipe.output_dir) / "README.md").read_text()
+    assert "3 models, seeds 0. Evaluated rows: 30 of MNLI matched, 60 of HANS." in text
+    assert "Missing from the grid: 1 models." in text
 
 
 def test_an_empty_grid_gives_a_report_that_says_so(make_grid):
@@ -70,38 +55,11 @@ def test_an_empty_grid_gives_a_report_that_says_so(make_grid):
     assert "0 models; 2 of the grid are missing" in page
 
 
-def test_an_error_leaves_the_old_report_whole(tmp_path):
-    folder = tmp_path / "report"
-    with replaced_whole(folder) as new:
-        (new / "results.json").write_text("old")
-
-    def fail():
-        with replaced_whole(folder) as new:
-            (new / "results.json").write_text("half")
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk"):
-        fail()
-    assert (folder / "results.json").read_text() == "old"
-
-
-def test_a_folder_of_other_files_is_not_replaced(tmp_path):
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="no report"), replaced_whole(tmp_path / "report"):
-        pass
-    with pytest.raises(UserError, match="is a file"), replaced_whole(tmp_path / "report" / "thesis.txt"):
-        pass
-    assert (tmp_path / "report" / "thesis.txt").read_text() == "years of work"
-
-
-def test_what_an_interrupted_run_left_is_cleared(tmp_path):
-    (tmp_path / ".report.work" / "new").mkdir(parents=True)
-    (tmp_path / ".report.work" / "new" / "half.txt").write_text("")
-    with replaced_whole(tmp_path / "report") as new:
-        assert list(new.iterdir()) == []
-
-
-def test_json_has_null_for_what_is_no_number(tmp_path):
-    write_json(tmp_path / "x.json", {"a": [float("nan"), float("inf"), 1.5], "b": np.float64("nan")})
-    assert json.loads((tmp_path / "x.json").read_text()) == {"a": [None, None, 1.5], "b": None}
+def test_a_folder_of_other_files_is_not_replaced(make_grid):
+    recipe = make_grid(starts=[0], sizes=[60])
+    folder = Path(recipe.output_dir)
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="not of a former report"):
+        write_report(recipe, read_grid(recipe), None)
+    assert (folder / "thesis.txt").read_text() == "years of work"

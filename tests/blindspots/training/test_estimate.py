@@ -13,13 +13,13 @@ from transformers import LlamaConfig, LlamaForSequenceClassification, TrainingAr
 from trl import ModelConfig, get_peft_config
 
 from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.paths import ACCELERATE_CONFIGS, ROOT
 from blindspots.config.recipes import TaskRecipe
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
 from blindspots.training.estimate import GIB, Footprint, Plan, footprint, report, require_fit, sharding
 from blindspots.training.run import training_arguments
 
-ROOT = Path(__file__).parents[2]
 # The shape of Llama-2-7B is that of LlamaConfig's defaults.
 LLAMA = LlamaConfig()
 LORA = {
@@ -44,7 +44,7 @@ def test_the_published_size_of_llama_2_7b_is_counted():
     assert run.weights == run.gradients == 2 * 6_738_415_616
     assert run.optimiser == 8 * 6_738_415_616
     weights = 6_738_415_616 - 32000 * 4096  # embeddings are looked up
-    assert run.operations_a_token == pytest.approx(6 * weights, rel=0.02)
+    assert run.operations_per_token == pytest.approx(6 * weights, rel=0.02)
 
 
 def test_lora_trains_its_matrices_and_the_head_alone_and_quantised_weights_are_small():
@@ -53,14 +53,14 @@ def test_lora_trains_its_matrices_and_the_head_alone_and_quantised_weights_are_s
     a_layer = 64 * (4 * (4096 + 4096) + 3 * (4096 + 11008))
     assert run.trainable == 32 * a_layer + 3 * 4096
     assert run.weights < 4.5 * GIB
-    assert run.operations_a_token == pytest.approx(4 * 6_607_000_000, rel=0.05)
+    assert run.operations_per_token == pytest.approx(4 * 6_607_000_000, rel=0.05)
 
 
 def test_computing_activations_again_takes_a_third_more_operations_and_far_less_memory():
     kept = footprint(plan(task=False), arguments(bf16=True), length=64)
     again = footprint(plan(task=False), arguments(bf16=True, activation_checkpointing=True), length=64)
-    assert again.operations_a_token == pytest.approx(4 / 3 * kept.operations_a_token, rel=0.03)
-    assert again.activations_a_token < kept.activations_a_token / 8
+    assert again.operations_per_token == pytest.approx(4 / 3 * kept.operations_per_token, rel=0.03)
+    assert again.activation_bytes_per_token < kept.activation_bytes_per_token / 8
 
 
 def test_the_bytes_kept_are_those_that_a_real_model_keeps():
@@ -85,7 +85,7 @@ def test_the_bytes_kept_are_those_that_a_real_model_keeps():
         model(input_ids=torch.ones(1, 48, dtype=torch.long), labels=torch.zeros(1, dtype=torch.long))
     real = sum(storage.nbytes() for key, storage in storages.items() if key not in own)
     estimate = footprint(plan(True, config, dtype="float32"), arguments(), length=48)
-    assert 48 * estimate.activations_a_token == pytest.approx(real, rel=0.06)
+    assert 48 * estimate.activation_bytes_per_token == pytest.approx(real, rel=0.06)
 
 
 def test_zero_and_fsdp_spread_what_they_are_known_to_spread():
@@ -117,11 +117,11 @@ def test_a_batch_that_cannot_fit_is_refused_with_what_would():
         require_fit(plan(True, tiny), recipe, arguments(per_device_train_batch_size=1_000_000), [20, 90])
 
 
-def test_the_table_has_a_row_an_accelerate_config_and_scales_hours_with_devices():
-    recipe = TaskRecipe(output_dir="unused", dry_run_gpu_gib=80, dry_run_tflops=100)
+def test_the_table_has_a_row_for_each_accelerate_config_and_scales_hours_with_devices():
+    recipe = TaskRecipe(output_dir="unused", estimate_gpu_gib=80, estimate_tflops=100)
     text, fits = report(plan(task=True), recipe, arguments(bf16=True, per_device_train_batch_size=2), [60, 70] * 5000)
     cells = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in text.splitlines() if line[:1] == "|"}
-    assert {file.stem for file in (ROOT / "accelerate_configs").glob("*.yaml")} <= cells.keys()
+    assert {file.stem for file in ACCELERATE_CONFIGS.glob("*.yaml")} <= cells.keys()
     assert fits
     assert cells["single_gpu"][7] == "no"  # full tuning of 7B takes 13 + 13 + 50 GiB
     assert cells["zero3"][7] == "yes"
@@ -133,7 +133,7 @@ def test_the_table_has_a_row_an_accelerate_config_and_scales_hours_with_devices(
         ({"fp16": True, "use_cpu": True}, {}, "fp16 needs an accelerator"),
         ({"per_device_train_batch_size": 8}, {"tokens_per_batch": 512}, "leave out per_device_train_batch_size"),
         pytest.param({"bf16": True}, {}, "bf16", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU")),
-        ({"bf16": True, "fp16": True, "use_cpu": True}, {"dry_run": True}, "At most one of fp16 and bf16"),
+        ({"bf16": True, "fp16": True, "use_cpu": True}, {"estimate": True}, "At most one of fp16 and bf16"),
     ],
 )
 def test_training_keys_that_cannot_work_are_one_line(keys, recipe, message):
@@ -156,17 +156,17 @@ def inputs(tmp_path_factory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["finetune_task.py", "finetune_generator.py"])
 @pytest.mark.parametrize(("batch", "code"), [(4, 0), (10**9, 1)])
-def test_dry_run_needs_no_weights_and_leaves_nothing(inputs, tmp_path, script, batch, code):
+def test_estimate_needs_no_weights_and_leaves_nothing(inputs, tmp_path, script, batch, code):
     words = {
         "model_name_or_path": inputs / "base",
         "train_dataset": inputs / "data",
         "output_dir": tmp_path / "out",
         "per_device_train_batch_size": batch,
-        "dry_run_gpu_gib": 80,
-        "dry_run_tflops": 100,
+        "estimate_gpu_gib": 80,
+        "estimate_tflops": 100,
     }
     done = subprocess.run(
-        [sys.executable, f"scripts/{script}", "--dry_run", *(f"--{name}={value}" for name, value in words.items())],
+        [sys.executable, f"scripts/{script}", "--estimate", *(f"--{name}={value}" for name, value in words.items())],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,6 +1,7 @@
 """Out of memory: smaller batches of the same sum where the recipe allows it, else one line."""
 
-from types import SimpleNamespace
+import gc
+import weakref
 
 import pytest
 import torch
@@ -9,43 +10,71 @@ from hypothesis import strategies as st
 
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import TaskRecipe
-from blindspots.training.out_of_memory import DeviceFullError, train, within_memory
+from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
 
-OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-
-
-def full_device() -> SimpleNamespace:
-    """A trainer on a device that is full."""
-
-    def run_out(resume_from_checkpoint):
-        raise OUT_OF_MEMORY
-
-    return SimpleNamespace(train=run_out)
+OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nOf the allocated memory ...")
 
 
-def device(rows: int, tried: list):
-    """A run that fits a batch of so many rows (or tokens), and notes each batch with its accumulation steps."""
-
-    def run(recipe, keys):
+def batches(recipe: TaskRecipe, keys: dict, fits: int) -> list[tuple[int, int]]:
+    """Batch (rows or tokens) and accumulation steps of each try of a script, on a device that holds `fits`."""
+    tried = []
+    while True:
         batch = recipe.tokens_per_batch or keys["per_device_train_batch_size"]
         tried.append((batch, keys.get("gradient_accumulation_steps", 1)))
-        if batch > rows:
-            train(full_device(), None)
-
-    return run
+        if batch <= fits:
+            return tried
+        recipe, keys = smaller_batches(OUT_OF_MEMORY, recipe, keys)
 
 
 @settings(max_examples=15)  # each smaller batch collects garbage first
 @given(st.integers(1, 512), st.integers(1, 8), st.integers(1, 512), st.booleans())
 def test_the_batch_shrinks_until_it_fits_and_its_sum_stays(batch, steps, fits, by_tokens):
-    tried = []
     recipe = TaskRecipe(output_dir="unused", smaller_batches=True, tokens_per_batch=batch if by_tokens else None)
-    within_memory(
-        recipe, {"per_device_train_batch_size": batch, "gradient_accumulation_steps": steps}, device(fits, tried)
-    )
+    tried = batches(recipe, {"per_device_train_batch_size": batch, "gradient_accumulation_steps": steps}, fits)
     assert {rows * accumulated for rows, accumulated in tried} == {batch * steps}
     assert tried[-1][0] <= fits
     assert [rows for rows, _ in tried] == sorted({rows for rows, _ in tried}, reverse=True)
+
+
+@pytest.mark.parametrize("tokens", [None, 512])
+def test_all_other_keys_stay(tokens):
+    recipe = TaskRecipe(output_dir="unused", smaller_batches=True, tokens_per_batch=tokens, max_length=7)
+    keys = {"learning_rate": 0.1} | ({} if tokens else {"per_device_train_batch_size": 6})
+    smaller, training = smaller_batches(OUT_OF_MEMORY, recipe, keys)
+    assert (smaller.max_length, smaller.smaller_batches, training["learning_rate"]) == (7, True, 0.1)
+    assert smaller.tokens_per_batch == (256 if tokens else None)
+    assert training.get("per_device_train_batch_size") == (None if tokens else 3)
+    assert training["gradient_accumulation_steps"] == 2
+    assert "gradient_accumulation_steps" not in keys  # what the recipe gave is kept as it was
+
+
+def test_a_smaller_batch_is_reported(capsys):
+    smaller_batches(OUT_OF_MEMORY, TaskRecipe(output_dir="unused", smaller_batches=True), {})
+    said = capsys.readouterr().out
+    assert "ran out of memory with a batch of 8 rows (CUDA out of memory. Tried to allocate 20.00 GiB.)" in said
+    assert "continuing with 4 and 2 accumulation step(s)" in said
+
+
+def test_what_the_failed_try_held_is_freed():
+    class Model:
+        def __init__(self):
+            self.itself = self  # as autocast ties a model to itself
+
+    models = []
+
+    def train():
+        model = Model()
+        models.append(weakref.ref(model))
+        raise OUT_OF_MEMORY
+
+    gc.disable()
+    try:
+        train()
+    except RuntimeError as error:
+        smaller_batches(error, TaskRecipe(output_dir="unused", smaller_batches=True), {})
+        assert models[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
@@ -56,38 +85,39 @@ def test_the_batch_shrinks_until_it_fits_and_its_sum_stays(batch, steps, fits, b
         (True, 1, 1, "It can't be smaller"),
     ],
 )
-def test_what_cannot_be_mended_is_told_in_one_line(monkeypatch, allowed, processes, rows, said):
+def test_what_cannot_be_mended_is_reported_in_one_line(monkeypatch, allowed, processes, rows, said):
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     recipe = TaskRecipe(output_dir="unused", smaller_batches=allowed)
-    with pytest.raises(UserError, match=said):
-        within_memory(recipe, {"per_device_train_batch_size": rows}, device(0, []))
+    with pytest.raises(UserError, match=said) as error:
+        batches(recipe, {"per_device_train_batch_size": rows}, fits=0)
+    assert "\n" not in str(error.value)
+
+
+def test_a_batch_of_tokens_is_reported_as_such():
+    with pytest.raises(UserError, match="a batch of 512 tokens"):
+        smaller_batches(OUT_OF_MEMORY, TaskRecipe(output_dir="unused", tokens_per_batch=512), {})
 
 
 def test_the_library_default_is_the_batch_of_a_recipe_without_one():
     with pytest.raises(UserError, match="a batch of 8 rows"):
-        within_memory(TaskRecipe(output_dir="unused"), {}, lambda recipe, keys: train(full_device(), None))
+        smaller_batches(OUT_OF_MEMORY, TaskRecipe(output_dir="unused"), {})
 
 
 @pytest.mark.parametrize(
-    ("error", "told", "said"),
+    ("error", "raised", "said"),
     [
         (OUT_OF_MEMORY, UserError, "while it loaded or evaluated .*Lower eval_batch_tokens"),
         (RuntimeError("something else"), RuntimeError, "something else"),
+        (UserError("of its own"), UserError, "of its own"),
     ],
 )
-def test_an_error_outside_of_training_is_no_reason_to_train_again(error, told, said):
-    def run(recipe, keys):
+def test_an_error_outside_of_training_does_not_start_another_try(error, raised, said):
+    with pytest.raises(raised, match=said), memory_errors_in_words():
         raise error
-
-    with pytest.raises(told, match=said):
-        within_memory(TaskRecipe(output_dir="unused", smaller_batches=True), {}, run)
 
 
 def test_an_error_of_training_that_is_not_of_memory_is_passed_on():
-    def fail(resume_from_checkpoint):
-        raise RuntimeError("something else")
-
-    with pytest.raises(RuntimeError, match="something else"):
-        train(SimpleNamespace(train=fail), None)
-    with pytest.raises(DeviceFullError):
-        train(full_device(), None)
+    error = RuntimeError("something else")
+    with pytest.raises(RuntimeError, match="something else") as raised:
+        smaller_batches(error, TaskRecipe(output_dir="unused", smaller_batches=True), {})
+    assert raised.value is error

@@ -29,7 +29,7 @@ def test_rows_above_the_limit_are_left_out_and_counted_never_cut(lengths, limit)
     assert counts == {"trained on": len(expected), "too long": len(lengths) - len(expected)}
 
 
-def test_rows_that_are_left_out_are_told(capsys):
+def test_rows_that_are_left_out_are_reported(capsys):
     within_length(Dataset.from_dict({"input_ids": [[1], [1, 2]]}), [1, 2], 1, {})
     assert "1 of 2 rows are longer than 1 tokens and are left out." in capsys.readouterr().out
 

@@ -1,0 +1,159 @@
+"""Where an output may go: what may be replaced, what is never touched, and what must be possible before any work."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from blindspots.config.errors import UserError
+
+# What a run keeps in its work folder; anything else there is not ours.
+WORK_FILES = frozenset({"artifact", "checkpoints", "new", "replaced", "run", "shards"})
+
+
+def work_folder(final: Path) -> Path:
+    """Where the files of `final` are made until they are whole: `.<name>.work` beside it."""
+    return final.parent / f".{final.name}.work"
+
+
+def checked_output(
+    output_dir: str | Path,
+    what: str,
+    strange: Callable[[Path], str | None],
+    inputs: Mapping[str, Path] | None = None,
+) -> Path:
+    """The folder that an output goes to, links followed, after everything that its last step needs has been tried.
+
+    Args:
+        what: name of what the folder is to hold, for messages, such as "report".
+        strange: names a file of a folder that is not part of a former output of this sort, None where all are.
+        inputs: by key, files and folders that the run reads.
+
+    Raises UserError where the folder holds something else, is a file, a mount point or a link to nothing, where it
+    is an input, contains one or lies inside one, and where its parent can't be written to.
+    """
+    named = Path(output_dir)
+    if named.is_symlink() and not named.exists():
+        raise UserError(f"output_dir {named} is a link to {named.readlink()}, which is not there; name a folder.")
+    final = Path(os.path.realpath(named))
+    if final.exists() and not final.is_dir():
+        raise UserError(f"output_dir {named} is a file; name a folder.")
+    if os.path.ismount(final):
+        raise UserError(f"output_dir {named} is a mount point, which can't be replaced; name a folder below it.")
+    for key, path in (inputs or {}).items():
+        _require_apart(named, final, key, path)
+    if final.is_dir() and any(final.iterdir()) and (name := strange(final)):
+        raise UserError(
+            f"output_dir {named} holds {name}, which is not of a former {what}; name an empty or a new folder."
+        )
+    work = work_folder(final)
+    if work.is_dir() and (others := sorted({path.name for path in work.iterdir()} - WORK_FILES)):
+        raise UserError(f"{work} is where {named} would be made, but holds {others[0]}; rename that folder.")
+    _try_parent(named, final)
+    return final
+
+
+def _require_apart(named: Path, final: Path, key: str, path: Path) -> None:
+    source = Path(os.path.realpath(path))
+    relation = None
+    if source == final:
+        relation = "is"
+    elif final in source.parents:
+        relation = "contains"
+    elif source in final.parents:
+        relation = "lies inside"
+    if relation:
+        raise UserError(f"output_dir {named} {relation} the input {key}, {path}; name another folder.")
+
+
+def _try_parent(named: Path, final: Path) -> None:
+    """Make the parent folder, then make, fill, rename and remove a folder in it."""
+    probe, renamed = (final.parent / f".{final.name}.{ending}-{os.getpid()}" for ending in ("probe", "renamed"))
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        probe.mkdir()
+        (probe / "file").write_text("")
+        probe.rename(renamed)
+        shutil.rmtree(renamed)
+    except OSError as error:
+        for folder in (probe, renamed):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise UserError(
+            f"output_dir {named} can't be written ({error.strerror or error}); name a folder where you may write."
+        ) from None
+
+
+def local_inputs(*keys: Mapping[str, Any]) -> dict[str, Path]:
+    """The files and folders here that the values of recipe keys name, without the output's own."""
+    found = {}
+    for key, value in ((key, value) for part in keys for key, value in part.items()):
+        for name in value.values() if isinstance(value, dict) else [value]:
+            if key != "output_dir" and isinstance(name, str) and name and _exists(name):
+                found[key] = Path(name)
+    return found
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long for a path, or holds a null byte
+        return False
+
+
+def swap_folder(new: Path, final: Path, replaced: Path) -> None:
+    """Rename `new` to `final`; what was there is kept at `replaced`, from where `recover_folder` brings it back."""
+    shutil.rmtree(replaced, ignore_errors=True)
+    if final.exists():
+        final.rename(replaced)
+    new.rename(final)
+
+
+def recover_folder(final: Path, replaced: Path) -> None:
+    """Bring a former folder back where a run was killed between the two renames of `swap_folder`."""
+    if replaced.exists() and not final.exists():
+        replaced.rename(final)
+
+
+def apply_umask(folder: Path) -> None:
+    """Give every file and folder the mode that the umask asks for; some libraries write files for the owner alone."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in folder.rglob("*"):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+
+
+@contextmanager
+def whole_folder(
+    output_dir: str | Path,
+    what: str,
+    strange: Callable[[Path], str | None],
+    inputs: Mapping[str, Path] | None = None,
+) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `output_dir` when the block ends without an error.
+
+    Arguments and errors as in `checked_output`.
+    """
+    final = checked_output(output_dir, what, strange, inputs)
+    work = work_folder(final)
+    recover_folder(final, work / "replaced")
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "new").mkdir(parents=True)
+    with full_disk_in_words(output_dir):
+        yield work / "new"
+        apply_umask(work / "new")
+    swap_folder(work / "new", final, work / "replaced")
+    shutil.rmtree(work)
+
+
+@contextmanager
+def full_disk_in_words(output_dir: str | Path) -> Iterator[None]:
+    """Turn a disk that is full into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(f"The disk is full; {output_dir} was left as it was. Free space and rerun.") from error

@@ -1,0 +1,46 @@
+"""A script's main: a person's mistake is one line and an exit code; processes are told by their environment."""
+
+import pytest
+
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.processes import is_main_process, process_state, run_script, started_processes
+
+
+@pytest.mark.parametrize(("error", "code"), [(UserError, 1), (RecipeError, 2)])
+def test_a_mistake_is_one_line_and_an_exit_code(capsys, error, code):
+    def main() -> None:
+        raise error("The folder is not there.")
+
+    with pytest.raises(SystemExit) as left:
+        run_script(main)
+    assert left.value.code == code
+    assert capsys.readouterr().err == "error: The folder is not there.\n"
+
+
+def test_another_error_keeps_its_traceback():
+    def main() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_script(main)
+
+
+def test_a_process_without_a_launcher_is_the_only_one(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert is_main_process()
+    assert started_processes() == 1
+
+
+def test_a_process_of_a_launcher_knows_its_place(monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert not is_main_process()
+    assert started_processes() == 2
+
+
+def test_processes_that_do_not_see_one_another_are_refused(monkeypatch):
+    assert process_state().num_processes == 1
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="2 processes were started, and each sees 1; on CPUs set use_cpu: true"):
+        process_state()
