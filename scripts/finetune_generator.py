@@ -27,13 +27,14 @@ def load_trainer(recipe, training, model_config, base, pairs):
     from trl import get_peft_config
 
     from blindspots.data.examples import generator_examples, generator_texts
-    from blindspots.modeling.generators import load_base
+    from blindspots.modeling.generators import load_base, require_generator_tokenizer
     from blindspots.modeling.loading import load_tokenizer
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
     from blindspots.training.trainers import GeneratorTrainer
 
     tokenizer, model = load_tokenizer(base), load_base(base, model_config)
+    require_generator_tokenizer(tokenizer, base.name)
     train, dev = (rows and generator_examples(rows, recipe.loss_on) for rows in pairs)
     row_counts = {}
     lengths = [len(ids) + 1 for ids in tokenizer(generator_texts(train))["input_ids"]]  # SFTTrainer adds eos

@@ -79,7 +79,7 @@ def main() -> None:
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.nli_datasets import test_set_sources
-    from blindspots.evaluation.prediction import load_test_sets
+    from blindspots.evaluation.prediction import load_test_sets, rehearse
     from blindspots.training import run
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
 
@@ -98,6 +98,7 @@ def main() -> None:
             run.stop_sharded_loading()
         while True:  # until a batch fits into memory
             classifier, trainer, row_counts = load_trainer(recipe, training, model_config, start, pairs)
+            rehearse(classifier, tests, with_model=not run.is_sharded(trainer))
             if pairs[0] is None:
                 break
             run.print_plan(trainer)

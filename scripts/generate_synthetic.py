@@ -30,7 +30,7 @@ def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
     from tqdm import tqdm
 
     from blindspots.data.nli import LABELS
-    from blindspots.modeling.generators import Shard, draw_shard, read_shard
+    from blindspots.modeling.generators import Shard, draw_shard, is_drawn, read_shard
 
     def shard(label: str, index: int) -> Shard:
         left = (recipe.samples_per_label or recipe.shard_rows * (index + 1)) - index * recipe.shard_rows
@@ -45,7 +45,7 @@ def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
         bar = tqdm(total=wanted, desc=f"{label} {counted}", disable=not state.is_main_process)
         for first in itertools.count(0, state.num_processes):
             mine = shard(label, first + state.process_index)
-            if mine.rows > 0 and not mine.file(folder).is_file():
+            if mine.rows > 0 and not is_drawn(mine, folder):
                 draw_shard(engine, mine, recipe, folder)
             state.wait_for_everyone()
             for drawn in (shard(label, first + rank) for rank in range(state.num_processes)):
@@ -82,6 +82,11 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
         columns["hypothesis"] += [hypothesis for _, hypothesis in pairs]
         columns["label"] += [LABELS.index(label)] * len(pairs)
         print(f"{label}: {counts[label]}")
+        if not pairs:
+            raise UserError(
+                f"No sample of {label} was kept: {counts[label]['unfinished']} of {counts[label]['sampled']} were "
+                f"unfinished, {counts[label]['malformed']} malformed. Raise max_new_tokens or tune the generator."
+            )
     return Dataset.from_dict(columns, features=PAIR_FEATURES), counts
 
 
@@ -108,7 +113,7 @@ def main() -> None:
         parents = {"generator": fetch(recipe.generator, "model", recipe.generator_revision)}
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
-        resume_or_clear(folder, resolved, parents)
+        resume_or_clear(folder, resolved, parents, same_processes=False)
         state.wait_for_everyone()
         shard_folder = folder.work / "shards"
         shards = draw(load_engine(parents["generator"], recipe, state.device), recipe, shard_folder, state)

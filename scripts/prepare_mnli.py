@@ -67,6 +67,10 @@ def main() -> None:
             raise UserError(
                 f"{source.name} has {FULL_ROWS} rows but leaves {counts}, not {FULL_COUNTS}: another file."
             )
+        if not len(train):
+            raise UserError(
+                f"{source.name} train has no row left after cleaning, of {len(raw)}; name another dataset."
+            )
         configs = {"full": {"train": train, "validation": dev}}
         configs |= starting_subsets(train, recipe.start_sizes, recipe.seed)
         rows = write_configs(folder.staging, configs)

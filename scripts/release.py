@@ -33,21 +33,22 @@ def print_plan(artifacts) -> None:
     """Print repos, sizes and licences."""
     for item in artifacts:
         licence = item.lineage["license"]
-        licence = licence if isinstance(licence, str) else ", ".join(licence)
+        licence = licence if isinstance(licence, str) else ", ".join(licence or ["unknown"])
         print(f"{item.repo_type:8} {item.lineage['artifact']:48} {item.size / 2**20:10.2f} MiB  {licence}")
     print(f"{len(artifacts)} repos, {sum(item.size for item in artifacts) / 2**20:.2f} MiB")
 
 
-def print_failures(released) -> None:
+def print_failures(released, recipe) -> None:
     """Print what is wrong. Raises UserError where anything is."""
-    from tqdm import tqdm
+    from blindspots.release.verify import failures_of_release
 
-    from blindspots.release.verify import failures
-
-    found = [line for item in tqdm(released, desc="verify", leave=False) for line in failures(item)]
-    print("\n".join(found) or f"{len(released)} repos are as they should be.")
-    if found:
-        raise UserError(f"{len(found)} things are wrong with the release.")
+    count = 0
+    for line in failures_of_release(released, recipe):
+        print(line, flush=True)
+        count += 1
+    if count:
+        raise UserError(f"{count} things are wrong with the release.")
+    print(f"{len(released) - 1} repos are as they should be.")  # beside the manifest
 
 
 def main() -> None:
@@ -55,7 +56,7 @@ def main() -> None:
     local = recipe.action in ("plan", "push")
     if local and not (recipe.folder and Path(recipe.folder).is_dir()):
         raise RecipeError(f"{recipe.action} needs a folder of artifacts; there is none at {recipe.folder}.")
-    from blindspots.artifacts.push import hub_errors_as_user_errors
+    from blindspots.artifacts.retries import hub_errors_as_user_errors
     from blindspots.release.plan import collect, find_artifacts, find_modules, find_released, push_all
 
     with hub_errors_as_user_errors("Run it again later; what is done stays done."):
@@ -68,7 +69,7 @@ def main() -> None:
         elif recipe.action == "push":
             push_all(artifacts, dataclasses.asdict(recipe))
         elif recipe.action == "verify":
-            print_failures(released)
+            print_failures(released, dataclasses.asdict(recipe))
         else:
             title = f"{recipe.title} {recipe.hub_tag}"
             slug = collect(released, recipe.hub_namespace, title, recipe.hub_private_repo)

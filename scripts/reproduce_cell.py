@@ -43,7 +43,7 @@ def model_name(recipe: ReproduceRecipe, words: list[str]) -> str:
 
 def run(launch: str, script: str, *words: str, **keys: object) -> None:
     """Run one of the scripts to its end. Raises UserError where it fails."""
-    flags = [word for key, value in keys.items() for word in (f"--{key}", str(value))]
+    flags = [f"--{key}={value}" for key, value in keys.items()]
     launcher = [sys.executable] if launch == "python" else shlex.split(launch)
     done = subprocess.run([*launcher, str(SCRIPTS / script), *words, *flags])
     if done.returncode:
@@ -60,31 +60,30 @@ def main() -> None:
     (recipe,) = parse_recipe(ReproduceRecipe, argv=words)
     cell, name = chosen_cell(recipe), model_name(recipe, words)
     from blindspots.artifacts.inputs import fetch
-    from blindspots.artifacts.push import hub_errors_as_user_errors, remote_lineage
-    from blindspots.config.yaml_files import read_yaml
-    from blindspots.evaluation.prediction import score
-    from blindspots.release import reproduce
+    from blindspots.artifacts.remote import remote_lineage
+    from blindspots.artifacts.retries import hub_errors_as_user_errors
+    from blindspots.release import outside, reproduce
 
     what = f"{name}-{cell.name}-evaluated" if recipe.from_release else f"{name}-{cell.name}"
     output = Path(recipe.output_dir or f"outputs/reproduced/{what}")
     released = fetch(f"{recipe.hub_namespace}/{name}-models-{cell.name}@{recipe.hub_tag}", "model")
     with hub_errors_as_user_errors("Run it again later."):
         lineage = remote_lineage(released.name, released.revision, "model")
+        if lineage is None:
+            raise UserError(f"{released.name}@{recipe.hub_tag} has no lineage.json, so that its inputs are unknown.")
         training = {} if recipe.from_release else reproduce.TRAINING_INPUTS
         inputs = reproduce.pinned_inputs(lineage, training | reproduce.TEST_INPUTS)
         by_seed = reproduce.released_results(recipe, name, cell)
-    tuned_by = released.path / "recipe.yaml"
     if recipe.from_release:
-        keys = {key: value for key, value in read_yaml(tuned_by).items() if value is not None}
-        keys = {key: keys[key] for key in reproduce.EVALUATION_KEYS if key in keys} | inputs
-        model = {"model": released.name, "model_revision": released.revision}
-        run(recipe.launch, "evaluate_task.py", output_dir=output, **model, **keys)
+        script, keys = "evaluate_task.py", outside.evaluation_keys(released.path / "recipe.yaml")
+        inputs |= {"model": f"{released.name}@{released.revision}", "model_revision": released.revision}
     else:
-        run(recipe.launch, "finetune_task.py", str(tuned_by), output_dir=output, **inputs)
+        script, keys = "finetune_task.py", outside.training_keys(released.path / "recipe.yaml")
+    with outside.recipe_file(keys | inputs) as file:
+        run(recipe.launch, script, str(file), output_dir=output)
 
-    table = reproduce.comparison(
-        score(output), score(released.path), by_seed, reproduce.paper_point(Path(recipe.points), cell)
-    )
+    paper = reproduce.paper_point(Path(recipe.points), cell)
+    table = reproduce.comparison(output, released.path, by_seed, paper)
     show(table)
     print(f"{cell.name}, released with {len(by_seed)} seed(s): {released.name}@{released.revision}")
     if recipe.from_release:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .heuristics import count_heuristics
+from .module_inputs import CheckedInputs
 from .nli import ENTAILMENT, LABELS, NON_ENTAILMENT
 from .statistics import ratio_of_rates, wilson
 
@@ -73,7 +74,7 @@ _CITATION = """\
 """
 
 
-class HeuristicAudit(evaluate.Measurement):
+class HeuristicAudit(CheckedInputs, evaluate.Measurement):
     """See the module's inputs description for arguments, result and errors."""
 
     def _info(self) -> evaluate.MeasurementInfo:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .heuristics import HEURISTICS
+from .module_inputs import CheckedInputs
 from .nli import ENTAILMENT, HANS_LABELS, LABELS, NON_ENTAILMENT
 from .statistics import auroc, wilson
 
@@ -118,7 +119,7 @@ _CITATION = """\
 """
 
 
-class NliBlindspot(evaluate.Metric):
+class NliBlindspot(CheckedInputs, evaluate.Metric):
     """See the module's inputs description for arguments, result and errors."""
 
     def _info(self) -> evaluate.MetricInfo:

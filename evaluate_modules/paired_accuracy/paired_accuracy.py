@@ -5,6 +5,7 @@ import evaluate
 import numpy as np
 import pandas as pd
 
+from .module_inputs import CheckedInputs, plain_values
 from .nli import LABELS, NON_ENTAILMENT, fold_for_hans
 from .statistics import cluster_bootstrap, mcnemar_exact, seed_cluster_bootstrap, seeds_for_power
 
@@ -95,7 +96,7 @@ _CITATION = """\
 """
 
 
-class PairedAccuracy(evaluate.Comparison):
+class PairedAccuracy(CheckedInputs, evaluate.Comparison):
     """See the module's inputs description for arguments, result and errors."""
 
     def _info(self) -> evaluate.ComparisonInfo:
@@ -158,7 +159,7 @@ def checked_rows(predictions1, predictions2, references, clusters, seeds) -> pd.
     columns = {"predictions1": predictions1, "predictions2": predictions2, "references": references}
     columns["clusters"] = range(n) if clusters is None else clusters
     columns["seeds"] = [0] * n if seeds is None else seeds
-    columns = {name: list(column) for name, column in columns.items()}
+    columns = {name: plain_values(column) for name, column in columns.items()}
     for name, column in columns.items():
         if len(column) != n:
             raise ValueError(f"There are {len(column)} {name} for {n} references.")

@@ -28,7 +28,12 @@ ROOMS = (
     "demo",
 )
 # `evaluate_modules/*` link to these, so that a pushed module stands alone.
-LEAVES = ("blindspots.data.nli", "blindspots.data.heuristics", "blindspots.evaluation.statistics")
+LEAVES = (
+    "blindspots.data.nli",
+    "blindspots.data.heuristics",
+    "blindspots.evaluation.statistics",
+    "blindspots.evaluation.module_inputs",
+)
 
 
 def module_name(file: Path, package: Path) -> str:

@@ -28,7 +28,7 @@ from blindspots.artifacts.output_dir import (
     work_folder,
 )
 from blindspots.config.errors import UserError
-from blindspots.config.processes import is_main_process
+from blindspots.config.processes import is_main_process, started_processes
 from blindspots.config.recipes import ArtifactRecipe
 
 # What audit_dataset.py adds to an artifact.
@@ -124,23 +124,33 @@ def only_to_push(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str
     return True
 
 
-def resume_or_clear(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str, Source]) -> None:
+def resume_or_clear(
+    folder: OutputFolder, recipe: dict[str, Any], parents: dict[str, Source], same_processes: bool = True
+) -> None:
     """Keep what an interrupted run left only where recipe and inputs are still the same; otherwise clear it.
 
-    Every process calls it, and none continues before it is done. Raises UserError where the disk is too small.
+    Every process calls it, and none continues before it is done.
+
+    Args:
+        same_processes: whether what was left depends on the number and kind of devices, as checkpoints do: each
+            process keeps its own random state, and the batch of a step is spread over them.
+
+    Raises UserError where the disk is too small.
     """
+    import torch
     from accelerate import PartialState
 
     check_disk(folder.final.parent, estimated_bytes(recipe, parents))
     with PartialState().main_process_first():
         if not is_main_process():
             return
-        run = hash_json([without_placement(recipe), parent_records(parents)])
+        devices = [started_processes(), str(torch.accelerator.current_accelerator())] if same_processes else []
+        run = hash_json([without_placement(recipe), parent_records(parents), devices])
         file = folder.work / "run"
         if file.is_file() and file.read_text() == run:
             return
         if any(path != folder.staging for path in folder.work.iterdir()):
-            print(f"{folder.final}: an unfinished run of another recipe or input is cleared.")
+            print(f"{folder.final}: an unfinished run of another recipe, input or number of processes is cleared.")
         shutil.rmtree(folder.work)
         folder.staging.mkdir(parents=True)
         file.write_text(run)

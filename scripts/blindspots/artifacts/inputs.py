@@ -1,11 +1,12 @@
 """Inputs of a script: a folder or a Hub repo, and which version of it was really read."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_download, resolve_revision, snapshot_download
+from huggingface_hub import HfApi, resolve_revision
 from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import (
     HfHubHTTPError,
@@ -16,11 +17,16 @@ from huggingface_hub.errors import (
 )
 
 from blindspots.artifacts.files import hash_folder
-from blindspots.artifacts.retries import retry_transient
+from blindspots.artifacts.names import COMMIT
+from blindspots.artifacts.remote import download, tree
+from blindspots.artifacts.retries import UnreadableAnswer, retry_transient
 from blindspots.config.errors import UserError
 
 # Weights in any format but safetensors are never fetched.
 MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.md", "*.yaml", "predictions/*.parquet"]
+WEIGHTS = "*.safetensors"
+PICKLE = re.compile(r"\.(bin|pt|pth|ckpt|pkl|h5|msgpack)$")
+REVISION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,12 @@ def fetch(name: str, repo_type: str, revision: str | None = None, weights: bool 
 
 @retry_transient
 def _resolve(repo: str, repo_type: str, revision: str | None) -> str:
-    """The commit of a revision. Raises UserError where a tag has moved since this machine fetched it."""
+    """The full commit of a branch, tag, PR ref (refs/pr/1) or shortened commit.
+
+    Raises UserError where a tag has moved since this machine fetched it.
+    """
+    if revision is not None and (".." in revision or not REVISION.fullmatch(revision)):
+        raise UserError(f"{repo} has no revision {revision!r}: that is no name of a branch, tag or commit.")
     if not HF_HUB_OFFLINE:
         known = _known_commit(repo, repo_type, revision)
         now = HfApi().repo_info(repo, repo_type=repo_type, revision=revision).sha
@@ -85,7 +96,10 @@ def _resolve(repo: str, repo_type: str, revision: str | None) -> str:
             raise UserError(
                 f"{repo}@{revision} was {known} and is now {now}: the tag was moved. Pin one of the two commits."
             )
-    return resolve_revision(repo, repo_type=repo_type, revision=revision).resolved
+    commit = resolve_revision(repo, repo_type=repo_type, revision=revision).resolved
+    if not COMMIT.fullmatch(commit):
+        raise UnreadableAnswer(f"{revision} stands at {commit!r}, which is no commit")
+    return commit
 
 
 def _is_tag(repo: str, repo_type: str, revision: str | None) -> bool:
@@ -100,20 +114,14 @@ def _known_commit(repo: str, repo_type: str, revision: str | None) -> str | None
         return None
 
 
-@retry_transient
 def _download(repo: str, repo_type: str, commit: str, weights: bool) -> Path:
-    """A snapshot whose files have the hashes that the repo states; a damaged cached file is fetched again.
-
-    The clients check sizes only (a flipped byte goes unnoticed), and they do not retry a 503 on a file.
-    """
+    """The files of an input at a commit; see `remote.download`. Raises UserError for a model without safetensors."""
     patterns = MODEL_FILES if repo_type == "model" else None
-    left_out = None if weights else "*.safetensors"
-    path = snapshot_download(
-        repo, repo_type=repo_type, revision=commit, allow_patterns=patterns, ignore_patterns=left_out
+    path = download(
+        repo, repo_type, commit, allow_patterns=patterns, ignore_patterns=None if weights else WEIGHTS
     )
-    if HF_HUB_OFFLINE:
-        return Path(path)
-    for damaged in HfApi().verify_repo_checksums(repo, repo_type=repo_type, revision=commit).mismatches:
-        print(f"{repo}: the cached {damaged['path']} is damaged and is fetched again.")
-        hf_hub_download(repo, damaged["path"], repo_type=repo_type, revision=commit, force_download=True)
-    return Path(path)
+    if repo_type == "model" and weights and not any(path.rglob(WEIGHTS)):
+        others = [] if HF_HUB_OFFLINE else sorted(name for name in tree(repo, commit, repo_type) if PICKLE.search(name))
+        found = f"its weights are {others[0]}" if others else "it has none"
+        raise UserError(f"{repo}: only weights in safetensors are fetched from the Hub, and {found}. Convert the model.")
+    return path

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import RepoCard
+from yaml import YAMLError
 
 from blindspots.artifacts.files import hash_folder, hash_json
 from blindspots.artifacts.inputs import Source
+from blindspots.artifacts.names import one_line
 from blindspots.config.paths import MODEL_CARDS, ROOT
 from blindspots.config.processes import started_processes
 
@@ -115,11 +117,16 @@ def licence(parents: Iterable[Source], artifact_type: str) -> str | list[str]:
 
 
 def _stated_licences(source: Source) -> list[str]:
-    file = source.path / "README.md"
-    stated = RepoCard.load(file, ignore_metadata_errors=True).data.get("license") if file.is_file() else None
-    if not stated and source.repo_type == "model" and LLAMA_2.search(source.name):
+    """The licences in a card's metadata that are text; a broken card states none."""
+    try:
+        stated = RepoCard.load(source.path / "README.md", ignore_metadata_errors=True).data.get("license")
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError, YAMLError):
+        stated = None
+    names = [one_line(name) for name in (stated if isinstance(stated, list) else [stated]) if isinstance(name, str)]
+    names = [name for name in names if name]
+    if not names and source.repo_type == "model" and LLAMA_2.search(source.name):
         return ["llama2"]
-    return [stated] if isinstance(stated, str) else stated or []
+    return names
 
 
 def code_commit() -> str | None:

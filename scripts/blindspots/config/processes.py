@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 
 def run_script(main: Callable[[], None]) -> None:
-    """Run a script's `main`; a user's mistake becomes one line on stderr and an exit code."""
+    """Run a script's `main`; a user's mistake and Ctrl-C become one line on stderr and an exit code."""
     try:
         main()
         _leave_together()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("error: interrupted; run it again to go on.", file=sys.stderr)
+        sys.exit(130)
 
 
 def _leave_together() -> None:

@@ -1,5 +1,6 @@
 """Batched inference: rows sorted by length, the constant prompt prefix computed once, one parquet per test set."""
 
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,56 @@ def load_test_sets(recipe: TestSetSources, sources: dict[str, Source]) -> dict[s
     return tests
 
 
+def rehearse(classifier: Classifier, tests: dict[str, Dataset], with_model: bool = True) -> None:
+    """Find out before the first step what would stop the evaluation after the last one.
+
+    Every row is encoded and measured, the longest of each set is predicted, and the metric module checks all rows.
+
+    Args:
+        with_model: whether the model can be called; one that is spread over processes cannot.
+
+    Raises UserError for a row that is longer than the model's positions and for rows that the metric refuses.
+    """
+    for name, test in tests.items():
+        texts = task_texts(test)
+        if not texts:
+            raise UserError(f"{name} has no rows to evaluate.")
+        lengths = [len(row) for row in classifier.tokenizer(texts)["input_ids"]]
+        require_positions(classifier, max(lengths))
+        if with_model:
+            training = classifier.model.training
+            predict_logits(classifier, [texts[lengths.index(max(lengths))]], batch_tokens=1)
+            classifier.model.train(training)
+    rows = [test.remove_columns(["premise", "hypothesis"]).to_pandas().assign(test_set=n) for n, test in tests.items()]
+    if rows:
+        frame = pd.concat(rows, ignore_index=True).fillna("").assign(prediction=LABELS[0], entailment_score=1.0)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                score_rows(frame)
+        except ValueError as error:
+            raise UserError(f"The test sets can't be scored: {error}") from error
+
+
+def require_positions(classifier: Classifier, longest: int) -> None:
+    """Raise UserError where a row is longer than the model's positions."""
+    limit = classifier.model.config.get_text_config().max_position_embeddings
+    if longest > limit:
+        raise UserError(f"A row of {longest} tokens is longer than the model's {limit} positions.")
+
+
+def pooled_part(row: list[int], pad_token_id: int) -> list[int]:
+    """A row up to the token at which the model pools: the last one that is not the pad token, as in training.
+
+    A tokenizer that ends each text in eos, and pads with eos, would otherwise be pooled one token later than it was
+    trained. Causal attention never looks beyond that token, so the rest is not needed.
+    """
+    end = len(row)
+    while end > 1 and row[end - 1] == pad_token_id:
+        end -= 1
+    return row[:end]
+
+
 def shared_prefix(rows: list[list[int]]) -> int:
     """Length of the tokens that all rows start with; every row keeps at least one token of its own."""
     first, last = min(rows), max(rows)
@@ -57,10 +108,8 @@ def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, 
     """
     state = PartialState()
     model = classifier.model.eval().to(state.device)
-    encoded = classifier.tokenizer(texts)["input_ids"]
-    limit = model.config.get_text_config().max_position_embeddings
-    if max(map(len, encoded)) > limit:
-        raise UserError(f"A row of {max(map(len, encoded))} tokens is longer than the model's {limit} positions.")
+    encoded = [pooled_part(row, classifier.tokenizer.pad_token_id) for row in classifier.tokenizer(texts)["input_ids"]]
+    require_positions(classifier, max(map(len, encoded)))
     prefix = shared_prefix(encoded)
     keys_values = _prefix_cache(model, encoded[0][:prefix])
     rests = [row[prefix:] for row in encoded]

@@ -16,6 +16,7 @@ from transformers import (
     DynamicCache,
     LogitsProcessorList,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
@@ -25,7 +26,7 @@ from trl import ModelConfig
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
-from blindspots.data.nli import END_MARKER, generator_prompt, parse_generated
+from blindspots.data.nli import END_MARKER, LABELS, generator_completion, generator_prompt, parse_generated
 from blindspots.modeling.classifier import name_the_base, quantization
 from blindspots.modeling.loading import adapter_base, load_adapter, load_model, load_tokenizer
 
@@ -88,6 +89,18 @@ def read_shard(shard: Shard, folder: Path) -> tuple[list[tuple[str, str]], dict[
     return pairs, json.loads(table.schema.metadata[b"counts"])
 
 
+def is_drawn(shard: Shard, folder: Path) -> bool:
+    """Whether a shard is there and whole; one that a full disk cut short is removed, to be drawn again."""
+    try:
+        read_shard(shard, folder)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        shard.file(folder).unlink()
+        return False
+    return True
+
+
 def end_marker_tail(tokenizer) -> torch.Tensor:
     """The last tokens of the end marker, those that no text before it changes."""
     ids = [
@@ -95,6 +108,33 @@ def end_marker_tail(tokenizer) -> torch.Tensor:
     ]
     shared = next(index for index, (one, other) in enumerate(zip(*ids)) if one != other)
     return torch.tensor(ids[0][: min(shared, 6)][::-1])
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
+    """Token ids of a prompt that a model is to continue: without the eos that some tokenizers put behind each text."""
+    ids = tokenizer(prompt)["input_ids"]
+    while len(ids) > 1 and ids[-1] == tokenizer.eos_token_id:
+        ids = ids[:-1]
+    return ids
+
+
+def require_generator_tokenizer(tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    """Raise UserError for a tokenizer that a generator can't be trained with.
+
+    It needs an eos token, which ends each example, and the prompt's tokens must be those with which the whole example
+    begins: what the generator is prompted with later is then what it was trained on.
+    """
+    if tokenizer.eos_token_id is None:
+        raise UserError(f"The tokenizer of {where} has no eos token, which ends each training example; add one.")
+    for label in LABELS:
+        prompt = generator_prompt(label)
+        ids = prompt_ids(tokenizer, prompt)
+        whole = tokenizer(prompt + generator_completion("A man sleeps.", "A man rests."))["input_ids"]
+        if whole[: len(ids)] != ids:
+            raise UserError(
+                f"The tokenizer of {where} splits the prompt for {label} differently on its own than before a "
+                "completion; a generator trained with it could not be prompted."
+            )
 
 
 def _draw(probabilities: torch.Tensor, random: torch.Generator) -> torch.Tensor:
@@ -117,6 +157,8 @@ class TransformersEngine:
         self.batch_size = recipe.batch_size
         self.max_new_tokens = recipe.max_new_tokens
         self.tail = end_marker_tail(self.tokenizer).to(device)
+        eos = self.tokenizer.eos_token_id
+        self.ends = torch.tensor([] if eos is None else [eos], dtype=torch.long, device=device)
         self.warp = LogitsProcessorList([TemperatureLogitsWarper(recipe.temperature)])
         if recipe.top_k:
             self.warp.append(TopKLogitsWarper(recipe.top_k))
@@ -127,7 +169,7 @@ class TransformersEngine:
     def sample(self, prompt: str, count: int, seed: int) -> list[str]:
         random = torch.Generator(self.model.device).manual_seed(seed)
         prefix = DynamicCache(config=self.model.config)
-        ids = self.tokenizer(prompt, return_tensors="pt")["input_ids"].to(self.model.device)
+        ids = torch.tensor([prompt_ids(self.tokenizer, prompt)], device=self.model.device)
         logits = self.model(ids, past_key_values=prefix, logits_to_keep=1).logits[:, -1]
         texts = []
         for start in range(0, count, self.batch_size):
@@ -147,7 +189,7 @@ class TransformersEngine:
             scores = self.warp(tokens[batch, :step], logits.float())
             drawn = _draw(scores.softmax(-1), random)
             tokens[batch[running], step] = drawn[running]
-            ended = drawn == self.tokenizer.eos_token_id
+            ended = torch.isin(drawn, self.ends)
             if step + 1 >= len(self.tail):
                 ended |= (tokens[batch, step + 1 - len(self.tail) : step + 1] == self.tail).all(dim=1)
             running &= ~ended

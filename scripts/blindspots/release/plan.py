@@ -1,6 +1,5 @@
 """A release: the artifacts of a folder in an order in which parents come first, and what the Hub holds of a tag."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -11,20 +10,13 @@ from huggingface_hub import HfApi, RepoCard
 
 from blindspots.artifacts.files import hash_file, hash_json, json_text
 from blindspots.artifacts.lineage import code_commit, repo_type
-from blindspots.artifacts.push import (
-    ALLOWED,
-    check_files,
-    check_target,
-    preflight,
-    published_parent,
-    push_artifact,
-    remote_lineage,
-    repo_id,
-    tag_commit,
-    upload,
-)
+from blindspots.artifacts.names import ALLOWED
+from blindspots.artifacts.push import check_target, preflight, push_artifact, read_lineage, repo_id
+from blindspots.artifacts.remote import LINEAGE, remote_lineage, tag_commit
 from blindspots.artifacts.retries import retry_transient
+from blindspots.artifacts.upload import check_files, upload
 from blindspots.config.errors import UserError
+from blindspots.release.manifest import Entry, fault_of_tag, manifest_repo, read_manifest, write_manifest
 
 MODULE = "evaluate_module"
 
@@ -53,7 +45,6 @@ class Released:
     repo: str
     repo_type: str
     commit: str
-    lineage: dict[str, Any]
 
 
 def find_artifacts(folder: Path) -> list[Artifact]:
@@ -64,13 +55,13 @@ def find_artifacts(folder: Path) -> list[Artifact]:
     files = [file for file in sorted(folder.rglob("lineage.json")) if not _hidden(file.relative_to(folder))]
     found: dict[str, Artifact] = {}
     for file in files:
-        lineage = json.loads(file.read_text())
+        lineage = read_lineage(file.parent)
         other = found.setdefault(lineage["artifact"], Artifact(file.parent, lineage))
         if other.folder != file.parent:
             raise UserError(f"{other.folder} and {file.parent} are both {lineage['artifact']}; remove one of them.")
     if not found:
         raise UserError(f"There is no artifact (a folder with lineage.json) below {folder}.")
-    parents = {name: {p["artifact"] for p in item.lineage["parents"]} & found.keys() for name, item in found.items()}
+    parents = {name: {p.get("artifact") for p in item.lineage["parents"]} & found.keys() for name, item in found.items()}
     try:
         return [found[name] for name in TopologicalSorter(parents).static_order()]
     except CycleError as error:
@@ -106,25 +97,39 @@ def _module(folder: Path) -> Artifact:
 
 
 def push_all(artifacts: list[Artifact], recipe: dict[str, Any]) -> None:
-    """Push what is missing, parents before children, after all of it has passed the preflight.
+    """Push what is missing, parents before children, after all of it has passed the preflight; the manifest last.
 
-    Raises UserError for a parent that is not on the Hub under the tag, or there with other content.
+    Raises UserError for a parent that is not on the Hub under the tag or there with other content, and for anything
+    that is not as the manifest of a finished release says.
     """
     for artifact in artifacts:
         check_files(artifact.folder, artifact.lineage)
         _preflight(artifact, recipe)
+    finished = read_manifest(recipe)
+    if finished is not None:
+        _require_listed(artifacts, finished, recipe)
+    pushed = []
     for artifact in artifacts:
-        if artifact.lineage["artifact_type"] == MODULE:
-            _push_module(artifact, recipe)
-            continue
+        push = _push_module if artifact.lineage["artifact_type"] == MODULE else _push_artifact
+        repo, commit = repo_id(recipe, artifact.lineage["artifact"]), push(artifact, recipe)
+        pushed.append(Entry(repo, artifact.repo_type, commit, artifact.lineage["content_sha256"]))
+    if finished is None:
+        write_manifest(pushed, recipe)
+    else:
+        print(f"{manifest_repo(recipe)}@{recipe['hub_tag']} is already there.")
+
+
+def _require_listed(artifacts: list[Artifact], finished: list[Entry], recipe: dict[str, Any]) -> None:
+    """Raise UserError for an artifact that a finished release does not hold, or not where it was released."""
+    listed, tag = {entry.key: entry for entry in finished}, recipe["hub_tag"]
+    for artifact in artifacts:
         repo = repo_id(recipe, artifact.lineage["artifact"])
-        for parent in artifact.lineage["parents"]:
-            if published_parent(parent, repo, recipe["hub_tag"])["revision"] is None:
-                raise UserError(
-                    f"{artifact.folder} was made from {parent['name']} (content {parent['content_sha256'][:12]}), "
-                    f"which is not on the Hub under {recipe['hub_tag']}. Release that too, or make both again."
-                )
-        push_artifact(artifact.folder, recipe)
+        entry = listed.get((repo, artifact.repo_type))
+        if entry is None:
+            raise UserError(f"The release {tag} is finished and does not hold {repo}. Raise hub_tag.")
+        fault = fault_of_tag(entry, tag, tag_commit(repo, tag, artifact.repo_type))
+        if fault:
+            raise UserError(f"{repo}: {fault}. A release is not mended under its tag; raise hub_tag.")
 
 
 def _preflight(artifact: Artifact, recipe: dict[str, Any]) -> None:
@@ -134,23 +139,27 @@ def _preflight(artifact: Artifact, recipe: dict[str, Any]) -> None:
         preflight(recipe, artifact.lineage["artifact"], artifact.folder, artifact.repo_type)
 
 
-def _push_module(module: Artifact, recipe: dict[str, Any]) -> None:
+def _push_artifact(artifact: Artifact, recipe: dict[str, Any]) -> str:
+    return push_artifact(artifact.folder, recipe, in_release=True)
+
+
+def _push_module(module: Artifact, recipe: dict[str, Any]) -> str:
     """Push an evaluate module as a Space, so that evaluate.load("<namespace>/<module>", revision=tag) works."""
     texts = {
-        "lineage.json": json_text(module.lineage, indent=2),
+        LINEAGE: json_text(module.lineage, indent=2),
         "README.md": (module.folder / "README.md").read_text(),
     }
     sdk = RepoCard.load(module.folder / "README.md").data.get("sdk")
     repo = repo_id(recipe, module.lineage["artifact"])
-    upload(module.folder, module.lineage, lambda: texts, repo, recipe, "space", space_sdk=sdk)
+    return upload(module.folder, module.lineage, texts, repo, recipe, "space", space_sdk=sdk)
 
 
 def find_released(namespace: str, tag: str) -> list[Released]:
-    """Every repo of a namespace that has the tag and, at it, a lineage. Raises UserError where there is none."""
+    """Every repo of a namespace that has the tag. Raises UserError where there is none."""
     found = [
-        Released(repo, repo_type, commit, lineage)
+        Released(repo, repo_type, commit)
         for repo, repo_type in _repos(namespace)
-        if (commit := tag_commit(repo, tag, repo_type)) and (lineage := remote_lineage(repo, commit, repo_type))
+        if (commit := tag_commit(repo, tag, repo_type))
     ]
     if not found:
         raise UserError(f"No repo of {namespace} has the tag {tag}, or your token may not read them.")
@@ -174,6 +183,14 @@ def collect(released: list[Released], namespace: str, title: str, private: bool)
         if (item.item_id, item.item_type) not in wanted:
             retry_transient(api.delete_collection_item)(collection.slug, item.item_object_id)
     for (repo, item_type), item in wanted.items():
-        note = f"{item.lineage['artifact_type']}, {item.commit[:12]}"
+        note = f"{_artifact_type(item)}, {item.commit[:12]}"
         retry_transient(api.add_collection_item)(collection.slug, repo, item_type, note=note, exists_ok=True)
     return collection.slug
+
+
+def _artifact_type(item: Released) -> str:
+    try:
+        lineage = remote_lineage(item.repo, item.commit, item.repo_type)
+    except UserError:  # verify tells what is wrong with it
+        lineage = None
+    return lineage["artifact_type"] if lineage else item.repo_type

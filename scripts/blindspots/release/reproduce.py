@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from blindspots.artifacts.push import remote_lineage, tag_commit
+from blindspots.artifacts.remote import remote_lineage, tag_commit
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import ReproduceRecipe, test_set_keys
-from blindspots.evaluation.prediction import LOGITS, read_predictions
+from blindspots.evaluation.prediction import LOGITS, read_predictions, score, score_rows
 from blindspots.evaluation.statistics import wilson
 from blindspots.grid import Cell
 from blindspots.report.collect import read_points
@@ -23,13 +23,6 @@ TRAINING_INPUTS = {
     "dev": ("dev_dataset", "dev_revision"),
 }
 TEST_INPUTS = {name: (key, f"{key}_revision") for name, key in test_set_keys().items()}
-# Keys of a tuning that its evaluation shares.
-EVALUATION_KEYS = (
-    "test_sets",
-    "eval_batch_tokens",
-    *(key + ending for key in test_set_keys().values() for ending in ("_rows", "_expected_rows")),
-)
-
 
 def pinned_inputs(lineage: dict[str, Any], inputs: dict[str, tuple[str, str]]) -> dict[str, str]:
     """The inputs of a released model as keys of the scripts, each at the commit that the model was made from.
@@ -51,7 +44,9 @@ def pinned_inputs(lineage: dict[str, Any], inputs: dict[str, tuple[str, str]]) -
                 f"{lineage['artifact']} was made from {parent['name']}@{parent['tag']} at {parent['revision']}, which "
                 f"is now at {now}: the tag was moved. Ask the owner of the release which one is right."
             )
-        keys |= dict(zip(inputs[parent["role"]], (parent["name"], parent["revision"])))
+        # With its commit in the name it is a repo, whatever folders there are here.
+        pinned = f"{parent['name']}@{parent['revision']}"
+        keys |= dict(zip(inputs[parent["role"]], (pinned, parent["revision"])))
     return keys
 
 
@@ -72,21 +67,32 @@ def headlines(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {headline["name"]: headline for headline in results.get("headlines", [])}
 
 
-def tolerance(name: str, released: dict[str, Any], by_seed: dict[int, dict[str, Any]]) -> float:
+def rows_of(headline: dict[str, Any], predictions: pd.DataFrame) -> int:
+    """How many predicted rows a headline counts: those of its test set, and of its slice where it has one.
+
+    Raises UserError where the predictions have none of them.
+    """
+    chosen = predictions["test_set"] == headline["test_set"]
+    for column, value in headline["slice"].items():
+        column = "gold" if column == "label" else column
+        chosen &= predictions[column] == value if column in predictions else False
+    if not chosen.any():
+        raise UserError(f"The released predictions have no row of {headline['name']}, so that it can't be compared.")
+    return int(chosen.sum())
+
+
+def tolerance(headline: dict[str, Any], by_seed: dict[int, dict[str, Any]], predictions: pd.DataFrame) -> float:
     """How far two runs of one cell may lie apart in a headline.
 
     With several released seeds: t x sd x sqrt(2), the 95% interval of the difference of two seeds, Student's t of
     n - 1 degrees of freedom. With one, the seeds say nothing; it is the 95% sampling error of the difference of two
     accuracies over the test set's rows: half of Wilson's interval x sqrt(2).
     """
+    name = headline["name"]
     values = [headlines(results)[name]["accuracy"] for results in by_seed.values() if name in headlines(results)]
     if len(values) > 1:
         return float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) * math.sqrt(2))
-    headline = headlines(released)[name]
-    wanted = {"test_set": headline["test_set"], **headline["slice"]}
-    keys = [key for key in released["slices"][0] if key not in ("n", "accuracy", "low", "high")]
-    wanted = dict.fromkeys(keys, "") | wanted
-    rows = next(part["n"] for part in released["slices"] if {key: part[key] for key in keys} == wanted)
+    rows = rows_of(headline, predictions)
     interval = wilson(round(headline["accuracy"] * rows), rows)
     return (interval.high - interval.low) / 2 * math.sqrt(2)
 
@@ -100,16 +106,22 @@ def paper_point(points: Path, cell: Cell) -> dict[str, float]:
     return {} if name is None else grid.models.loc[name, [metric.name for metric in grid.metrics]].to_dict()
 
 
-def comparison(
-    ours: dict[str, Any], released: dict[str, Any], by_seed: dict[int, dict[str, Any]], paper: dict[str, float]
-) -> pd.DataFrame:
-    """One row per headline: ours, released, difference, tolerance, within, paper (nan where there is no point)."""
-    rows, mine = {}, headlines(ours)
-    for name, headline in headlines(released).items():
+def comparison(ours: Path, released: Path, by_seed: dict[int, dict[str, Any]], paper: dict[str, float]) -> pd.DataFrame:
+    """One row per headline: ours, released, difference, tolerance, within, paper (nan where there is no point).
+
+    Args:
+        ours, released: folders with predictions.
+        by_seed: results of the released seeds.
+        paper: the paper's accuracies.
+
+    Raises UserError where a folder holds no predictions or a headline has no rows there.
+    """
+    rows, mine, predictions = {}, headlines(score(ours)), read_predictions(released)
+    for name, headline in headlines(score_rows(predictions)).items():
         if name not in mine:
             continue
         difference = mine[name]["accuracy"] - headline["accuracy"]
-        allowed = tolerance(name, released, by_seed)
+        allowed = tolerance(headline, by_seed, predictions)
         rows[name] = {
             "ours": mine[name]["accuracy"],
             "released": headline["accuracy"],

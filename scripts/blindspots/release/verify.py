@@ -1,20 +1,23 @@
-"""Whether a release is what it says: parents, file hashes, cards, and metrics recomputed from the predictions."""
+"""Whether a release is what it says: its manifest, parents, hashes, cards, and metrics from the predictions."""
 
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, RepoCard, snapshot_download
-from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.hf_api import RepoFile
+from huggingface_hub import HfApi, RepoCard
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from yaml import YAMLError
 
 from blindspots.artifacts.cards import headlines, hub_id
 from blindspots.artifacts.files import hash_file, hash_json
 from blindspots.artifacts.lineage import repo_type
-from blindspots.artifacts.push import ALLOWED, remote_lineage
-from blindspots.artifacts.retries import retry_transient
+from blindspots.artifacts.names import ALLOWED, one_line
+from blindspots.artifacts.remote import download, remote_lineage, tag_commit, tree
+from blindspots.artifacts.retries import OUT_OF_REACH, reason, retry_transient
+from blindspots.config.errors import UserError
 from blindspots.evaluation.prediction import score
+from blindspots.release.manifest import Entry, fault_of_tag, manifest_repo, read_manifest
 from blindspots.release.plan import MODULE, Released
 
 # Keys of a card's metadata that name an artifact's inputs.
@@ -23,54 +26,94 @@ WEIGHTS = ".safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
-def failures(released: Released) -> list[str]:
+def failures_of_release(released: list[Released], recipe: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a release, a line each: against its manifest, then within each repo that has the tag.
+
+    Args:
+        released: from `plan.find_released`.
+        recipe: names namespace, tag and title.
+    """
+    tag, manifest = recipe["hub_tag"], manifest_repo(recipe)
+    try:
+        entries = read_manifest(recipe)
+        if entries is None:
+            yield f"{manifest}: there is no manifest of {tag}, so that nothing says what belongs to the release"
+    except UserError as error:
+        entries = None
+        yield str(error)
+    there = {(item.repo, item.repo_type): item for item in released}
+    for entry in entries or []:
+        item = there.get(entry.key)
+        fault = fault_of_tag(entry, tag, item.commit if item else None)
+        if fault:
+            yield f"{entry.repo}: {fault}"
+    listed = {entry.key: entry for entry in entries or []}
+    if entries is not None:
+        for repo, _ in sorted(there.keys() - listed.keys() - {(manifest, "dataset")}):
+            yield f"{repo}: it has the tag {tag} and does not belong to the release"
+    for key, item in there.items():
+        yield from failures(item, listed.get(key))
+
+
+def failures(released: Released, entry: Entry | None = None) -> list[str]:
     """What is wrong with one artifact of a release, one line each; none where all is well.
 
-    Everything but the weights is downloaded and hashed; for weights the hash that the Hub keeps is compared.
+    Everything but the weights is downloaded and hashed; for weights the hash that the Hub keeps is compared. What
+    can't be checked is a failure of this repo and not of the others.
     """
-    folder = _download(released)
-    found = _wrong_files(released, folder)
-    if released.lineage["artifact_type"] != MODULE:
-        found += _wrong_parents(released.lineage)
-        found += _wrong_card(released.lineage, folder)
-        if (folder / "predictions").is_dir() and released.lineage["results"]:
-            found += _wrong_metrics(released.lineage, folder)
+    found: list[str] = []
+    try:
+        lineage = remote_lineage(released.repo, released.commit, released.repo_type)
+        if lineage is None:
+            return [f"{released.repo}: it has no lineage.json"]
+        folder = download(
+            released.repo, released.repo_type, released.commit, ignore_patterns=[f"*{WEIGHTS}"]
+        )
+    except UserError as error:
+        return [_named(released.repo, str(error))]
+    except HfHubHTTPError as error:
+        return [f"{released.repo}: the Hub refuses: {reason(error)}"]
+    if entry is not None and entry.content_sha256 != lineage["content_sha256"]:
+        found.append("it holds other content than was released")
+    checks: list[Callable] = [_wrong_files]
+    if lineage["artifact_type"] != MODULE:
+        checks += [_wrong_parents, _wrong_card, _wrong_metrics]
+    for check in checks:
+        found += _faults(check, released, lineage, folder)
     return [f"{released.repo}: {line}" for line in found]
 
 
-@retry_transient
-def _download(released: Released) -> Path:
-    return Path(
-        snapshot_download(
-            released.repo, repo_type=released.repo_type, revision=released.commit, ignore_patterns=f"*{WEIGHTS}"
-        )
-    )
+def _named(repo: str, line: str) -> str:
+    return line if line.startswith(repo) else f"{repo}: {line}"
 
 
-@retry_transient
-def _tree(released: Released) -> dict[str, RepoFile]:
-    entries = HfApi().list_repo_tree(
-        released.repo, recursive=True, revision=released.commit, repo_type=released.repo_type
-    )
-    return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+def _faults(check: Callable, released: Released, lineage: dict[str, Any], folder: Path) -> list[str]:
+    """What a check finds. Whatever a broken repo makes it raise is told as a fault, so that the next one is checked."""
+    try:
+        return check(released, lineage, folder)
+    except OUT_OF_REACH:
+        raise
+    except Exception as error:
+        what = check.__name__.removeprefix("_wrong_")
+        return [f"its {what} can't be checked: {type(error).__name__}: {one_line(error)}"]
 
 
-def _wrong_files(released: Released, folder: Path) -> list[str]:
-    tree, files = _tree(released), released.lineage["files"]
-    found = [f"{name} may hold pickled code" for name in tree if name.endswith(PICKLES)]
-    if released.lineage["content_sha256"] != hash_json({name: file["sha256"] for name, file in files.items()}):
+def _wrong_files(released: Released, lineage: dict[str, Any], folder: Path) -> list[str]:
+    there, files = tree(released.repo, released.commit, released.repo_type), lineage["files"]
+    found = [f"{name} may hold pickled code" for name in there if name.endswith(PICKLES)]
+    if lineage["content_sha256"] != hash_json({name: file["sha256"] for name, file in files.items()}):
         found.append("content_sha256 is not that of the files in lineage.json")
     for name, file in files.items():
-        if not ALLOWED.fullmatch(name) or name not in tree:
-            found.append(f"{name} is missing")
+        if not ALLOWED.fullmatch(name) or name not in there:
+            found.append(f"{one_line(name)} is missing")
             continue
-        kept = tree[name].lfs.sha256 if name.endswith(WEIGHTS) and tree[name].lfs else None
+        kept = there[name].lfs.sha256 if name.endswith(WEIGHTS) and there[name].lfs else None
         if (kept or hash_file(folder / name)) != file["sha256"]:
             found.append(f"{name} has another hash than lineage.json says")
     return found
 
 
-def _wrong_parents(lineage: dict[str, Any]) -> list[str]:
+def _wrong_parents(released: Released, lineage: dict[str, Any], folder: Path) -> list[str]:
     found = []
     for parent in lineage["parents"]:
         where = f"parent {parent['role']}, {parent['name']}"
@@ -78,8 +121,10 @@ def _wrong_parents(lineage: dict[str, Any]) -> list[str]:
             found.append(f"{where}, is a folder of the machine that made it")
         elif not _exists(parent["name"], parent["revision"], parent["repo_type"]):
             found.append(f"{where}, has no commit {parent['revision']}")
-        elif parent["artifact"] and _content(parent) != parent["content_sha256"]:
+        elif parent.get("artifact") and _content(parent) != parent["content_sha256"]:
             found.append(f"{where}, holds other content at {parent['revision']}")
+        if parent.get("tag") and tag_commit(parent["name"], parent["tag"], parent["repo_type"]) != parent["revision"]:
+            found.append(f"{where}, has the tag {parent['tag']} no more at {parent['revision']}")
     return found
 
 
@@ -101,7 +146,7 @@ def _as_list(value: Any) -> list:
     return value if isinstance(value, list) else [value] if value else []
 
 
-def _wrong_card(lineage: dict[str, Any], folder: Path) -> list[str]:
+def _wrong_card(released: Released, lineage: dict[str, Any], folder: Path) -> list[str]:
     try:
         card = RepoCard.load(folder / "README.md")
     except (FileNotFoundError, ValueError, YAMLError) as error:
@@ -118,7 +163,9 @@ def _wrong_card(lineage: dict[str, Any], folder: Path) -> list[str]:
     return found
 
 
-def _wrong_metrics(lineage: dict[str, Any], folder: Path) -> list[str]:
+def _wrong_metrics(released: Released, lineage: dict[str, Any], folder: Path) -> list[str]:
+    if not (folder / "predictions").is_dir():
+        return []
     recomputed = score(folder)
     results = RepoCard.load(folder / "README.md").data.get("model-index") or []
     stated = {

@@ -1,11 +1,15 @@
 """What both training scripts do around their Trainer."""
 
+import json
+import zipfile
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from accelerate.utils import disable_fsdp_ram_efficient_loading
 from datasets import Dataset
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedTokenizerBase, TrainingArguments
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
@@ -74,10 +78,33 @@ def within_length(rows: Dataset, lengths: list[int], max_length: int | None, row
     return rows
 
 
+def is_sharded(trainer: TaskTrainer | GeneratorTrainer) -> bool:
+    """Whether the processes hold parts of the model, which then can only be called by the training engine."""
+    return trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled
+
+
 def last_checkpoint(folder: OutputFolder) -> str | None:
-    """The newest whole checkpoint of an interrupted run; trainer_state.json is the last file that Trainer writes."""
-    whole = [path.parent for path in folder.checkpoints.glob("checkpoint-*/trainer_state.json")]
+    """The newest whole checkpoint of an interrupted run; a full disk or a kill may leave one cut short."""
+    found = folder.checkpoints.glob("checkpoint-*")
+    whole = [path for path in found if path.name.split("-")[1].isdigit() and is_whole(path)]
     return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether every file of a checkpoint can be read to its end; trainer_state.json is the last that is written."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+        for file in checkpoint.rglob("*"):
+            if file.suffix == ".safetensors":
+                with safe_open(file, "pt") as tensors:  # checks the header against the file's size
+                    tensors.keys()
+            elif file.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(file):
+                return False  # torch writes zip files, whose directory comes last
+            elif file.suffix == ".npy":
+                np.load(file)
+    except (OSError, ValueError, EOFError, SafetensorError):
+        return False
+    return True
 
 
 def stop_sharded_loading() -> None:

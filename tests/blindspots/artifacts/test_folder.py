@@ -229,3 +229,27 @@ def test_every_file_of_an_artifact_has_the_mode_of_the_umask(tmp_path):
     files = [file for file in (tmp_path / "a").rglob("*") if file.is_file()]
     assert len(files) == 4
     assert {file.stat().st_mode & 0o777 for file in files} == {0o666 & ~UMASK}
+
+
+@pytest.mark.parametrize(("left_by", "now", "kept"), [(1, 2, False), (2, 1, False), (2, 2, True)])
+def test_checkpoints_of_another_number_of_processes_are_cleared(tmp_path, monkeypatch, capsys, left_by, now, kept):
+    made = recipe(tmp_path / "a")
+    for processes in (left_by, now):
+        monkeypatch.setattr("blindspots.artifacts.folder.started_processes", lambda count=processes: count)
+        with output_folder(made, "prepared_mnli") as out:
+            resume_or_clear(out, resolved_recipe(made), {})
+            found = (out.work / "checkpoints").exists()
+            (out.work / "checkpoints").mkdir(exist_ok=True)
+    assert found == kept
+    assert ("another recipe, input or number of processes is cleared" in capsys.readouterr().out) != kept
+
+
+def test_shards_do_not_depend_on_the_number_of_processes(tmp_path, monkeypatch):
+    made = recipe(tmp_path / "a")
+    for processes in (1, 2):
+        monkeypatch.setattr("blindspots.artifacts.folder.started_processes", lambda count=processes: count)
+        with output_folder(made, "prepared_mnli") as out:
+            resume_or_clear(out, resolved_recipe(made), {}, same_processes=False)
+            found = (out.work / "shards").exists()
+            (out.work / "shards").mkdir(exist_ok=True)
+    assert found

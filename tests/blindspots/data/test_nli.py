@@ -1,7 +1,10 @@
 """Labels by name, and the templates of the paper."""
 
+import re
+import time
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blindspots.data.nli import (
@@ -78,3 +81,27 @@ def test_text_after_the_end_marker_is_ignored():
         "A dog runs.",
         "It moves.",
     )
+
+
+# The template as a pattern, which takes cubic time on white space.
+PATTERN = re.compile(
+    rf"\s*Premise:\s*(?P<premise>.*?)\s+Hypothesis:\s*(?P<hypothesis>.*?)\s*{re.escape(END_MARKER)}", re.DOTALL
+)
+pieces = st.sampled_from(["Premise:", "Hypothesis:", END_MARKER, " ", "\n", "a", "b.", "\u2003", "Hypothesis"])
+
+
+@given(st.lists(pieces, max_size=9).map("".join))
+@example(f"Premise: Hypothesis:\nHypothesis:b.{END_MARKER}")
+@example(f" Premise: a Hypothesis: b {END_MARKER} Hypothesis: c {END_MARKER}")
+def test_parsing_takes_what_the_template_says(completion):
+    match = PATTERN.match(completion)
+    texts = [one_line(match["premise"]), one_line(match["hypothesis"])] if match else []
+    assert parse_generated(completion) == (tuple(texts) if texts and all(texts) else None)
+
+
+@pytest.mark.parametrize("start", [" Premise:", " Premise: a", " Premise: a Hypothesis:", " Premise: a Hypothesis: b"])
+def test_parsing_white_space_takes_no_time(start):
+    began = time.process_time()
+    for space in (" ", "\n", " \u2003"):
+        assert parse_generated(start + space * 200_000) is None
+    assert time.process_time() - began < 0.5

@@ -1,5 +1,8 @@
 """Predictions: every row's own logits in the order of the rows, one parquet per test set, numbers computed from it."""
 
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,9 +19,11 @@ from blindspots.evaluation import prediction
 from blindspots.evaluation.prediction import (
     LOGITS,
     load_test_sets,
+    pooled_part,
     predict_logits,
     predict_test_sets,
     read_predictions,
+    rehearse,
     score,
 )
 from blindspots.modeling.classifier import load_classifier
@@ -174,3 +179,64 @@ def test_a_logit_that_is_not_a_number_is_refused(tmp_path, bad):
 def test_a_model_without_predictions_says_so(tmp_path):
     with pytest.raises(UserError, match=r"holds no predictions; run evaluate_task\.py"):
         read_predictions(tmp_path)
+
+
+# The same token is pooled in training and in prediction
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.integers(0, 4))
+def test_a_row_ends_at_its_last_token_that_is_not_padding(row, pads):
+    part = pooled_part(row + [0] * pads, 0)
+    assert part == row[: len(part)]
+    assert len(part) >= 1
+    assert part[-1] != 0 or not any(row[1:])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pad", ["eos", "own"])
+def test_a_tokenizer_that_appends_eos_is_pooled_as_the_stock_model_pools(world, tmp_path, pad):
+    shutil.copytree(world / "start", tmp_path / "start")
+    file = tmp_path / "start" / "tokenizer.json"
+    tokenizer = json.loads(file.read_text())
+    eos = tokenizer["post_processor"]["special_tokens"]["<s>"]["ids"][0] + 1
+    tokenizer["post_processor"]["single"].append({"SpecialToken": {"id": "</s>", "type_id": 0}})
+    tokenizer["post_processor"]["special_tokens"]["</s>"] = {"id": "</s>", "ids": [eos], "tokens": ["</s>"]}
+    file.write_text(json.dumps(tokenizer))
+    if pad == "eos":
+        file = tmp_path / "start" / "tokenizer_config.json"
+        config = json.loads(file.read_text())
+        del config["pad_token"]
+        file.write_text(json.dumps(config))
+    changed = load_classifier(fetch(str(tmp_path / "start"), "model"))
+    texts = [task_input("A dog ran .", "A dog ran ."), task_input("A cat sat near two dogs .", "Two dogs sat .")]
+    batch = changed.tokenizer(texts, return_tensors="pt", padding=True)
+    assert batch["input_ids"][0].tolist().count(eos) >= 1
+    stock = changed.model(**batch).logits.numpy()
+    assert np.abs(predict_logits(changed, texts, 10_000) - stock).max() < 1e-5
+
+
+# What would stop the evaluation is found before the first step
+
+
+def test_a_rehearsal_of_sound_test_sets_says_nothing_and_leaves_the_model_in_training(classifier, keys):
+    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
+    classifier.model.train()
+    rehearse(classifier, tests)
+    assert classifier.model.training
+    rehearse(classifier, {})
+
+
+def test_a_row_that_is_too_long_and_a_set_without_rows_are_found(classifier, keys):
+    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
+    longest = tests["hans"].add_item(tests["hans"][0] | {"premise": "word " * 300})
+    with pytest.raises(UserError, match=r"A row of \d+ tokens is longer than the model's 256 positions"):
+        rehearse(classifier, {"hans": longest}, with_model=False)
+    with pytest.raises(UserError, match="mnli_matched has no rows to evaluate"):
+        rehearse(classifier, {"mnli_matched": tests["mnli_matched"].select([])})
+
+
+def test_what_the_metric_refuses_is_found(classifier, keys):
+    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
+    wrong = tests["hans"].map(lambda row: row | {"heuristic": "negation"})
+    with pytest.raises(UserError, match=r"The test sets can't be scored: .*heuristic 'negation' is not one of"):
+        rehearse(classifier, {"hans": wrong})

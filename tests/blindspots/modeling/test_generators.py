@@ -18,8 +18,11 @@ from blindspots.modeling.generators import (
     TransformersEngine,
     draw_shard,
     end_marker_tail,
+    is_drawn,
     load_engine,
+    prompt_ids,
     read_shard,
+    require_generator_tokenizer,
 )
 
 PROMPT = generator_prompt("neutral")
@@ -136,3 +139,44 @@ def test_an_engine_that_is_not_installed_says_so(world, monkeypatch):
 
 def test_the_engine_is_the_one_that_the_recipe_names(engine):
     assert isinstance(engine(), TransformersEngine)
+
+
+def test_a_shard_that_was_cut_short_is_removed_and_drawn_again(engine, tmp_path):
+    made, shard = engine(max_new_tokens=40), Shard("neutral", 0, 8)
+    assert not is_drawn(shard, tmp_path)
+    draw_shard(made, shard, recipe(), tmp_path)
+    whole = shard.file(tmp_path).read_bytes()
+    assert is_drawn(shard, tmp_path)
+    for damaged in (whole[: len(whole) // 2], b"", b"PAR1PAR1"):
+        shard.file(tmp_path).write_bytes(damaged)
+        assert not is_drawn(shard, tmp_path)
+        assert not shard.file(tmp_path).exists()
+    draw_shard(made, shard, recipe(), tmp_path)
+    assert shard.file(tmp_path).read_bytes() == whole
+
+
+class Words:
+    """A tokenizer of words that may put bos before and eos behind each text."""
+
+    def __init__(self, eos_token_id: int | None = 1, appends: bool = False, joins: bool = False):
+        self.eos_token_id, self.appends, self.joins = eos_token_id, appends, joins
+
+    def __call__(self, text: str) -> dict:
+        ids = [0] + [2 + hash(word) % 1000 for word in text.split()]
+        if self.joins and len(ids) > 20:  # splits a long text differently
+            ids[3] = 1002
+        return {"input_ids": ids + [self.eos_token_id] * self.appends}
+
+
+def test_a_prompt_never_ends_in_eos():
+    assert prompt_ids(Words(appends=True), "a prompt") == prompt_ids(Words(), "a prompt")
+    assert prompt_ids(Words(), "a prompt")[-1] != 1
+
+
+def test_tokenizers_that_a_generator_cannot_be_trained_with_are_refused():
+    for sound in (Words(), Words(appends=True)):
+        require_generator_tokenizer(sound, "org/name")
+    with pytest.raises(UserError, match="The tokenizer of org/name has no eos token"):
+        require_generator_tokenizer(Words(eos_token_id=None), "org/name")
+    with pytest.raises(UserError, match="splits the prompt for entailment differently"):
+        require_generator_tokenizer(Words(joins=True), "org/name")

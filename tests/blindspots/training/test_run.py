@@ -1,9 +1,14 @@
 """Around the Trainer: rows that are too long, checkpoints that count, datasets by role."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+import torch
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from transformers import TrainingArguments
 
 from blindspots.artifacts.folder import OutputFolder
@@ -34,16 +39,38 @@ def test_rows_that_are_left_out_are_reported(capsys):
     assert "1 of 2 rows are longer than 1 tokens and are left out." in capsys.readouterr().out
 
 
+def write_checkpoint(folder: Path) -> Path:
+    """The files of a checkpoint, each readable."""
+    folder.mkdir(parents=True)
+    save_file({"weight": torch.ones(4)}, folder / "model.safetensors")
+    torch.save({"step": 1}, folder / "optimizer.pt")
+    torch.save({"python": 1}, folder / "rng_state.pth")
+    np.save(folder / "epoch_start_0.npy", np.arange(8))
+    (folder / "trainer_state.json").write_text('{"global_step": 1}')
+    return folder
+
+
 def test_the_last_checkpoint_is_the_newest_whole_one(tmp_path):
     folder = OutputFolder(tmp_path / "model", "task_model", 0)
     assert last_checkpoint(folder) is None
-    for step, whole in ((5, True), (10, True), (100, True), (105, False)):  # killed while it wrote 105
-        checkpoint = folder.checkpoints / f"checkpoint-{step}"
-        checkpoint.mkdir(parents=True)
-        (checkpoint / "model.safetensors").touch()
-        if whole:
-            (checkpoint / "trainer_state.json").touch()
+    for step in (5, 10, 100, 105):
+        write_checkpoint(folder.checkpoints / f"checkpoint-{step}")
+    (folder.checkpoints / "checkpoint-105" / "trainer_state.json").unlink()  # killed while it wrote 105
+    (folder.checkpoints / "checkpoint-tmp").mkdir()
     assert last_checkpoint(folder) == str(folder.checkpoints / "checkpoint-100")
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.pt", "rng_state.pth", "epoch_start_0.npy", "trainer_state.json"]
+)
+@pytest.mark.parametrize("share", [0, 0.5, 0.9])
+def test_a_checkpoint_with_a_file_that_was_cut_short_does_not_count(tmp_path, name, share):
+    folder = OutputFolder(tmp_path / "model", "task_model", 0)
+    write_checkpoint(folder.checkpoints / "checkpoint-1")
+    torn = write_checkpoint(folder.checkpoints / "checkpoint-2") / name
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[: int(share * len(whole))])
+    assert last_checkpoint(folder) == str(folder.checkpoints / "checkpoint-1")
 
 
 def test_a_recipe_without_datasets_trains_on_nothing():

@@ -1,0 +1,102 @@
+"""What a lineage from outside may say: names, commits and hashes are checked once, where it is read."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from blindspots.config.errors import UserError
+
+# One part of a path: neither hidden, nor `..`, nor what a command line takes for an option.
+NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+TAG = re.compile(r"v\d+(\.\d+)*([.-]\w+)*", re.ASCII)
+COMMIT = re.compile(r"[0-9a-f]{40}")
+REPO_TYPES = ("model", "dataset", "space")
+# What may be uploaded; a checkpoint's optimizer state, caches and stray files stay here.
+ALLOWED = re.compile(
+    r"(data|predictions)/(\w[\w.-]*/)?\w[\w.-]*\.parquet"
+    r"|\w[\w.-]*\.(safetensors|json|jinja|model|txt|md|yaml|py|png|svg|html)"
+)
+
+
+def one_line(text: Any) -> str:
+    """The text without line breaks and control characters."""
+    printable = "".join(character if character.isprintable() else " " for character in str(text))
+    return " ".join(printable.split())
+
+
+def parse_lineage(content: bytes, where: str) -> dict[str, Any]:
+    """The lineage in a file's bytes. Raises UserError for what is no lineage or names what it may not."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where} can't be read: {one_line(error)}.") from None
+    for fault in _faults(value):
+        raise UserError(f"{where} can't be used: {fault}.")
+    return value
+
+
+def _faults(value: Any) -> Iterator[str]:
+    """What is wrong with a lineage, in words."""
+    if not isinstance(value, dict):
+        yield "it is no lineage"
+        return
+    wanted = {"artifact": str, "artifact_type": str, "content_sha256": str, "parents": list, "results": dict}
+    for key, kind in (wanted | {"files": dict}).items():
+        if not isinstance(value.get(key), kind):
+            yield f"its {key} is missing or no {kind.__name__}"
+            return
+    if not _is_folder_name(value["artifact"]):
+        yield f"{value['artifact']!r} is no name of an artifact"
+    if not NAME.fullmatch(value["artifact_type"]):
+        yield f"{value['artifact_type']!r} is no type of artifact"
+    licences = value.get("license")
+    if not all(isinstance(licence, str) for licence in (licences if isinstance(licences, list) else [licences or ""])):
+        yield "its license is no text"
+    for name, file in value["files"].items():
+        if not (isinstance(file, dict) and isinstance(file.get("sha256"), str) and type(file.get("bytes")) is int):
+            yield f"it lists {name!r} without its hash and size"
+    for parent in value["parents"]:
+        yield from _faults_of_parent(parent)
+    headlines = value["results"].get("headlines", [])
+    for headline in headlines if isinstance(headlines, list) else [None]:
+        yield from _faults_of_headline(headline)
+
+
+def _is_folder_name(text: Any) -> bool:
+    """Whether a text can name an artifact's folder here; that of a repo is narrower."""
+    return isinstance(text, str) and text.isprintable() and not re.search(r"^[.\s-]|[/\\]|^$", text)
+
+
+def _faults_of_parent(parent: Any) -> Iterator[str]:
+    if not isinstance(parent, dict) or not isinstance(parent.get("name"), str):
+        yield "a parent has no name"
+        return
+    name, revision, tag = parent["name"], parent.get("revision", ""), parent.get("tag")
+    if not (isinstance(parent.get("role"), str) and NAME.fullmatch(parent["role"])):
+        yield f"{parent.get('role')!r} is no role of a parent"
+    if parent.get("repo_type") not in REPO_TYPES:
+        yield f"{parent.get('repo_type')!r} is no type of repo"
+    if not name.isprintable() or (revision is not None and not REPO_ID.fullmatch(name)):
+        yield f"{name!r} is no Hub id (org/name)"
+    if revision is not None and not (isinstance(revision, str) and COMMIT.fullmatch(revision)):
+        yield f"{revision!r} is no commit of 40 hexadecimal digits"
+    if tag is not None and not (isinstance(tag, str) and TAG.fullmatch(tag)):
+        yield f"{tag!r} is no tag such as v1.0"
+    if parent.get("artifact") is not None and not _is_folder_name(parent["artifact"]):
+        yield f"{parent['artifact']!r} is no name of an artifact"
+    if not isinstance(parent.get("content_sha256"), str):
+        yield f"its parent {name} has no content_sha256"
+
+
+def _faults_of_headline(headline: Any) -> Iterator[str]:
+    texts = ("name", "test_set", "split")
+    if not isinstance(headline, dict) or not all(isinstance(headline.get(key), str) for key in texts):
+        yield "a headline lacks its name, test_set or split"
+        return
+    accuracy, part = headline.get("accuracy"), headline.get("slice")
+    if not (isinstance(accuracy, int | float) and 0 <= accuracy <= 1):
+        yield f"headline {headline['name']!r} has no accuracy from 0 to 1"
+    if not (isinstance(part, dict) and all(isinstance(text, str) for text in part.values())):
+        yield f"headline {headline['name']!r} has no slice"
