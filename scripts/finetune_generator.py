@@ -38,6 +38,8 @@ def load_trainer(recipe, training, model_config, base, pairs):
     train, dev = (rows and generator_examples(rows, recipe.loss_on) for rows in pairs)
     row_counts = {}
     lengths = [len(ids) + 1 for ids in tokenizer(generator_texts(train))["input_ids"]]  # SFTTrainer adds eos
+    train = within_length(train, lengths, training.max_length, row_counts)
+    lengths = [length for length in lengths if training.max_length is None or length <= training.max_length]
     require_fit(Plan.of(model_config, task=False, folder=base.path), recipe, training, lengths)
     peft_config = get_peft_config(model_config)
     if peft_config is not None:
@@ -45,7 +47,7 @@ def load_trainer(recipe, training, model_config, base, pairs):
     trainer = GeneratorTrainer(
         model,
         training,
-        train_dataset=within_length(train, lengths, training.max_length, row_counts),
+        train_dataset=train,
         eval_dataset=dev,
         processing_class=tokenizer,
         peft_config=peft_config,

@@ -78,7 +78,7 @@ def main() -> None:
         script, keys = "evaluate_task.py", outside.evaluation_keys(released.path / "recipe.yaml")
         inputs |= {"model": f"{released.name}@{released.revision}", "model_revision": released.revision}
     else:
-        script, keys = "finetune_task.py", outside.training_keys(released.path / "recipe.yaml")
+        script, keys = "finetune_task.py", outside.training_keys(released.path / "recipe.yaml", inputs)
     with outside.recipe_file(keys | inputs) as file:
         run(recipe.launch, script, str(file), output_dir=output)
 

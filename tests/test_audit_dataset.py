@@ -20,6 +20,7 @@ from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import AuditRecipe
+from blindspots.data.nli import LABELS
 from blindspots.demo.corpus import mnli_like
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
@@ -176,6 +177,17 @@ def test_a_missing_leakage_set_is_a_note_in_its_section(world, audited, write):
     notes = audit["sections"]["duplicates"]["notes"]
     assert any("In MNLI train: not computed: hans train has no split train" in note for note in notes)
     assert "In HANS: not computed: name it with hans" in notes
+
+
+def test_files_are_audited_but_for_one_that_would_be_two_splits(tmp_path, world, audited):
+    rows = mnli_like(60, 3, seed=7)["train"].to_pandas()
+    rows["label"] = [LABELS[label] for label in rows["label"]]
+    rows.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    audit = audited(tmp_path / "rows.jsonl", "--hans", tmp_path / "rows.jsonl")
+    assert (audit["dataset"]["name"], audit["dataset"]["rows"]) == ("rows.jsonl", 60)
+    assert sum(audit["dataset"]["labels"].values()) == 60
+    with pytest.raises(UserError, match=r"mnli is the file .*rows\.jsonl, and would be read as each of mnli's splits"):
+        audited(world / "corpus/mnli", "--mnli", tmp_path / "rows.jsonl")
 
 
 def test_a_section_that_fails_is_reported_and_takes_no_other_with_it(tmp_path, world, audited, monkeypatch):

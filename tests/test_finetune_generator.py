@@ -7,6 +7,7 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
+from blindspots.config.errors import UserError
 from blindspots.data.nli import END_MARKER, generator_prompt
 from blindspots.training.trainers import GeneratorTrainer
 
@@ -112,15 +113,14 @@ def test_an_adapter_can_be_tuned_and_sampled_from(tune, script, tmp_path):
     lora = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--lora_task_type", "CAUSAL_LM")
     out = tune("adapter", *lora)
     assert (out / "adapter_model.safetensors").is_file()
-    script(
-        "generate_synthetic",
-        "--generator",
-        out,
-        "--output_dir",
-        tmp_path / "raw",
-        "--samples_per_label",
-        4,
-        "--max_new_tokens",
-        8,
-    )
-    assert json.loads((tmp_path / "raw/lineage.json").read_text())["row_counts"]["neutral"]["sampled"] == 4
+    sampling = ("--samples_per_label", 4, "--max_new_tokens", 8)
+    with pytest.raises(UserError, match="No sample of entailment was kept: 4 of 4 were unfinished"):  # 8 are too few
+        script("generate_synthetic", "--generator", out, "--output_dir", tmp_path / "raw", *sampling)
+
+
+def test_a_generator_is_not_tuned_from_an_adapter(tune, script, world, tmp_path):
+    """Its base would be tuned too, and the adapter alone saved."""
+    start = ("--model_name_or_path", tune("adapter", "--use_peft", "--max_steps", 1))
+    data = ("--train_dataset", world / "corpus/mnli")
+    with pytest.raises(UserError, match="adapter is an adapter; a generator is tuned from a whole model"):
+        script("finetune_generator", tmp_path / "recipe.yaml", *start, *data, "--output_dir", tmp_path / "further")

@@ -15,7 +15,7 @@ from torch import OutOfMemoryError, equal
 
 import finetune_task
 from blindspots.artifacts.inputs import fetch
-from blindspots.config.errors import UserError
+from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.yaml_files import read_yaml
 from blindspots.data.nli import task_input
 from blindspots.evaluation.prediction import LOGITS, predict_logits
@@ -193,7 +193,7 @@ def test_what_another_recipe_left_is_cleared(tune, interrupt, capsys):
         tune("model", *saving)
     interrupt(None)
     out = tune("model", *saving, "--learning_rate=0.002")
-    assert "an unfinished run of another recipe or input is cleared" in capsys.readouterr().out
+    assert "an unfinished run of another recipe, input or number of processes is cleared" in capsys.readouterr().out
     assert same(weights(out), weights(tune("fresh", *saving, "--learning_rate=0.002")))
 
 
@@ -257,6 +257,13 @@ def test_tuning_further_continues_the_same_adapter_and_head(tune):
         == json.loads((start / "adapter_config.json").read_text())["base_model_name_or_path"]
     )
     assert re.search(r"library_name: peft", (further / "README.md").read_text())
+
+
+def test_an_adapter_takes_no_second_one(tune):
+    """Its own would be continued, whatever the keys say."""
+    start = tune("start", *LORA)
+    with pytest.raises(RecipeError, match=r"start is an adapter .* leave out use_peft and lora_"):
+        tune("further", *LORA, model=start)
 
 
 def test_a_head_of_another_order_is_trained_by_label_name(world, tune, tmp_path):

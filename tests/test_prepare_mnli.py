@@ -6,6 +6,7 @@ import pytest
 from datasets import Dataset, load_dataset
 
 import prepare_mnli
+from blindspots.artifacts.files import hash_file
 from blindspots.config.errors import UserError
 from blindspots.data.nli_datasets import PAIR_FEATURES
 
@@ -74,6 +75,32 @@ def test_the_artifact_loads_by_config_without_our_code(world, tmp_path, script):
     lineage = json.loads((out / "lineage.json").read_text())
     assert lineage["row_counts"]["read"] == 300
     assert lineage["parents"][0]["role"] == "mnli"
+
+
+@pytest.mark.parametrize("name", ["mnli.tsv", "mnli.jsonl", "mnli.parquet"])
+def test_a_corpus_may_be_a_file(world, tmp_path, script, name):
+    rows = load_dataset(str(world / "corpus/mnli"), split="train", cache_dir=str(tmp_path / "cache"))
+    names = rows.features["label"].names
+    frame = rows.to_pandas()
+    frame["label"] = [names[label] for label in frame["label"]]
+    frame.loc[7, "premise"] = '"' + frame.loc[7, "premise"]
+    frame.loc[90, "hypothesis"] = "n/a"
+    if name.endswith(".parquet"):
+        frame.to_parquet(tmp_path / name)
+    elif name.endswith(".jsonl"):
+        frame.to_json(tmp_path / name, orient="records", lines=True)
+    else:
+        lines = ["\t".join(map(str, line)) for line in [frame.columns, *frame.itertuples(index=False)]]
+        (tmp_path / name).write_text("\n".join(lines))
+    arguments = ("--output_dir", tmp_path / "out", "--start_sizes", 30, "--dev_rows_per_label", 5)
+    script("prepare_mnli", "--mnli", tmp_path / name, *arguments)
+    lineage = json.loads((tmp_path / "out/lineage.json").read_text())
+    assert (lineage["row_counts"]["read"], lineage["license"]) == (300, "unknown")
+    assert lineage["parents"][0]["content_sha256"] == hash_file(tmp_path / name)
+    assert f"- {name}" in (tmp_path / "out/README.md").read_text()
+    full = load_dataset(str(tmp_path / "out"), "full", cache_dir=str(tmp_path / "cache"))
+    texts = [text for part in full.values() for row in part for text in (row["premise"], row["hypothesis"])]
+    assert sorted(texts) == sorted([*frame["premise"], *frame["hypothesis"]])
 
 
 def test_the_real_rows_can_be_prepared(shared, tmp_path, script):

@@ -131,7 +131,11 @@ def test_every_kind_has_its_sets_generators_and_parents(clone):
 
 
 def test_a_base_with_a_space_is_one_word(clone):
-    snakemake(clone, "-n", "--config", "base=/models/my base")
+    done = run_snakemake(clone, "-n", "-p", "--config", f"base={clone}/my base")
+    assert f"start.yaml --model_name_or_path '{clone}/my base' --model_revision main --train_dataset" in done.stdout
+    (clone / "my base").mkdir()
+    done = run_snakemake(clone, "-n", "-p", "--config", f"base={clone}/my base")
+    assert f"start.yaml --model_name_or_path '{clone}/my base' --train_dataset" in done.stdout
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from urllib.parse import unquote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from .hub_store import HubError, HubStore
 
@@ -16,7 +16,9 @@ class Fault:
     """What goes wrong with requests that match `method` and `path` (regular expressions, the path undecoded).
 
     kind:
-        status: answer `status` (with `Retry-After: retry_after`, in seconds) and do nothing.
+        status: answer `status` (with `Retry-After: retry_after`) and do nothing.
+        garbage: answer 200 with `content` (latin-1) and do nothing.
+        flip_byte: serve the request with the last byte of the answer changed.
         latency: wait `seconds`, then serve the request.
         cut_request: close the connection after `after_bytes` of the request's body; nothing is stored.
         cut_response: close the connection after `after_bytes` of the answer's body.
@@ -33,7 +35,8 @@ class Fault:
     every: int = 1
     skip: int = 0
     status: int = 503
-    retry_after: int | None = None
+    retry_after: int | str | None = None
+    content: str = ""
     after_bytes: int = 0
     seconds: float = 0.0
     matched: int = 0
@@ -105,6 +108,26 @@ class FaultyTransport:
             pass
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         await JSONResponse({"error": f"Injected {fault.status}"}, fault.status, headers)(scope, receive, send)
+
+    async def garbage(self, fault: Fault, scope, receive, send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await Response(fault.content.encode("latin-1"), media_type="application/json")(scope, receive, send)
+
+    async def flip_byte(self, fault: Fault, scope, receive, send) -> None:
+        held: list[dict] = []
+
+        async def send_later(message) -> None:
+            """Bodies wait, so that the last byte is known when it is sent."""
+            if message["type"] == "http.response.body":
+                held.append(message)
+            else:
+                await send(message)
+
+        await self.app(scope, receive, send_later)
+        body = bytearray(b"".join(message.get("body", b"") for message in held))
+        body[-1] ^= 1
+        await send({"type": "http.response.body", "body": bytes(body)})
 
     async def latency(self, fault: Fault, scope, receive, send) -> None:
         await asyncio.sleep(fault.seconds)

@@ -223,11 +223,11 @@ class Repo:
         (self.folder / "refs" / kind / quote(name, safe="")).unlink()
 
     def resolve(self, revision: str) -> str:
-        """The commit of a branch, a tag, or a commit id of at least 7 digits. Raises HubError 404 RevisionNotFound."""
-        for kind in ("heads", "tags"):
+        """The commit of a branch, tag, PR (refs/pr/1) or of 7 digits or more. Raises HubError 404 RevisionNotFound."""
+        for kind in ("heads", "tags", "pr"):
             refs = self.refs(kind)
             name = revision.removeprefix(f"refs/{kind}/")
-            if name in refs:
+            if name in refs and (kind != "pr" or name != revision):
                 return refs[name]
         if re.fullmatch("[0-9a-f]{7,40}", revision):
             matches = list((self.folder / "commits").glob(f"{revision}*"))

@@ -23,6 +23,7 @@ DATASETS = {
     f"demo-variants-{KIND}",
     "demo-predictions-n100-s0",
 }
+MANIFEST = "nli-blindspots"
 
 
 def release(hub: LocalHub, action: str, *words: str, cwd: Path, **environment):
@@ -63,7 +64,7 @@ def test_the_plan_lists_every_repo_with_size_and_licence(hub, tiny_grid):
 
 
 def test_every_artifact_and_module_is_released_under_the_tag(released):
-    for kind, names in {"models": MODELS, "datasets": DATASETS, "spaces": MODULES}.items():
+    for kind, names in {"models": MODELS, "datasets": DATASETS | {MANIFEST}, "spaces": MODULES}.items():
         held = released.store.repos(kind)
         assert {item.id for item in held} == {f"blindspots/{name}" for name in names}
         assert all(item.refs("tags").keys() == {"v0.1"} for item in held)
@@ -72,7 +73,7 @@ def test_every_artifact_and_module_is_released_under_the_tag(released):
 def test_a_release_again_changes_nothing(released, tiny_grid):
     again = release(released, "push", "outputs/demo", cwd=tiny_grid)
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count("@v0.1 is already there.") == len(MODELS | DATASETS | MODULES)
+    assert again.stdout.count("@v0.1 is already there.") == len(MODELS | DATASETS | MODULES) + 1
     assert {entry["method"] for entry in released.requests()} <= {"GET", "HEAD"}
 
 
@@ -87,7 +88,7 @@ def test_a_release_that_was_cut_off_is_completed_by_running_it_again(hub, tiny_g
     whole = release(hub, "push", "outputs/demo", cwd=tiny_grid)
     assert whole.returncode == 0, whole.stderr
     assert whole.stdout.count("is already there.") == 3
-    assert len(hub.requests("POST", "/tag/")) == len(MODELS | DATASETS | MODULES) - 3
+    assert len(hub.requests("POST", "/tag/")) == len(MODELS | DATASETS | MODULES) - 3 + 1
 
 
 def test_an_artifact_whose_parent_is_not_released_is_refused(hub, tiny_grid):
@@ -186,7 +187,7 @@ def test_a_release_is_collected_once(released, tiny_grid):
     items = {(item["type"], item["id"].split("/")[1]) for item in made["items"]}
     assert items == {
         (kind, name)
-        for kind, names in (("model", MODELS), ("dataset", DATASETS), ("space", MODULES))
+        for kind, names in (("model", MODELS), ("dataset", DATASETS | {MANIFEST}), ("space", MODULES))
         for name in names
     }
     repo(released, "datasets", "demo-synthetic").delete()

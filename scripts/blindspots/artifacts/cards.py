@@ -1,5 +1,6 @@
 """README cards with Hub metadata, rendered from model_cards/ and data_cards/ and the artifact's lineage."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from huggingface_hub.constants import ENDPOINT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from blindspots.artifacts.lineage import repo_type
+from blindspots.artifacts.markdown import block, code, inline, without_embeds
 from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
 
 LANGUAGE = "en"
@@ -37,11 +39,12 @@ def render_card(folder: Path, lineage: dict[str, Any], repo: str | None = None, 
     parents = [{**parent, "id": hub_id(parent), "link": _link(parent)} for parent in lineage["parents"]]
     loader = FileSystemLoader([MODEL_CARDS, DATA_CARDS])
     environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"inline": inline, "code": code, "block": block, "quoted": json.dumps}
     text = environment.get_template(f"{lineage['artifact_type']}.md.j2").render(
         lineage={**lineage, "parents": parents},
         name=lineage["artifact"],
         repo=repo or lineage["artifact"],
-        revision=f', revision="{tag}"' if tag else "",
+        revision=f", revision={json.dumps(tag)}" if tag else "",
         recipe=(folder / "recipe.yaml").read_text().strip(),
         headlines=headlines(lineage),
         is_adapter=(folder / "adapter_config.json").is_file(),
@@ -56,7 +59,7 @@ def _audit(folder: Path) -> str:
     """The audit that audit_dataset.py wrote to <artifact>/audit, without its figure; empty where there is none."""
     file = folder / "audit" / "audit.md"
     lines = file.read_text("utf-8").strip().split("\n") if file.is_file() else []
-    return "\n".join(line for line in lines if not line.startswith("!["))
+    return without_embeds("\n".join(line for line in lines if not line.startswith("![")))
 
 
 def headlines(lineage: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Inputs of a script: a folder or a Hub repo, and which version of it was really read."""
+"""Inputs of a script: a folder, a file or a Hub repo, and which version of it was really read."""
 
 import json
 import re
@@ -16,10 +16,10 @@ from huggingface_hub.errors import (
     RevisionResolutionError,
 )
 
-from blindspots.artifacts.files import hash_folder
+from blindspots.artifacts.files import hash_file, hash_folder
 from blindspots.artifacts.names import COMMIT
 from blindspots.artifacts.remote import download, tree
-from blindspots.artifacts.retries import UnreadableAnswer, retry_transient
+from blindspots.artifacts.retries import UnreadableAnswerError, retry_transient
 from blindspots.config.errors import UserError
 
 # Weights in any format but safetensors are never fetched.
@@ -31,7 +31,10 @@ REVISION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
 @dataclass(frozen=True)
 class Source:
-    """An input on disk: the name that the recipe gave, the folder, and the Hub commit (None for a local folder)."""
+    """An input on disk: the name that the recipe gave, the folder or file, and the Hub commit (None for a local one).
+
+    Only a dataset may be a file: it is whichever split is asked for.
+    """
 
     name: str
     path: Path
@@ -39,7 +42,7 @@ class Source:
     repo_type: str
 
     def record(self, role: str) -> dict[str, str | None]:
-        """What `lineage.json` records of this parent; content_sha256 covers every file of the folder."""
+        """What `lineage.json` records of this parent; content_sha256 covers every file of a folder."""
         file = self.path / "lineage.json"
         lineage = json.loads(file.read_text()) if file.is_file() else {}
         return {
@@ -48,19 +51,24 @@ class Source:
             "repo_type": self.repo_type,
             "revision": self.revision,
             "artifact": lineage.get("artifact"),
-            "content_sha256": lineage.get("content_sha256") or hash_folder(self.path)[1],
+            "content_sha256": lineage.get("content_sha256") or self._hash(),
         }
+
+    def _hash(self) -> str:
+        return hash_file(self.path) if self.path.is_file() else hash_folder(self.path)[1]
 
 
 def fetch(name: str, repo_type: str, revision: str | None = None, weights: bool = True) -> Source:
-    """Turn `folder`, `org/name` or `org/name@revision` into a Source, downloading a Hub repo at its exact commit.
+    """Turn a folder, a file, `org/name` or `org/name@revision` into a Source; a Hub repo is downloaded at its commit.
 
     Without `weights` a model's config and tokenizer are all that is downloaded.
 
-    Raises UserError where neither folder nor repo is there, where two revisions are given, and where a tag stands at
-    another commit than when it was fetched before.
+    Raises UserError where neither folder, file nor repo is there, where a model is a file, where two revisions are
+    given, and where a tag stands at another commit than when it was fetched before.
     """
-    if Path(name).is_dir():
+    if Path(name).is_file() and repo_type != "dataset":
+        raise UserError(f"{name} is a file; name the folder that holds the {repo_type}, or a Hub id.")
+    if Path(name).is_dir() or Path(name).is_file():
         return Source(name, Path(name), None, repo_type)
     repo, _, pinned = name.partition("@")
     if pinned and revision and pinned != revision:
@@ -98,7 +106,7 @@ def _resolve(repo: str, repo_type: str, revision: str | None) -> str:
             )
     commit = resolve_revision(repo, repo_type=repo_type, revision=revision).resolved
     if not COMMIT.fullmatch(commit):
-        raise UnreadableAnswer(f"{revision} stands at {commit!r}, which is no commit")
+        raise UnreadableAnswerError(f"{revision} stands at {commit!r}, which is no commit")
     return commit
 
 
@@ -117,11 +125,10 @@ def _known_commit(repo: str, repo_type: str, revision: str | None) -> str | None
 def _download(repo: str, repo_type: str, commit: str, weights: bool) -> Path:
     """The files of an input at a commit; see `remote.download`. Raises UserError for a model without safetensors."""
     patterns = MODEL_FILES if repo_type == "model" else None
-    path = download(
-        repo, repo_type, commit, allow_patterns=patterns, ignore_patterns=None if weights else WEIGHTS
-    )
+    path = download(repo, repo_type, commit, allow_patterns=patterns, ignore_patterns=None if weights else WEIGHTS)
     if repo_type == "model" and weights and not any(path.rglob(WEIGHTS)):
-        others = [] if HF_HUB_OFFLINE else sorted(name for name in tree(repo, commit, repo_type) if PICKLE.search(name))
-        found = f"its weights are {others[0]}" if others else "it has none"
-        raise UserError(f"{repo}: only weights in safetensors are fetched from the Hub, and {found}. Convert the model.")
+        names = [] if HF_HUB_OFFLINE else sorted(tree(repo, commit, repo_type))
+        other = next((name for name in names if PICKLE.search(name)), None)
+        found = f"its weights are {other}" if other else "it has none"
+        raise UserError(f"{repo}: only safetensors are fetched from the Hub, and {found}. Convert the model.")
     return path

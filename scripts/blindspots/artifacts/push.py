@@ -42,7 +42,7 @@ def preflight(recipe: dict[str, Any], name: str, folder: Path, repo_type: str) -
     check_target(recipe)
     repo, tag = repo_id(recipe, name), recipe["hub_tag"]
     with hub_errors_as_user_errors("Log in with `hf auth login`, or leave push_to_hub out and push later."):
-        _check_rights(retry_transient(HfApi().whoami)(), recipe["hub_namespace"])
+        retry_transient(lambda: _check_rights(HfApi().whoami(), recipe["hub_namespace"]))()
         taken = tag_commit(repo, tag, repo_type)
         if taken is None:
             return

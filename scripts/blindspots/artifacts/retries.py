@@ -21,7 +21,7 @@ OUT_OF_REACH = (httpx2.TransportError, ConnectionError)
 _backoff = wait_exponential(0.5, max=20)
 
 
-class UnreadableAnswer(ConnectionError):
+class UnreadableAnswerError(ConnectionError):
     """An answer that is none of the Hub's API: no JSON, no UTF-8, or other fields. A proxy may have given it."""
 
 
@@ -70,7 +70,7 @@ set_client_factory(_client)
 
 
 def _checked(call: Callable) -> Callable:
-    """The call with a checked token; an upload raises what the Hub said, an unreadable answer UnreadableAnswer."""
+    """The call with a checked token, that raises what the Hub said, or UnreadableAnswerError."""
 
     @functools.wraps(call)
     def checked(*arguments, **keywords):
@@ -92,7 +92,7 @@ def _cause(error: BaseException) -> BaseException:
         error = error.__cause__
     if isinstance(error, OSError | httpx2.HTTPError | HFValidationError | UserError | RuntimeError):
         return error
-    return UnreadableAnswer(f"its answer can't be read ({type(error).__name__})")
+    return UnreadableAnswerError(f"its answer can't be read ({type(error).__name__})")
 
 
 def _passing(error: BaseException) -> bool:

@@ -123,7 +123,7 @@ def _commit(folder: Path, lineage: dict[str, Any], texts: dict[str, str], repo: 
     """One commit that brings the artifact and drops what a former push of it left; other writers' files stay."""
     api = HfApi()
     head = retry_transient(api.repo_info)(repo, repo_type=repo_type)
-    there = {file.rfilename for file in head.siblings}
+    there = {file.rfilename for file in head.siblings or []}
     operations = [CommitOperationAdd(name, text.encode()) for name, text in texts.items()]
     operations += [CommitOperationAdd(name, str(folder / name)) for name in lineage["files"]]
     gone = (_former_files(repo, head.sha, repo_type) & there) - lineage["files"].keys() - texts.keys()
@@ -148,8 +148,8 @@ def _verify(
 ) -> None:
     """Compare the hashes of a commit with ours: a tag is only set on what arrived whole."""
     there = tree(repo, commit, repo_type)
-    contents = {name: text.encode() for name, text in texts.items()} | {name: folder / name for name in lineage["files"]}
-    for name, content in contents.items():
+    contents = {name: folder / name for name in lineage["files"]}
+    for name, content in [*contents.items(), *((name, text.encode()) for name, text in texts.items())]:
         if not holds(there.get(name), content):
             raise UserError(f"{repo}: {name} did not arrive whole in commit {commit[:12]}; push again.")
 

@@ -9,13 +9,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from datasets import ClassLabel, Dataset, load_dataset
+from datasets import ClassLabel, Dataset
 from tqdm import tqdm
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.data.nli import LABELS, NON_ENTAILMENT
 from blindspots.data.nli_datasets import NO_LABEL
+from blindspots.data.reading import load_split
 
 ALL_LABELS = (*LABELS, NON_ENTAILMENT)
 BATCH_ROWS = 20_000
@@ -89,7 +90,7 @@ class Rows:
         def name(value: Any) -> str:
             if isinstance(value, str | int | None) and value in known:
                 return known[value]
-            shown = NO_LABEL if value is None or value in ("", -1) else str(value)
+            shown = NO_LABEL if value in (None, "", -1, "-1") else str(value)
             if names and isinstance(value, int) and 0 <= value < len(names):
                 shown = names[value]
             found = mapping.get(shown, mapping.get(str(value), shown)).strip().lower()
@@ -149,17 +150,14 @@ class Rows:
 
 @contextmanager
 def opened(source: Source, name: str, split: str, columns: Columns, config: str | None = None) -> Iterator[Rows]:
-    """Open a split for reading from disk, memory-mapped, through a cache that is removed when the block ends.
+    """Open a split for reading; parquet stays on disk, memory-mapped through a cache that goes when the block ends.
 
-    Raises UserError where config, split or a text column is not there, where a label column other than the default is
-    named but not there, and where label_names maps to something that is not one of our labels.
+    Raises UserError where config, split or a text column is not there, where a file is broken, where a label column
+    other than the default is named but not there, and where label_names maps to something that is not one of our
+    labels.
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as cache:
-        try:
-            dataset = load_dataset(str(source.path), config, split=split, cache_dir=cache)
-        except (ValueError, FileNotFoundError) as error:
-            wanted = f"config {config}, split {split}" if config else f"split {split}"
-            raise UserError(f"{name} has no {wanted}: {' '.join(str(error).split())[:300]}") from None
+        dataset = load_split(source, name, split, config, cache)
         check_columns(dataset, columns, f"{name} {split}")
         yield Rows(name, dataset, columns, why_unlabelled(dataset, columns))
 
@@ -189,7 +187,10 @@ def why_unlabelled(dataset: Dataset, columns: Columns) -> str | None:
     if columns.label not in dataset.column_names:
         return f"there is no column {columns.label}, only {', '.join(dataset.column_names)}; name it with label_column"
     feature = dataset.features[columns.label]
-    if not isinstance(feature, ClassLabel) and "int" in str(feature.dtype) and not columns.label_names:
+    dtype = getattr(feature, "dtype", "struct")
+    if dtype == "bool":
+        return f"the labels in column {columns.label} are true and false, which name no label"
+    if not isinstance(feature, ClassLabel) and "int" in str(dtype) and not columns.label_names:
         return (
             f"the labels in column {columns.label} are numbers without names; give them with label_names, "
             "as in '{0: entailment, 1: neutral, 2: contradiction}'"

@@ -24,14 +24,24 @@ FAILED = "failed"
 
 
 def fetch_sources(recipe: AuditRecipe) -> dict[str, Source]:
-    """Every input that the recipe names, by its key. Raises UserError for one that is not there."""
+    """Every input that the recipe names, by its key.
+
+    Raises UserError for one that is not there, and for a file in place of a dataset that is read in several splits.
+    """
     repo_types = dict.fromkeys(("dataset", "reference", "mnli", "hans"), "dataset") | {"label_model": "model"}
     named = {role: getattr(recipe, role) for role in repo_types}
-    return {
+    sources = {
         role: fetch(name, repo_types[role], getattr(recipe, f"{role}_revision"))
         for role, name in named.items()
         if name
     }
+    looked_for = [role for role, _ in LEAKAGE.values()]
+    for role, source in sources.items():
+        if source.path.is_file() and looked_for.count(role) > 1:
+            raise UserError(
+                f"{role} is the file {source.name}, and would be read as each of {role}'s splits; name a folder."
+            )
+    return sources
 
 
 def check(recipe: AuditRecipe) -> None:

@@ -5,8 +5,11 @@ Importing transformers' TrainingArguments costs seconds; a misspelt recipe key s
 
 import ast
 import dataclasses
+import functools
 from importlib.util import find_spec
 from pathlib import Path
+
+from blindspots.config.refused_keys import REFUSED
 
 # Each class with its bases, base first: (package, file below the package, class).
 _TRAINING = ("transformers", "training_args.py", "TrainingArguments")
@@ -19,11 +22,6 @@ LIBRARY_CLASSES = {
     ],
     "ModelConfig": [("trl", "trainer/model_config.py", "ModelConfig")],
 }
-# Keys that these scripts decide themselves; a token in particular has no place in a recipe.
-HIDDEN = frozenset(
-    "do_eval do_predict do_train hub_always_push hub_model_id hub_revision hub_strategy hub_token "
-    "load_best_model_at_end local_rank remove_unused_columns resume_from_checkpoint".split()
-)
 _BUILTIN = {"int", "float", "str", "bool", "list", "dict", "None"}
 
 
@@ -40,6 +38,14 @@ class Key:
     items: frozenset[str] = frozenset({"str"})
     minimum: int | None = None
     group: str | None = None
+
+    @property
+    def default_value(self) -> object:
+        """The default itself; its text where that is an expression."""
+        try:
+            return ast.literal_eval(self.default)
+        except ValueError:
+            return self.default
 
 
 def kinds_of(annotation: str) -> frozenset[str]:
@@ -70,14 +76,20 @@ def _kinds(node: ast.expr) -> set[str]:
 
 
 def library_keys(name: str) -> dict[str, Key]:
-    """The keys of one of LIBRARY_CLASSES, a subclass's own definition winning over its base's."""
+    """The keys of one of LIBRARY_CLASSES that a recipe may hold, those that are not in REFUSED."""
+    return {name: key for name, key in class_keys(name).items() if name not in REFUSED}
+
+
+@functools.cache
+def class_keys(name: str) -> dict[str, Key]:
+    """All keys of one of LIBRARY_CLASSES, a subclass's own definition winning over its base's."""
     keys: dict[str, Key] = {}
     for package, file, class_name in LIBRARY_CLASSES[name]:
         path = Path(find_spec(package).submodule_search_locations[0], file)
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and node.name == class_name:
                 keys |= {key.name: key for key in map(_read_key, node.body) if key is not None}
-    return {name: key for name, key in keys.items() if name not in HIDDEN}
+    return keys
 
 
 def _read_key(node: ast.stmt) -> Key | None:

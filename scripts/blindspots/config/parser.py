@@ -1,8 +1,8 @@
 """The one parser: a flat YAML recipe, overridden by `--key value`, checked before anything heavy is imported.
 
 Rules: keys are the fields of the script's own dataclass and of the library classes that it feeds;
-the command line wins over the recipe; an unknown key, a wrong type, a missing file or two values for one key end the
-run with one line and exit code 2.
+the command line wins over the recipe; an unknown key, a key that would have no effect, a wrong type, a missing file or
+two values for one key end the run with one line and exit code 2.
 """
 
 import argparse
@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import yaml
 
 from blindspots.config.errors import RecipeError
-from blindspots.config.library_keys import Key, item_kinds, kinds_of, library_keys
+from blindspots.config.library_keys import Key, class_keys, item_kinds, kinds_of, library_keys
 from blindspots.config.recipes import TestSetSources, test_set_keys
+from blindspots.config.refused_keys import REFUSED, without_effect
 from blindspots.config.yaml_files import read_yaml
 
 Recipe = TypeVar("Recipe")
@@ -137,13 +138,15 @@ def _argument_parser(description: str, groups: dict[str, dict[str, Key]]) -> arg
     return parser
 
 
-def _command_line(parser: argparse.ArgumentParser, argv: list[str], known: dict[str, Key]) -> tuple[list[str], dict]:
+def _command_line(
+    parser: argparse.ArgumentParser, argv: list[str], known: dict[str, Key], refused: dict[str, str]
+) -> tuple[list[str], dict]:
     given, unknown = parser.parse_known_args(argv)
     given = vars(given)
     for word in unknown:
         name = word.lstrip("-").split("=")[0]
         if word.startswith("--"):
-            raise RecipeError(_unknown("command line", name, known))
+            raise RecipeError(_unknown("command line", name, known, refused))
         raise RecipeError(f"command line: {word!r} belongs to no key.")
     recipes = [given.pop(name) for name in ("recipe", "config") if given.get(name)]
     given = {
@@ -155,10 +158,19 @@ def _command_line(parser: argparse.ArgumentParser, argv: list[str], known: dict[
     return recipes, given
 
 
-def _unknown(where: str, name: str, known: dict[str, Key]) -> str:
+def _unknown(where: str, name: str, known: dict[str, Key], refused: dict[str, str]) -> str:
+    if name in refused:
+        return f"{where}: {name} is not a key of this script: {refused[name]}."
     near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
     hint = f"; the nearest is {near[0]}" if near else ""
     return f"{where}: {name} is not a key of this script{hint}. --help lists them all."
+
+
+def _require_effects(values: dict[str, Any], known: dict[str, Key], where: dict[str, str]) -> None:
+    ignored = without_effect(values, {name: key.default_value for name, key in known.items()})
+    if ignored:
+        name, why = ignored
+        raise RecipeError(f"{where[name]}: {name} {why}.")
 
 
 def parse_recipe(recipe_class: type[Recipe], *libraries: str, argv: list[str] | None = None) -> tuple:
@@ -173,7 +185,8 @@ def parse_recipe(recipe_class: type[Recipe], *libraries: str, argv: list[str] | 
         The recipe, then for each library a dict of the arguments that were given for it.
 
     Raises:
-        RecipeError: unknown key, wrong type, missing file, two values for one key, or a required key that is absent.
+        RecipeError: unknown key, key without effect, wrong type, missing file, two values for one key, or a required
+            key that is absent.
     """
     own = own_keys(recipe_class)
     for name, key in test_set_keys().items():
@@ -182,20 +195,23 @@ def parse_recipe(recipe_class: type[Recipe], *libraries: str, argv: list[str] | 
     groups = {recipe_class.__name__: own}
     groups |= {name: {k: v for k, v in library_keys(name).items() if k not in own} for name in libraries}
     known = {name: key for keys in groups.values() for name, key in keys.items()}
+    refused = {name: REFUSED[name] for library in libraries for name in class_keys(library) if name in REFUSED}
     description = getattr(sys.modules["__main__"], "__doc__", None) or recipe_class.__doc__
     argv = sys.argv[1:] if argv is None else argv
-    recipes, given = _command_line(_argument_parser(description, groups), argv, known)
+    recipes, given = _command_line(_argument_parser(description, groups), argv, known, refused)
     if len(recipes) > 1:
         raise RecipeError(f"two recipes are named, {recipes[0]} and {recipes[1]}; keep one.")
     where = recipes[0] if recipes else "command line"
     values = {}
     for name, value in (read_yaml(where) if recipes else {}).items():
         if name not in known:
-            raise RecipeError(_unknown(where, name, known))
+            raise RecipeError(_unknown(where, name, known, refused))
         values[name] = check_value(where, known[name], value)
     values |= {name: check_value("command line", known[name], value) for name, value in given.items()}
     missing = [name for name, key in own.items() if key.required and name not in values]
     if missing:
         raise RecipeError(f"{where}: {missing[0]} is required: {own[missing[0]].help}.")
+    if libraries:
+        _require_effects(values, known, {name: "command line" if name in given else where for name in values})
     recipe = recipe_class(**{name: value for name, value in values.items() if name in own})
     return recipe, *({k: v for k, v in values.items() if k in groups[name]} for name in libraries)

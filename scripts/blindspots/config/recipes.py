@@ -116,7 +116,7 @@ class DemoRecipe(ArtifactRecipe):
 class PrepareRecipe(ArtifactRecipe):
     """Clean MultiNLI train, cut the dev set off, sample the starting subsets."""
 
-    mnli: str = key("MultiNLI, a Hub id or folder with the split train")
+    mnli: str = key("MultiNLI, a Hub id, folder or file with the split train")
     mnli_revision: str | None = key("commit or tag of mnli", None)
     dev_rows_per_label: int = key("first rows of each label that become the dev set", 250, minimum=0)
     start_sizes: list[int] = key("rows of each starting subset", [5000, 10000, 20000, 100000], minimum=1)
@@ -127,10 +127,10 @@ class PrepareRecipe(ArtifactRecipe):
 class TrainingDataKeys:
     """The rows that a model is trained on."""
 
-    train_dataset: str | None = key("dataset to train on, a Hub id or folder; none trains nothing (start 0)", None)
+    train_dataset: str | None = key("dataset to train on: Hub id, folder or file; none trains nothing (start 0)", None)
     train_config: str | None = key("config of train_dataset, such as n18020", None)
     train_revision: str | None = key("commit or tag of train_dataset", None)
-    dev_dataset: str | None = key("dataset with a validation split for eval_strategy, a Hub id or folder", None)
+    dev_dataset: str | None = key("dataset with a validation split for eval_strategy, a Hub id, folder or file", None)
     dev_revision: str | None = key("commit or tag of dev_dataset", None)
     tokens_per_batch: int | None = key(
         "tokens of one training batch and process, padding included, rows of like length together; in place of "
@@ -194,9 +194,9 @@ class VariantsRecipe(ArtifactRecipe):
     """Sample one kind of augmentation set in each size."""
 
     kind: str = key("kind of augmentation set, such as original, synthetic, biased_synthetic or mixed_25")
-    original: str | None = key("prepared MultiNLI, the pool of original rows, a Hub id or folder", None)
+    original: str | None = key("prepared MultiNLI, the pool of original rows, a Hub id, folder or file", None)
     original_revision: str | None = key("commit or tag of original", None)
-    synthetic: str | None = key("synthetic dataset, the pool of the other rows, a Hub id or folder", None)
+    synthetic: str | None = key("synthetic dataset, the pool of the other rows, a Hub id, folder or file", None)
     synthetic_revision: str | None = key("commit or tag of synthetic", None)
     pool_config: str | None = key(
         "config of the pools; by default full, or the only one of a set made elsewhere", None
@@ -238,8 +238,8 @@ class ReportRecipe(TestSetSources, GridRecipe):
     models: str | None = key("folder that holds one model artifact per start and cell", None)
     kept: str | None = key("folder of an earlier report, to be made again from its predictions.parquet", None)
     points: str | None = key("CSV of digitised points to report on in place of models; the axes are its own", None)
-    original: str | None = key("prepared MNLI for Table 1, a Hub id or folder", None)
-    synthetic: str | None = key("raw synthetic dataset for Table 1, a Hub id or folder", None)
+    original: str | None = key("prepared MNLI for Table 1, a Hub id, folder or file", None)
+    synthetic: str | None = key("raw synthetic dataset for Table 1, a Hub id, folder or file", None)
     table1_counts: str | None = key("CSV of Table 1's counts, in place of original and synthetic", None)
     title: str = key("title of the figure and the page", "Accuracy after tuning further on each augmentation set")
 
@@ -249,7 +249,7 @@ class AuditRecipe:
     """First-order audit of an NLI dataset against a reference."""
 
     output_dir: str = key("folder of the audit, replaced whole; <artifact>/audit shows in that artifact's card")
-    dataset: str = key("dataset to audit, a Hub id or folder")
+    dataset: str = key("dataset to audit, a Hub id, folder or file")
     dataset_config: str | None = key("config of dataset", None)
     dataset_revision: str | None = key("commit or tag of dataset", None)
     dataset_split: str = key("split of dataset", "train")
@@ -257,7 +257,7 @@ class AuditRecipe:
     hypothesis_column: str = key("column of dataset that holds the hypothesis", "hypothesis")
     label_column: str = key("column of dataset that holds the label", "label")
     label_names: dict[str, str] = key("our name of each label of dataset, such as {0: entailment, n: neutral}", {})
-    reference: str = key("dataset to compare with, a Hub id or folder")
+    reference: str = key("dataset to compare with, a Hub id, folder or file")
     reference_config: str | None = key("config of reference", None)
     reference_revision: str | None = key("commit or tag of reference", None)
     reference_split: str = key("split of reference", "train")
@@ -267,7 +267,7 @@ class AuditRecipe:
     reference_label_names: dict[str, str] = key("our name of each label of reference", {})
     mnli: str | None = key("MultiNLI, a Hub id or folder: are its train or validation_matched rows in dataset?", None)
     mnli_revision: str | None = key("commit or tag of mnli", None)
-    hans: str | None = key("HANS, a Hub id or folder: are its validation rows in dataset?", None)
+    hans: str | None = key("HANS, a Hub id, folder or file: are its validation rows in dataset?", None)
     hans_revision: str | None = key("commit or tag of hans", None)
     label_model: str | None = key("task model whose agreement with the labels is measured, a Hub id or folder", None)
     label_model_revision: str | None = key("commit or tag of label_model", None)

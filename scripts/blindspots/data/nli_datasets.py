@@ -7,12 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from datasets import ClassLabel, Dataset, Features, Value, load_dataset
+from datasets import ClassLabel, Dataset, Features, Value
 
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import TestSetSources
 from blindspots.data.nli import LABELS
+from blindspots.data.reading import load_split
+from blindspots.data.row_ids import as_text, note, repeated, row_ids
 from blindspots.data.test_sets import SLICES, TestSet, named_test_sets
 
 PAIR_FEATURES = Features(
@@ -30,16 +32,12 @@ NO_LABEL = "-"
 
 
 def read_split(source: Source, split: str, config: str | None = None) -> Dataset:
-    """Load one split of a dataset folder into memory. Raises UserError where the config or split is not there.
+    """Load one split of a dataset folder or file into memory. Raises UserError as `load_split` does.
 
     The library's cache knows a folder by its path, not by its content: it would return a former artifact's rows.
     """
     with TemporaryDirectory() as cache:
-        try:
-            return load_dataset(str(source.path), config, split=split, cache_dir=cache, keep_in_memory=True)
-        except (ValueError, FileNotFoundError) as error:
-            named = f"config {config}, split {split}" if config else f"split {split}"
-            raise UserError(f"{source.name} has no {named}: {' '.join(str(error).split())[:300]}") from None
+        return load_split(source, source.name, split, config, cache, keep_in_memory=True)
 
 
 def require_columns(dataset: Dataset, columns: Sequence[str], where: str) -> None:
@@ -65,16 +63,17 @@ def label_names(
     Args:
         names: the dataset's label -> ours, where they differ.
 
-    Raises UserError for numbers without names and for a name that is not allowed.
+    Raises UserError for numbers without names, for true and false, and for a name that is not allowed.
     """
     feature = dataset.features["label"]
+    dtype = getattr(feature, "dtype", "struct")
     values = dataset["label"]
     known = {str(theirs).strip().lower(): ours for theirs, ours in (names or {}).items()}
     if isinstance(feature, ClassLabel):
         values = [None if value is None or value < 0 else feature.names[value] for value in values]
-    elif feature.dtype not in ("string", "large_string") and not known:
-        raise UserError(f"{where}: labels are {feature.dtype} without names; give the column a ClassLabel feature.")
-    found = [NO_LABEL if value in (None, "", -1) else str(value).strip().lower() for value in values]
+    elif dtype == "bool" or (dtype not in ("string", "large_string") and not known):
+        raise UserError(f"{where}: labels are {dtype} without names; give the column a ClassLabel feature.")
+    found = [NO_LABEL if value in (None, "", -1, "-1") else str(value).strip().lower() for value in values]
     found = [known.get(name, name) for name in found]
     for row, name in enumerate(found):
         if name not in allowed:
@@ -94,8 +93,8 @@ def nli_pairs(dataset: Dataset, where: str, unlabelled: bool = False) -> Dataset
     """Rows as PAIR_FEATURES: id, premise, hypothesis, label (0 entailment, 1 neutral, 2 contradiction).
 
     Args:
-        dataset: any NLI dataset; its `id`, else its `pairID`, else the row number becomes the id. The label is in
-            `label`, else in one of OTHER_LABEL_COLUMNS.
+        dataset: any NLI dataset; its `id`, else its `pairID` becomes the id, and the row number where these are not
+            there or do not tell the rows apart. The label is in `label`, else in one of OTHER_LABEL_COLUMNS.
         where: name of the dataset, for messages.
         unlabelled: leave rows without a gold label out instead of refusing them.
 
@@ -105,13 +104,16 @@ def nli_pairs(dataset: Dataset, where: str, unlabelled: bool = False) -> Dataset
     require_columns(dataset, ("premise", "hypothesis", "label"), where)
     names = label_names(dataset, (*LABELS, NO_LABEL) if unlabelled else LABELS, where)
     id_column = next((column for column in ("id", "pairID") if column in dataset.column_names), None)
-    ids = [str(value) for value in (dataset[id_column] if id_column else range(len(dataset)))]
     labelled = [row for row, name in enumerate(names) if name in LABELS]
     dataset = dataset.select(labelled)
     require_text(dataset, where)
+    ids = row_ids(dataset[id_column] if id_column else None, labelled, where)
+    if (twice := repeated(ids)) is not None:
+        note(f"{where}: id {twice} occurs more than once, so that all rows go by their number.")
+        ids = list(map(str, labelled))
     return Dataset.from_dict(
         {
-            "id": [ids[row] for row in labelled],
+            "id": ids,
             "premise": dataset["premise"],
             "hypothesis": dataset["hypothesis"],
             "label": [LABELS.index(names[row]) for row in labelled],
@@ -148,7 +150,7 @@ def read_test_set(test_set: TestSet, source: Source, expected_rows: int | None =
         expected_rows: rows that the source must have in place of the test set's own number.
 
     Raises UserError where a column is missing, a label or a slice has a value that the set does not allow, a text is
-    empty, or the rows are not those that the test set's file states.
+    empty, an id occurs twice, or the rows are not those that the test set's file states.
     """
     own = source.revision is not None and source.name == test_set.dataset
     split = read_split(source, test_set.split, test_set.config if own else None)
@@ -163,8 +165,10 @@ def read_test_set(test_set: TestSet, source: Source, expected_rows: int | None =
     require_text(rows, where)
     _require_allowed(test_set, rows, where)
     has_ids = "id" in rows.column_names and "id" in test_set.columns
-    ids = map(str, rows["id"]) if has_ids else (f"{test_set.id_prefix}{row}" for row in kept)
-    columns = {"id": list(ids), "premise": rows["premise"], "hypothesis": rows["hypothesis"], "gold": gold}
+    ids = row_ids(rows["id"] if has_ids else None, kept, where, test_set.id_prefix)
+    if (twice := repeated(ids)) is not None:
+        raise UserError(f"{where}: id {twice} occurs more than once; ids must tell the rows apart.")
+    columns = {"id": ids, "premise": rows["premise"], "hypothesis": rows["hypothesis"], "gold": gold}
     slices = dict.fromkeys([*SLICES, *test_set.slices])
     texts = {name: _text(rows, name) if name in test_set.slices else [""] * len(rows) for name in slices}
     return Dataset.from_dict(columns | texts | {"cluster": _clusters(test_set, rows)})
@@ -224,14 +228,18 @@ def _text(rows: Dataset, column: str) -> list[str]:
     """A column as text; empty where it is not there or holds no value."""
     if column not in rows.column_names:
         return [""] * len(rows)
-    return ["" if value is None else str(value) for value in rows[column]]
+    return [as_text(value) for value in rows[column]]
 
 
 def _clusters(test_set: TestSet, rows: Dataset) -> list[str]:
-    """What rows of a cluster share, by the first of the set's cluster columns that is there; else row numbers."""
+    """What rows of a cluster share, by the first of the set's cluster columns that is there; else row numbers.
+
+    A row without a value is a cluster of its own.
+    """
     named = [test_set.cluster] if isinstance(test_set.cluster, str) else test_set.cluster or []
     column = next((column for column in named if column in rows.column_names), None)
-    return [str(value) for value in (rows[column] if column else range(len(rows)))]
+    values = _text(rows, column) if column else list(map(str, range(len(rows))))
+    return [value if value.strip() else f"row {row} without {column}" for row, value in enumerate(values)]
 
 
 def stratified(dataset: Dataset, rows: int | None, column: str) -> Dataset:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from blindspots.artifacts.names import one_line
 from blindspots.config.errors import UserError
 
 BATCH_ROWS = 10_000
@@ -23,7 +24,14 @@ BATCH_ROWS = 10_000
 _FIELD = r'(?:"[^"]*(?:""[^"]*)*"|[^",]*)'
 _CSV_RECORD = re.compile(rf"{_FIELD}(?:,{_FIELD})*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_JSON_KINDS = {str: "text", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+_JSON_KINDS = {
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 
 Lines = Iterator[tuple[int, str]]
 
@@ -208,11 +216,6 @@ def _check_object(row: Any, kinds: dict[str, tuple[str, str]], where: str, place
         expected, first = kinds.setdefault(name, (kind, place))
         if kind != expected:
             raise UserError(f"{where}, {place}: {name} is {kind}, but {expected} in {first}.")
-
-
-def one_line(error: Exception) -> str:
-    """A library's message without its line breaks."""
-    return " ".join(str(error).split())[:200]
 
 
 _PLAIN: dict[str, Callable[[Lines, str], Iterator[pa.Table]]] = {

@@ -19,7 +19,7 @@ from transformers import (
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
 from blindspots.artifacts.inputs import Source
-from blindspots.config.errors import UserError
+from blindspots.config.errors import RecipeError, UserError
 from blindspots.data.nli import LABELS
 from blindspots.modeling.loading import (
     adapter_base,
@@ -80,6 +80,7 @@ def load_classifier(source: Source, model_config: ModelConfig | None = None, see
         UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without a CUDA device and
             bitsandbytes, a checkpoint whose tensors are not those of the model (see `loading`), and an architecture
             that can't be evaluated.
+        RecipeError: a new adapter for a checkpoint that is one.
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():
@@ -111,6 +112,8 @@ def _label_config() -> dict:
 
 
 def _load_adapter(source: Source, model_config: ModelConfig) -> Classifier:
+    if model_config.use_peft:
+        raise RecipeError(f"{source.name} is an adapter and is tuned further as it is; leave out use_peft and lora_*.")
     tokenizer = load_tokenizer(source)
     model = _load_model(adapter_base(source), model_config, tokenizer, new_head=True)
     if not any(HEAD in name.split(".") for name in adapter_tensors(source)):

@@ -249,7 +249,12 @@ class VllmEngine:
 
 
 def load_base(source: Source, model_config: ModelConfig) -> PreTrainedModel:
-    """The base model that a generator is tuned from, quantised as the recipe asks, under the recipe's name of it."""
+    """The base model that a generator is tuned from, quantised as the recipe asks, under the recipe's name of it.
+
+    Raises UserError for an adapter: its base would be tuned with it, and only the adapter saved.
+    """
+    if (source.path / "adapter_config.json").is_file():
+        raise UserError(f"{source.name} is an adapter; a generator is tuned from a whole model, so merge it first.")
     model = load_model(
         AutoModelForCausalLM,
         source,

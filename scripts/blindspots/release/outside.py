@@ -5,7 +5,7 @@ read comes from the lineage, by commit.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from blindspots.artifacts.names import NAME
 from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import Key, library_keys
 from blindspots.config.parser import check_value, own_keys
-from blindspots.config.recipes import EvaluateRecipe, TaskRecipe, test_set_keys
+from blindspots.config.recipes import TaskRecipe, test_set_keys
 from blindspots.config.yaml_files import read_yaml
 
 # Keys of a tuning that its evaluation shares.
@@ -30,7 +30,8 @@ TRAINING_KEYS = EVALUATION_KEYS | frozenset(
     per_device_train_batch_size num_train_epochs max_steps learning_rate lr_scheduler_type lr_scheduler_kwargs
     warmup_steps optim weight_decay adam_beta1 adam_beta2 adam_epsilon gradient_accumulation_steps
     average_tokens_across_devices max_grad_norm label_smoothing_factor bf16 fp16 tf32 gradient_checkpointing
-    neftune_noise_alpha auto_find_batch_size full_determinism seed data_seed use_cpu dataloader_drop_last
+    activation_checkpointing
+    neftune_noise_alpha full_determinism seed data_seed use_cpu dataloader_drop_last
     train_sampling_strategy logging_strategy logging_steps disable_tqdm eval_strategy eval_steps eval_delay
     per_device_eval_batch_size save_strategy save_steps save_total_limit
     dtype attn_implementation use_peft lora_r lora_alpha lora_dropout lora_target_modules lora_modules_to_save
@@ -40,11 +41,14 @@ TRAINING_KEYS = EVALUATION_KEYS | frozenset(
 ATTENTION = ("eager", "sdpa", "flash_attention_2")  # any other name would be fetched from the Hub as code
 
 
-def taken(file: Path, allowed: frozenset[str], recipe_class: type, *libraries: str) -> dict[str, Any]:
+def taken(
+    file: Path, allowed: frozenset[str], inputs: Collection[str], recipe_class: type, *libraries: str
+) -> dict[str, Any]:
     """The keys of a recipe from outside that are allowed, checked as those of a command line; others are told.
 
     Args:
         allowed: TRAINING_KEYS or EVALUATION_KEYS.
+        inputs: keys that the lineage gives.
         recipe_class, libraries: of the script that gets them, as `parse_recipe` takes them.
 
     Raises RecipeError for a recipe that can't be read and for a value that is none of its key's.
@@ -57,21 +61,21 @@ def taken(file: Path, allowed: frozenset[str], recipe_class: type, *libraries: s
     for name, value in read_yaml(file).items():
         if name in allowed and name in known:
             values[name] = _checked(str(file), known[name], value)
-        elif value not in (None, False):  # such a key asks for nothing
+        elif name not in inputs and value not in (None, False):  # these ask for nothing
             ignored.append(name if isinstance(name, str) and NAME.fullmatch(name) else "an unknown key")
     if ignored:
         print(f"Of the released recipe these keys are ignored: {', '.join(sorted(set(ignored)))}.")
     return {name: value for name, value in values.items() if value is not None}
 
 
-def training_keys(file: Path) -> dict[str, Any]:
+def training_keys(file: Path, inputs: Collection[str]) -> dict[str, Any]:
     """What finetune_task.py takes of a released recipe; see `taken`."""
-    return taken(file, TRAINING_KEYS, TaskRecipe, "TrainingArguments", "ModelConfig")
+    return taken(file, TRAINING_KEYS, inputs, TaskRecipe, "TrainingArguments", "ModelConfig")
 
 
 def evaluation_keys(file: Path) -> dict[str, Any]:
-    """What evaluate_task.py takes of a released recipe; see `taken`."""
-    return taken(file, EVALUATION_KEYS, EvaluateRecipe)
+    """What evaluate_task.py takes of a released recipe; its other keys were for the training. See `taken`."""
+    return taken(file, EVALUATION_KEYS, read_yaml(file).keys(), TaskRecipe)
 
 
 def _checked(where: str, key: Key, value: Any) -> Any:

@@ -61,7 +61,10 @@ def find_artifacts(folder: Path) -> list[Artifact]:
             raise UserError(f"{other.folder} and {file.parent} are both {lineage['artifact']}; remove one of them.")
     if not found:
         raise UserError(f"There is no artifact (a folder with lineage.json) below {folder}.")
-    parents = {name: {p.get("artifact") for p in item.lineage["parents"]} & found.keys() for name, item in found.items()}
+    parents = {
+        name: {parent.get("artifact") for parent in item.lineage["parents"]} & found.keys()
+        for name, item in found.items()
+    }
     try:
         return [found[name] for name in TopologicalSorter(parents).static_order()]
     except CycleError as error:

@@ -24,6 +24,7 @@ TRAINING_INPUTS = {
 }
 TEST_INPUTS = {name: (key, f"{key}_revision") for name, key in test_set_keys().items()}
 
+
 def pinned_inputs(lineage: dict[str, Any], inputs: dict[str, tuple[str, str]]) -> dict[str, str]:
     """The inputs of a released model as keys of the scripts, each at the commit that the model was made from.
 
@@ -106,7 +107,9 @@ def paper_point(points: Path, cell: Cell) -> dict[str, float]:
     return {} if name is None else grid.models.loc[name, [metric.name for metric in grid.metrics]].to_dict()
 
 
-def comparison(ours: Path, released: Path, by_seed: dict[int, dict[str, Any]], paper: dict[str, float]) -> pd.DataFrame:
+def comparison(
+    ours: Path, released: Path, by_seed: dict[int, dict[str, Any]], paper: dict[str, float]
+) -> pd.DataFrame:
     """One row per headline: ours, released, difference, tolerance, within, paper (nan where there is no point).
 
     Args:

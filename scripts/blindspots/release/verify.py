@@ -66,9 +66,7 @@ def failures(released: Released, entry: Entry | None = None) -> list[str]:
         lineage = remote_lineage(released.repo, released.commit, released.repo_type)
         if lineage is None:
             return [f"{released.repo}: it has no lineage.json"]
-        folder = download(
-            released.repo, released.repo_type, released.commit, ignore_patterns=[f"*{WEIGHTS}"]
-        )
+        folder = download(released.repo, released.repo_type, released.commit, ignore_patterns=[f"*{WEIGHTS}"])
     except UserError as error:
         return [_named(released.repo, str(error))]
     except HfHubHTTPError as error:
@@ -88,7 +86,7 @@ def _named(repo: str, line: str) -> str:
 
 
 def _faults(check: Callable, released: Released, lineage: dict[str, Any], folder: Path) -> list[str]:
-    """What a check finds. Whatever a broken repo makes it raise is told as a fault, so that the next one is checked."""
+    """What a check finds. Whatever a broken repo makes it raise is a fault too, so that the next one is checked."""
     try:
         return check(released, lineage, folder)
     except OUT_OF_REACH:

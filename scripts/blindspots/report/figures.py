@@ -43,7 +43,7 @@ matplotlib.rcParams |= {
 def save(figure: Figure, file: Path) -> None:
     """Write a PNG or an SVG, the same bytes for the same figure, and close the figure."""
     nothing = {"Date": None, "Creator": None} if file.suffix == ".svg" else {"Software": None}
-    figure.savefig(file, dpi=150, metadata=nothing)
+    figure.savefig(file, dpi=100, metadata=nothing)
 
 
 def figure1(grid: Grid, title: str, from_figure: bool = False) -> Figure:

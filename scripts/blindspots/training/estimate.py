@@ -34,6 +34,7 @@ from blindspots.config.errors import UserError
 from blindspots.config.paths import ACCELERATE_CONFIGS
 from blindspots.config.recipes import TrainingDataKeys
 from blindspots.data.nli import LABELS
+from blindspots.training.run import require_rows
 
 GIB = 2**30
 # Assumptions: NF4 and its block constants, 8-bit weights, the share that the allocator loses, what the driver takes.
@@ -245,7 +246,7 @@ def print_estimate(
     Args:
         model_keys: those of ModelConfig that the recipe gives.
 
-    Raises UserError where the fullest batch fits under no accelerate config.
+    Raises UserError where no row is short enough, and where the fullest batch fits under no accelerate config.
     """
     model = ModelConfig(**model_keys)
     folder = fetch(model.model_name_or_path, "model", model_keys.get("model_revision"), weights=False).path
@@ -254,6 +255,7 @@ def print_estimate(
     lengths = [len(ids) + extra for ids in tokenizer(texts)["input_ids"]]
     limit = recipe.max_length if task else training.max_length
     lengths = [length for length in lengths if limit is None or length <= limit]
+    require_rows(lengths, limit)
     text, fits = report(Plan.of(model, task, folder), recipe, training, lengths)
     print(text)
     if not fits:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,10 +16,11 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from blindspots.artifacts.folder import OutputFolder
 from blindspots.artifacts.inputs import Source, fetch
-from blindspots.config.errors import RecipeError
-from blindspots.config.recipes import TrainingDataKeys
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.recipes import GeneratorRecipe, TrainingDataKeys
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.modeling.classifier import check_saved_weights
+from blindspots.training.optimisation import check_optimisation
 from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
 
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
@@ -29,20 +31,22 @@ def training_arguments(
 ) -> Arguments:
     """The library's arguments of a training run, with its checkpoints in `folder`.
 
-    Raises RecipeError for keys that exclude each other, for a precision that this machine does not have and for a
-    batch that can't be divided by the processes.
+    Raises RecipeError for keys that exclude each other, for keys that this machine does not have the device or package
+    for, for an optimiser or schedule that can't be made or ignores one of its keys, for a batch that can't be divided
+    by the processes, and for rows that are needed and not named.
     """
-    own = {"per_device_train_batch_size", "train_sampling_strategy"} & keys.keys()
-    if recipe.tokens_per_batch is not None and own:
-        raise RecipeError(f"tokens_per_batch makes the batches; leave out {' and '.join(sorted(own))}.")
+    if recipe.train_dataset is None and (recipe.estimate or isinstance(recipe, GeneratorRecipe)):
+        raise RecipeError("train_dataset is needed: there is nothing to train on.")
     if recipe.estimate:  # the run is to be on another machine
         keys = keys | {"use_cpu": True}
-    elif keys.get("fp16") and (keys.get("use_cpu") or not torch.accelerator.is_available()):
-        raise RecipeError("fp16 needs an accelerator, and this run has none; leave it out, or use bf16.")
+    elif keys.get("use_cpu") or not torch.accelerator.is_available():
+        _require_no_accelerator(keys)
     try:
         training = arguments_class(output_dir=str(folder), **keys)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise RecipeError(f"The training keys contradict each other or do not fit this machine: {error}") from None
+    if recipe.train_dataset is not None and not recipe.estimate:
+        check_optimisation(training, keys)
     batch, processes = training.per_device_train_batch_size, training.world_size
     if training.accelerator_config.split_batches and batch % processes:
         raise RecipeError(
@@ -52,6 +56,16 @@ def training_arguments(
     return training
 
 
+def _require_no_accelerator(keys: dict[str, Any]) -> None:
+    """Raise RecipeError where a key needs what this run does not have."""
+    for name in ("fp16", "activation_offloading"):
+        if keys.get(name):
+            raise RecipeError(f"{name} needs an accelerator, and this run has none; leave it out.")
+    for name in ("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"):
+        if (keys.get(name) or {}).get("offload"):
+            raise RecipeError(f"offload in {name} needs an accelerator, and this run has none; leave it out.")
+
+
 def training_sources(recipe: TrainingDataKeys) -> dict[str, Source]:
     """The datasets that a recipe trains on and watches, by `train` and `dev`."""
     named = {"train": (recipe.train_dataset, recipe.train_revision), "dev": (recipe.dev_dataset, recipe.dev_revision)}
@@ -59,18 +73,25 @@ def training_sources(recipe: TrainingDataKeys) -> dict[str, Source]:
 
 
 def training_pairs(recipe: TrainingDataKeys, sources: dict[str, Source]) -> tuple[Dataset | None, Dataset | None]:
-    """Checked train and dev pairs (PAIR_FEATURES), None where the recipe names none."""
+    """Checked train and dev pairs (PAIR_FEATURES), None where the recipe names none. Raises UserError for no rows."""
     train = dev = None
     if "train" in sources:
         train = nli_pairs(read_split(sources["train"], "train", recipe.train_config), sources["train"].name)
     if "dev" in sources:
         dev = nli_pairs(read_split(sources["dev"], "validation"), sources["dev"].name)
+    for role, pairs in (("train", train), ("dev", dev)):
+        if pairs is not None and not len(pairs):
+            raise UserError(f"{sources[role].name} has no rows; name another {role}_dataset.")
     return train, dev
 
 
 def within_length(rows: Dataset, lengths: list[int], max_length: int | None, row_counts: dict[str, Any]) -> Dataset:
-    """Leave out rows of more than `max_length` tokens, and say how many; nothing is ever cut."""
+    """Leave out rows of more than `max_length` tokens, and say how many; nothing is ever cut.
+
+    Raises UserError where no row is left.
+    """
     kept = [row for row, length in enumerate(lengths) if max_length is None or length <= max_length]
+    require_rows(kept, max_length)
     row_counts |= {"trained on": len(kept), "too long": len(rows) - len(kept)}
     if len(kept) < len(rows):
         print(f"{len(rows) - len(kept)} of {len(rows)} rows are longer than {max_length} tokens and are left out.")
@@ -81,6 +102,14 @@ def within_length(rows: Dataset, lengths: list[int], max_length: int | None, row
 def is_sharded(trainer: TaskTrainer | GeneratorTrainer) -> bool:
     """Whether the processes hold parts of the model, which then can only be called by the training engine."""
     return trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled
+
+
+def require_rows(kept: Sized, max_length: int | None) -> None:
+    """Raise UserError where nothing is left of the rows of at most `max_length` tokens."""
+    if not len(kept):
+        raise UserError(
+            f"Every row is longer than {max_length} tokens, so there is none to train on; raise max_length."
+        )
 
 
 def last_checkpoint(folder: OutputFolder) -> str | None:

@@ -1,16 +1,19 @@
 """The two Trainers: batches of equal token count, a loss that is a mean over rows, and epochs that resume in order."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
-from transformers import Trainer, TrainerCallback
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 from trl import SFTTrainer
 
+from blindspots.config.errors import UserError
 from blindspots.data.length_batches import length_batches
 
 
@@ -59,19 +62,40 @@ class _DrawEpoch(TrainerCallback):
 
 
 class _TokenBatches:
-    """A Trainer that takes batches of `tokens_per_batch` padded tokens where it is given one."""
+    """A Trainer that takes batches of `tokens_per_batch` padded tokens where it is given one.
+
+    Raises UserError for keys that do not fit the model, and where no batch is full and `dataloader_drop_last` is set:
+    Trainer would stop before the first step, as if it had trained.
+    """
 
     def __init__(self, *args, tokens_per_batch: int | None = None, **kwargs):
         self.tokens_per_batch = tokens_per_batch
-        super().__init__(*args, **kwargs)
+        try:
+            super().__init__(*args, **kwargs)
+        except ValueError as error:
+            raise UserError(
+                f"These keys do not fit the model or one another: {' '.join(str(error).split())}"
+            ) from error
+
+    def get_train_dataloader(self) -> DataLoader:
+        batches = super().get_train_dataloader()
+        if len(batches) == 0:
+            raise UserError(
+                f"{len(self.train_dataset)} rows fill no batch of {self.args.train_batch_size}, and "
+                "dataloader_drop_last leaves out one that is not full; lower per_device_train_batch_size."
+            )
+        return batches
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None):
-        if self.tokens_per_batch is None:
-            return super()._get_train_sampler(train_dataset)
-        rows = self.train_dataset if train_dataset is None else train_dataset
-        lengths = [len(ids) for ids in rows["input_ids"]]
         arguments = self.args
         seed = arguments.seed if arguments.data_seed is None else arguments.data_seed
+        if self.tokens_per_batch is None:
+            sampler = super()._get_train_sampler(train_dataset)
+            if isinstance(sampler, BatchRebalanceSampler):
+                sampler.seed = seed  # which Trainer does not tell it (transformers 5.23): each seed drew one order
+            return sampler
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        lengths = [len(ids) for ids in rows["input_ids"]]
         sampler = TokenBatchSampler(
             lengths, self.tokens_per_batch, seed, arguments.world_size, arguments.process_index
         )
@@ -105,20 +129,26 @@ class _SameOrder:
         return Path(checkpoint, f"epoch_start_{self.args.process_index}.npy")
 
 
-def mean_row_loss(outputs, labels: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
+def mean_row_loss(
+    outputs, labels: torch.Tensor, num_items_in_batch=None, label_smoothing: float = 0.0
+) -> torch.Tensor:
     """Cross-entropy of a (micro-)batch, summed over its rows and divided by the rows of the whole optimiser step."""
-    return cross_entropy(outputs.logits, labels, reduction="sum") / (num_items_in_batch or len(labels))
+    loss = cross_entropy(outputs.logits, labels, reduction="sum", label_smoothing=label_smoothing)
+    return loss / (num_items_in_batch or len(labels))
 
 
 class TaskTrainer(_TokenBatches, _SameOrder, Trainer):
     """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
 
     LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
-    5.23): stock Trainer's gradients grow with gradient_accumulation_steps and with the number of processes.
+    5.23): stock Trainer's gradients grow with gradient_accumulation_steps and with the number of processes. A loss
+    function of its own takes the place of Trainer's label smoother, so it smooths labels itself, and as there in
+    evaluation too.
     """
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, compute_loss_func=mean_row_loss, **kwargs)
+    def __init__(self, model: PreTrainedModel, args: TrainingArguments, **kwargs):
+        loss = partial(mean_row_loss, label_smoothing=args.label_smoothing_factor)
+        super().__init__(model, args, compute_loss_func=loss, **kwargs)
 
     def compute_loss(self, model, inputs, return_outputs: bool = False, num_items_in_batch=None):
         """With batches of tokens the divisor is the mean number of rows per step: every row counts the same."""

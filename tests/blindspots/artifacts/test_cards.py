@@ -151,3 +151,24 @@ def test_a_dataset_card_lists_every_config_and_split(folder):
     (config,) = data.configs
     assert config["config_name"] == "n9"
     assert config["data_files"] == [{"split": "train", "path": ["data/n9/train-00000-of-00001.parquet"]}]
+
+
+HOSTILE = "x`|![i](http://e)<img src=e> $a$ \"'\n---\n# Title\n```\n"
+
+
+@pytest.mark.parametrize("artifact_type", TYPES)
+def test_nothing_that_a_lineage_quotes_is_markup_in_a_card(folder, artifact_type):
+    """Names of rows, labels, machines, licences and parents, and the recipe."""
+    described = lineage(artifact_type)
+    described |= {"row_counts": {HOSTILE: 3}, "license": [HOSTILE, "mit"], "code_commit": HOSTILE}
+    described["hardware"] = {"cpu": HOSTILE, "cores": 2, "gpus": [HOSTILE]}
+    described["recipe"] = described["recipe"] | {"kind": HOSTILE}
+    described["parents"] = [PARENTS[0] | {"revision": None, "name": HOSTILE, "artifact": HOSTILE}, *PARENTS[1:]]
+    described["results"]["headlines"] = [HEADLINES[0] | {"name": HOSTILE}, *HEADLINES[1:]]
+    (folder / "recipe.yaml").write_text("a: |\n  ```\n  # Title\n  <img src=e>\n")
+    card = render_card(folder, described)
+    front, _, text = card.removeprefix("---\n").partition("\n---\n")
+    assert yaml.safe_load(front)["license"] == [HOSTILE, "mit"]
+    without_code = re.sub(r"(?ms)^(`{3,})\w*$.*?^\1$|(`+).*?\2", "", text)
+    assert not re.search(r"(?<!\\)<|!\[|\[i\](?=\()|(?<!\\)\$", without_code)
+    assert [line for line in text.splitlines() if line.startswith("# ")] == ["# demo-thing"]

@@ -1,9 +1,10 @@
-"""Inputs: a folder as it is, and a clear line for what is neither folder nor repo."""
+"""Inputs: a folder or file as it is, and a clear line for what is neither folder nor repo."""
 
 import pytest
 
-from blindspots.artifacts.files import hash_folder
+from blindspots.artifacts.files import hash_file, hash_folder
 from blindspots.artifacts.inputs import fetch
+from blindspots.artifacts.lineage import licence
 from blindspots.config.errors import UserError
 
 
@@ -20,6 +21,22 @@ def test_an_artifact_is_recorded_by_its_own_name_and_hash(tmp_path):
     (tmp_path / "lineage.json").write_text('{"artifact": "demo-mnli", "content_sha256": "abc"}')
     record = fetch(str(tmp_path), "dataset").record("train")
     assert (record["artifact"], record["content_sha256"]) == ("demo-mnli", "abc")
+
+
+def test_a_dataset_may_be_a_file_and_is_recorded_by_its_content(tmp_path):
+    file = tmp_path / "rows.tsv"
+    hashes = []
+    for text in ("a\n", "b\n"):
+        file.write_text(text)
+        source = fetch(str(file), "dataset")
+        record = source.record("train")
+        assert (source.path, source.revision, record["artifact"]) == (file, None, None)
+        assert record["content_sha256"] == hash_file(file)
+        assert licence([source], "augmentation_set") == "unknown"
+        hashes.append(record["content_sha256"])
+    assert len(set(hashes)) == 2
+    with pytest.raises(UserError, match=r"rows\.tsv is a file; name the folder that holds the model"):
+        fetch(str(file), "model")
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere", "multi_nli", "a/b/c"])

@@ -65,3 +65,26 @@ def test_the_licence_of_the_parents_is_carried_on(tmp_path, stated, expected):
         (parent / "README.md").write_text(f"---\nlicense: {name}\n---\n" if name else "no metadata\n")
         parents.append(Source(str(parent), parent, None, "dataset"))
     assert licence(parents, "prepared_mnli") == expected
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ("license: [mit, 3, {a: b}]", "mit"),
+        ("license: [1, 2]", "unknown"),
+        ("license: {name: mit}", "unknown"),
+        ("license: 3", "unknown"),
+        ("license: [", "unknown"),
+        ("- a list", "unknown"),
+        ("license: ''", "unknown"),
+        ('license: "mit\\n# title"', "mit # title"),
+    ],
+)
+def test_a_malformed_licence_is_read_as_far_as_it_is_text(tmp_path, metadata, expected):
+    (tmp_path / "README.md").write_text(f"---\n{metadata}\n---\n")
+    assert licence([Source(str(tmp_path), tmp_path, None, "dataset")], "prepared_mnli") == expected
+
+
+def test_a_card_that_is_no_text_states_no_licence(tmp_path):
+    (tmp_path / "README.md").write_bytes(b"\xff\xfe---")
+    assert licence([Source(str(tmp_path), tmp_path, None, "dataset")], "prepared_mnli") == "unknown"

@@ -31,6 +31,23 @@ def test_numbers_without_names_are_labels_only_when_they_are_named(folder):
     assert (batch.labels, rows.why_unlabelled) == (["contradiction", "entailment"], None)
 
 
+def test_true_and_false_are_no_labels(folder):
+    batch, rows = read(folder("mine", names=None, premise=["a"], hypothesis=["c"], label=[True]))
+    assert batch.labels == [NO_LABEL]
+    assert rows.why_unlabelled == "the labels in column label are true and false, which name no label"
+
+
+def test_every_row_of_a_text_file_is_read_and_a_broken_one_named(tmp_path):
+    file = tmp_path / "mine.tsv"
+    lines = ["premise\thypothesis\tlabel", '"a\tn/a\tneutral', 'b "\tnull\t-']
+    file.write_text("\n".join(lines))
+    batch, _ = read(file)
+    assert (batch.premises, batch.hypotheses, batch.labels) == (['"a', 'b "'], ["n/a", "null"], ["neutral", NO_LABEL])
+    file.write_text("\n".join([*lines, "c"]))
+    with pytest.raises(UserError, match="mine, line 4: 1 fields where the header names 3"):
+        read(file)
+
+
 def test_a_permuted_class_label_is_mapped_by_name(folder):
     names = ("contradiction", "entailment", "neutral")
     batch, _ = read(folder("mine", names, premise=["a", "b"], hypothesis=["c", "d"], label=[0, 1]))

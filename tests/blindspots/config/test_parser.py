@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blindspots.config.errors import RecipeError
-from blindspots.config.library_keys import HIDDEN, library_keys
+from blindspots.config.library_keys import library_keys
 from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import ROOT
 from blindspots.config.recipes import (
@@ -22,6 +22,7 @@ from blindspots.config.recipes import (
     TaskRecipe,
     VariantsRecipe,
 )
+from blindspots.config.refused_keys import REFUSED
 
 SCRIPTS_FOLDER = ROOT / "scripts"
 SCRIPTS = {
@@ -56,10 +57,10 @@ def task(*argv: str) -> tuple:
 
 
 def test_keys_go_to_the_class_that_defines_them(recipe):
-    ours, training, model = task(recipe("output_dir: out\nmax_length: 64\nseed: 3\nlora_r: 8\n"))
+    ours, training, model = task(recipe("output_dir: out\nmax_length: 64\nseed: 3\ndtype: auto\n"))
     assert (ours.output_dir, ours.max_length) == ("out", 64)
     assert training == {"seed": 3}
-    assert model == {"lora_r": 8}
+    assert model == {"dtype": "auto"}
 
 
 def test_the_command_line_wins_over_the_recipe(recipe):
@@ -218,4 +219,4 @@ def test_help_lists_every_key_with_its_default(script):
     for key in keys.values():
         assert f"--{key.name} " in run.stdout
         assert f"; default: {key.default})" in run.stdout
-    assert not [name for name in HIDDEN if f"--{name} " in run.stdout]
+    assert not [name for name in REFUSED if name not in keys and f"--{name} " in run.stdout]

@@ -61,6 +61,7 @@ def test_rows_without_a_gold_label_are_left_out_where_that_is_asked_for():
     [
         (rows(["yes", "no"], [0, 1]), "label 'yes' is not one of entailment, neutral, contradiction"),
         (rows([], [0, 1]), "labels are int64 without names"),
+        (rows([], ["0", "1"]), "row 0: label '0' is not one of"),
         (rows(list(LABELS), [0]).remove_columns("premise"), "has no column premise; it has hypothesis, label"),
         (
             rows(list(LABELS), [0, 1]).map(lambda row, i: {"hypothesis": " " * i or "h"}, with_indices=True),

@@ -127,13 +127,16 @@ def test_the_table_has_a_row_for_each_accelerate_config_and_scales_hours_with_de
     assert cells["zero3"][7] == "yes"
 
 
+ESTIMATE = {"estimate": True, "train_dataset": "unused"}
+
+
 @pytest.mark.parametrize(
     ("keys", "recipe", "message"),
     [
         ({"fp16": True, "use_cpu": True}, {}, "fp16 needs an accelerator"),
-        ({"per_device_train_batch_size": 8}, {"tokens_per_batch": 512}, "leave out per_device_train_batch_size"),
         pytest.param({"bf16": True}, {}, "bf16", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU")),
-        ({"bf16": True, "fp16": True, "use_cpu": True}, {"estimate": True}, "At most one of fp16 and bf16"),
+        ({"bf16": True, "fp16": True, "use_cpu": True}, ESTIMATE, "At most one of fp16 and bf16"),
+        ({}, {"estimate": True}, "train_dataset is needed"),
     ],
 )
 def test_training_keys_that_cannot_work_are_one_line(keys, recipe, message):

@@ -5,15 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, Features, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from transformers import TrainingArguments
+from trl import SFTConfig
 
 from blindspots.artifacts.folder import OutputFolder
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.config.recipes import TaskRecipe
+from blindspots.config.recipes import GeneratorRecipe, TaskRecipe
+from blindspots.training import run
 from blindspots.training.run import (
     last_checkpoint,
     training_arguments,
@@ -28,8 +30,12 @@ from blindspots.training.run import (
 def test_rows_above_the_limit_are_left_out_and_counted_never_cut(lengths, limit):
     counts = {}
     rows = Dataset.from_dict({"input_ids": [[7] * length for length in lengths]})
-    kept = within_length(rows, lengths, limit, counts)
     expected = [length for length in lengths if limit is None or length <= limit]
+    if not expected:
+        with pytest.raises(UserError, match=f"Every row is longer than {limit} tokens.* raise max_length"):
+            within_length(rows, lengths, limit, counts)
+        return
+    kept = within_length(rows, lengths, limit, counts)
     assert [len(ids) for ids in kept["input_ids"]] == expected
     assert counts == {"trained on": len(expected), "too long": len(lengths) - len(expected)}
 
@@ -77,6 +83,56 @@ def test_a_recipe_without_datasets_trains_on_nothing():
     recipe = TaskRecipe(output_dir="unused")
     assert training_sources(recipe) == {}
     assert training_pairs(recipe, {}) == (None, None)
+
+
+def test_a_dataset_without_rows_is_refused(world, monkeypatch):
+    features = Features(premise=Value("string"), hypothesis=Value("string"), label=Value("string"))
+    empty = Dataset.from_dict({name: [] for name in features}, features=features)
+    monkeypatch.setattr(run, "read_split", lambda *arguments: empty)
+    recipe = TaskRecipe(output_dir="unused", train_dataset=str(world / "corpus/mnli"))
+    with pytest.raises(UserError, match="corpus/mnli has no rows; name another train_dataset"):
+        training_pairs(recipe, training_sources(recipe))
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"optim": "sgd", "adam_beta1": 0.8}, "adam_beta1 has no effect on optim: sgd"),
+        ({"optim": "adafactor", "adam_epsilon": 1e-6}, "adam_epsilon has no effect on optim: adafactor"),
+        ({"optim_args": "momentum=0.9"}, "optim_args: momentum=0.9 has no effect on optim: adamw_torch_fused"),
+        ({"optim": "sgd", "optim_args": "momentum=0.9, momentom=0.9"}, "optim_args: momentom=0.9 has no effect"),
+        ({"optim": "sgd", "optim_args": "momentum"}, "optim: sgd can't be made here"),
+        ({"optim": "stable_adamw"}, "optim: stable_adamw can't be made here: You need to install `torch-optimi`"),
+        ({"lr_scheduler_kwargs": {"cycles": 2}}, "lr_scheduler_type: linear can't be made from these keys: .*cycles"),
+        ({"lr_scheduler_type": "cosine_with_min_lr"}, "can't be made from these keys: .*min_lr"),
+        ({"accelerator_config": {"split": True}}, "unexpected keyword argument 'split'"),
+        ({"activation_checkpointing_kwargs": {"offload": True}}, "offload in activation_.* needs an accelerator"),
+    ],
+)
+def test_keys_that_the_libraries_ignore_or_do_not_take_are_one_line_before_a_model_is_loaded(keys, message):
+    recipe = TaskRecipe(output_dir="unused", train_dataset="unused")
+    with pytest.raises(RecipeError, match=message) as error:
+        training_arguments(TrainingArguments, recipe, keys | {"use_cpu": True}, "unused")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"adam_beta1": 0.8, "adam_epsilon": 1e-6},
+        {"optim": "sgd", "adam_beta1": 0.9, "optim_args": "momentum=0.9,nesterov=true"},
+        {"optim": "rmsprop", "optim_args": "alpha=0.9, centered=false"},
+        {"optim": "galore_adamw", "optim_target_modules": ["q_proj"], "optim_args": "rank=8"},
+    ],
+)
+def test_keys_that_the_optimiser_reads_pass(keys):
+    recipe = TaskRecipe(output_dir="unused", train_dataset="unused")
+    training_arguments(TrainingArguments, recipe, keys | {"use_cpu": True}, "unused")
+
+
+def test_a_generator_needs_rows_to_train_on():
+    with pytest.raises(RecipeError, match="train_dataset is needed"):
+        training_arguments(SFTConfig, GeneratorRecipe(output_dir="unused"), {"use_cpu": True}, "unused")
 
 
 def test_processes_must_divide_a_batch_that_is_split(monkeypatch, tmp_path):

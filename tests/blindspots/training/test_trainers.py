@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import DataCollatorWithPadding, LlamaForSequenceClassification, Trainer, TrainingArguments
 
+from blindspots.config.errors import UserError
 from blindspots.data.length_batches import length_batches
 from blindspots.demo.base_model import tiny_base
 from blindspots.training.trainers import TaskTrainer, TokenBatchSampler
@@ -92,10 +93,35 @@ def test_without_accumulation_the_loss_is_that_of_stock_trainer(new_trainer):
     assert losses(ours) == pytest.approx(losses(stock), rel=1e-6)
 
 
-def test_every_row_counts_the_same_with_batches_of_tokens(new_trainer):
+def test_smoothed_labels_are_those_of_stock_trainer(new_trainer):
+    ours, stock, plain = (
+        new_trainer(kind, per_device_train_batch_size=8, save_strategy="no", label_smoothing_factor=factor)
+        for kind, factor in ((TaskTrainer, 0.3), (Trainer, 0.3), (TaskTrainer, 0.0))
+    )
+    got = losses(ours)
+    assert got == pytest.approx(losses(stock), rel=1e-5)
+    assert got != pytest.approx(losses(plain), rel=1e-2)
+    assert ours.evaluate(ours.train_dataset)["eval_loss"] == pytest.approx(
+        stock.evaluate(stock.train_dataset)["eval_loss"], rel=1e-5
+    )
+
+
+def test_accumulation_changes_nothing_of_smoothed_labels_either(new_trainer):
+    given = {"save_strategy": "no", "label_smoothing_factor": 0.3}
+    whole = new_trainer(per_device_train_batch_size=8, **given)
+    parts = new_trainer(per_device_train_batch_size=2, gradient_accumulation_steps=4, **given)
+    assert losses(parts) == pytest.approx(losses(whole), rel=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_every_row_counts_the_same_with_batches_of_tokens(new_trainer, smoothing):
     """At a learning rate of nothing, the mean of the steps' losses is the mean over all rows."""
     trainer = new_trainer(
-        tokens_per_batch=100, save_strategy="no", lr_scheduler_type="constant_with_warmup", warmup_steps=10_000
+        tokens_per_batch=100,
+        save_strategy="no",
+        lr_scheduler_type="constant_with_warmup",
+        warmup_steps=10_000,
+        label_smoothing_factor=smoothing,
     )
     steps = losses(trainer)
     batches = list(trainer.get_train_dataloader().batch_sampler)
@@ -112,3 +138,29 @@ def test_a_run_resumed_in_its_second_epoch_draws_the_batches_that_were_left(new_
     resumed.train(resume_from_checkpoint=f"{resumed.args.output_dir}/checkpoint-{stop}")
     got = [entry["loss"] for entry in resumed.state.log_history if "loss" in entry]
     assert got[-2:] == pytest.approx(expected[-2:], rel=1e-5)
+
+
+def batches(trainer: Trainer) -> list[list[int]]:
+    """The row lengths of each batch of an epoch."""
+    return [batch["attention_mask"].sum(1).tolist() for batch in trainer.get_train_dataloader()]
+
+
+@pytest.mark.parametrize("key", ["seed", "data_seed"])
+@pytest.mark.parametrize("given", [{}, {"train_sampling_strategy": "batch_rebalance"}, {"tokens_per_batch": 100}])
+def test_each_seed_draws_its_own_batches(new_trainer, key, given):
+    """Stock Trainer rebalances the same batches for every seed (transformers 5.23)."""
+    one, again, other = (batches(new_trainer(**{key: seed}, **given)) for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+
+
+@pytest.mark.parametrize("given", [{}, {"train_sampling_strategy": "batch_rebalance"}])
+def test_rows_that_fill_no_batch_are_an_error_and_not_a_run_of_no_steps(new_trainer, given):
+    trainer = new_trainer(per_device_train_batch_size=65, dataloader_drop_last=True, max_steps=2, **given)
+    with pytest.raises(UserError, match="64 rows fill no batch of 65"):
+        trainer.train()
+
+
+def test_keys_that_do_not_fit_the_model_are_one_line(new_trainer):
+    with pytest.raises(UserError, match=r"keys do not fit the model or one another: .*eval_dataset"):
+        new_trainer(eval_strategy="epoch")

@@ -1,0 +1,116 @@
+"""The rows of one split of a dataset folder or file. Whatever reads data reads it here."""
+
+import glob
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import ClassLabel, Dataset, NamedSplit, load_dataset
+from datasets.exceptions import DatasetsError
+
+from blindspots.artifacts.inputs import Source
+from blindspots.artifacts.names import one_line
+from blindspots.config.errors import UserError
+from blindspots.data.data_files import BINARY_ENDINGS, KNOWN, DataFolder
+from blindspots.data.text_files import TEXT_ENDINGS, ending, joined, read_text_file
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def load_split(
+    source: Source, name: str, split: str, config: str | None, cache: str, keep_in_memory: bool = False
+) -> Dataset:
+    """Every row of a split: parquet and arrow through `datasets` and its cache, text through `read_text_file`.
+
+    Args:
+        source: a folder, or a file, which is the split that is asked for.
+        name: of the source, for messages.
+
+    Raises UserError where config or split is not there, where a README names files outside its folder, and where a
+    file is broken or does not hold rows.
+    """
+    arguments = {"split": split, "cache_dir": cache, "keep_in_memory": keep_in_memory}
+    path = Path(os.path.abspath(source.path))  # a relative one may be the name of a builder, such as json
+    if path.is_file():
+        if config:
+            raise UserError(f"{name} is a file and so the split {split} itself; it has no config {config}.")
+        return _load_file(path, name, split, arguments)
+    folder = DataFolder.read(path, name, config)
+    files = {file: f"{name}: {file.relative_to(path)}" for file in folder.files(split)}
+    for file, where in files.items():
+        _require_whole(file, where)
+    if any(ending(file) in TEXT_ENDINGS for file in files):
+        folder.require_known_keys()
+        return _as_stated(_dataset(files, split), folder, split)
+    wanted = f"config {config}, split {split}" if config else f"split {split}"
+    return _load(name, wanted, str(path), config, **arguments)
+
+
+def _load_file(file: Path, name: str, split: str, arguments: Mapping) -> Dataset:
+    _require_whole(file, name)
+    if ending(file) in TEXT_ENDINGS:
+        return _dataset({file: name}, split)
+    if ending(file) not in BINARY_ENDINGS:
+        raise UserError(f"{name} is none of {KNOWN}. Name a file of fields between tabs .tsv.")
+    return _load(
+        name, f"split {split}", BINARY_ENDINGS[ending(file)], data_files={split: glob.escape(str(file))}, **arguments
+    )
+
+
+def _load(name: str, wanted: str, *arguments, **keys) -> Dataset:
+    """`load_dataset`, with its errors as UserError."""
+    try:
+        return load_dataset(*arguments, **keys)
+    except FileNotFoundError as error:
+        raise UserError(f"{name} has no {wanted}: {one_line(error)}") from None
+    except (DatasetsError, pa.ArrowException) as error:
+        raise UserError(f"{name}, {wanted}: can't be read: {one_line(error.__cause__ or error)}") from None
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"{name} has no {wanted}: {one_line(error)}") from None
+
+
+def _require_whole(file: Path, where: str) -> None:
+    """Raise UserError for a file that is empty, not fetched or, for parquet, not written to its end."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(len(LFS_POINTER))
+        if ending(file) == ".parquet" and start and start != LFS_POINTER:
+            pq.read_metadata(file)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{where} can't be read: {one_line(error)}") from None
+    if not start:
+        raise UserError(f"{where} is empty.")
+    if start == LFS_POINTER:
+        raise UserError(f"{where} is a pointer of Git LFS in place of the file. Fetch it with git lfs pull.")
+
+
+def _dataset(files: Mapping[Path, str], split: str) -> Dataset:
+    """The rows of text files, one below the other. Raises UserError where they have not the same columns."""
+    tables = {where: read_text_file(file, where) for file, where in files.items()}
+    first, columns = next((where, table.column_names) for where, table in tables.items())
+    for where, table in tables.items():
+        if set(table.column_names) != set(columns):
+            raise UserError(f"{where} has columns {', '.join(table.column_names)}; {first} has {', '.join(columns)}.")
+    return Dataset(joined((table.select(columns) for table in tables.values()), first), split=NamedSplit(split))
+
+
+def _as_stated(dataset: Dataset, folder: DataFolder, split: str) -> Dataset:
+    """The dataset with the label names that the README states.
+
+    Raises UserError for a label that is not among them, and for another number of rows than the README states.
+    """
+    stated = (folder.info.splits or {}).get(split)
+    if stated and stated.num_examples and stated.num_examples != len(dataset):
+        raise UserError(
+            f"{folder.name}, split {split}: {len(dataset)} rows, but its README states {stated.num_examples}. Fetch "
+            "the files again, or correct the README."
+        )
+    for column, feature in folder.features.items():
+        if isinstance(feature, ClassLabel) and column in dataset.column_names:
+            try:
+                dataset = dataset.cast_column(column, feature)
+            except (ValueError, TypeError, pa.ArrowException) as error:
+                raise UserError(f"{folder.name}, split {split}, column {column}: {one_line(error)}") from None
+    return dataset

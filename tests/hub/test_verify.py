@@ -1,0 +1,138 @@
+"""Verify against the manifest: what was moved, emptied, deleted or added under the tag of a release is named."""
+
+import json
+import re
+
+import pytest
+
+from .local_hub import LocalHub
+from .test_release import CELL, KIND, MANIFEST, read, release, repo, tamper
+
+pytestmark = pytest.mark.hub
+
+PREDICTIONS = "demo-predictions-n100-s0"
+
+
+def move(hub: LocalHub, kind: str, name: str) -> None:
+    """The tag to another commit of the same content."""
+    held = repo(hub, kind, name)
+    held.set_ref("tags", "v0.1", held.push("main", [{"key": "header", "value": {"summary": "x"}}], author="someone"))
+
+
+def lineage_as(content: bytes):
+    return lambda hub: tamper(hub, "datasets", PREDICTIONS, "lineage.json", content)
+
+
+def no_lineage(hub: LocalHub) -> None:
+    held = repo(hub, "datasets", PREDICTIONS)
+    change = [{"key": "header", "value": {"summary": "x"}}, {"key": "deletedFile", "value": {"path": "lineage.json"}}]
+    held.set_ref("tags", "v0.1", held.push("main", change, author="someone"))
+
+
+def moved_leaf(hub: LocalHub) -> None:
+    move(hub, "datasets", PREDICTIONS)
+
+
+def moved_input(hub: LocalHub) -> None:
+    move(hub, "datasets", "demo-mnli")
+
+
+def moved_space(hub: LocalHub) -> None:
+    move(hub, "spaces", "nli_blindspot")
+
+
+def deleted_leaf(hub: LocalHub) -> None:
+    repo(hub, "datasets", PREDICTIONS).delete()
+
+
+def untagged_parent(hub: LocalHub) -> None:
+    repo(hub, "datasets", f"demo-variants-{KIND}").delete_ref("tags", "v0.1")
+
+
+def no_manifest(hub: LocalHub) -> None:
+    repo(hub, "datasets", MANIFEST).delete()
+
+
+def broken_manifest(hub: LocalHub) -> None:
+    tamper(hub, "datasets", MANIFEST, "release.json", b'{"repos": [{"repo": "../x"}]}')
+
+
+def stranger(hub: LocalHub) -> None:
+    added = hub.store.create_repo("models", "blindspots/other")
+    added.set_ref("tags", "v0.1", added.refs("heads")["main"])
+
+
+def odd_card(hub: LocalHub) -> None:
+    tamper(hub, "models", f"demo-models-{CELL}", "README.md", b"---\nmodel-index: 3\nlicense: {a: [1]}\n---\n")
+
+
+def no_results(hub: LocalHub) -> None:
+    lineage = json.loads(read(hub, "models", f"demo-models-{CELL}", "lineage.json"))
+    tamper(hub, "models", f"demo-models-{CELL}", "lineage.json", json.dumps(lineage | {"results": {}}).encode())
+
+
+MOVED = r"the tag v0.1 was moved from [0-9a-f]{40} to [0-9a-f]{40}"
+GONE = "it belongs to the release and is gone, or has no tag v0.1 any more"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (moved_leaf, rf"blindspots/{PREDICTIONS}: {MOVED}"),
+        (moved_input, rf"blindspots/demo-mnli: {MOVED}"),
+        (moved_input, r"demo-models-n100-s0: parent train, blindspots/demo-mnli, has the tag v0.1 no more"),
+        (moved_space, rf"blindspots/nli_blindspot: {MOVED}"),
+        (deleted_leaf, rf"blindspots/{PREDICTIONS}: {GONE}"),
+        (untagged_parent, rf"blindspots/demo-variants-{KIND}: {GONE}"),
+        (untagged_parent, rf"blindspots/demo-models-{CELL}: parent train, \S+ has the tag v0.1 no more"),
+        (no_lineage, rf"blindspots/{PREDICTIONS}: it has no lineage.json"),
+        (lineage_as(b"{}"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be used: its artifact is missing"),
+        (lineage_as(b"[]"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be used: it is no lineage"),
+        (lineage_as(b"null"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be used: it is no lineage"),
+        (lineage_as(b"\xff{"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be read"),
+        (no_manifest, f"blindspots/{MANIFEST}: there is no manifest of v0.1"),
+        (broken_manifest, f"blindspots/{MANIFEST}@v0.1: release.json can't be read"),
+        (stranger, "blindspots/other: it has the tag v0.1 and does not belong to the release"),
+        (odd_card, rf"blindspots/demo-models-{CELL}: its (card|metrics) can't be checked|the card"),
+        (no_results, rf"blindspots/demo-models-{CELL}: hans is [\d.]+ by its predictions, None by lineage.json"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_verify_names_what_is_not_as_it_was_released(released, tiny_grid, damage, said):
+    damage(released)
+    verified = release(released, "verify", cwd=tiny_grid)
+    assert verified.returncode == 1
+    assert re.search(said, verified.stdout), verified.stdout + verified.stderr
+    assert "Traceback" not in verified.stderr
+
+
+def test_every_repo_is_looked_at_and_every_fault_has_its_line(released, tiny_grid):
+    for damage in (odd_card, lineage_as(b"null"), stranger, moved_space):
+        damage(released)
+    verified = release(released, "verify", cwd=tiny_grid)
+    lines = verified.stdout.splitlines()
+    named = {line.split(":")[0].split("@")[0].removeprefix("blindspots/") for line in lines}
+    assert {f"demo-models-{CELL}", PREDICTIONS, "other", "nli_blindspot"} <= named
+    assert f"error: {len(lines)} things are wrong with the release." in verified.stderr
+
+
+def test_a_file_damaged_in_the_cache_is_fetched_again_and_not_blamed_on_the_release(released, tiny_grid):
+    assert release(released, "verify", cwd=tiny_grid).returncode == 0
+    blobs = [file for file in (released.home / "hub").glob("*/blobs/*") if file.is_file()]
+    assert len(blobs) > 20
+    for blob in blobs:
+        blob.write_bytes(b"\xff" + blob.read_bytes()[1:])
+    verified = release(released, "verify", cwd=tiny_grid)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "lineage.json is damaged and is fetched again" in verified.stdout
+
+
+# A finished release is not pushed into
+
+
+def test_a_finished_release_takes_nothing_more_and_is_not_mended(released, tiny_grid):
+    repo(released, "datasets", PREDICTIONS).delete()
+    refused = release(released, "push", "outputs/demo", cwd=tiny_grid)
+    assert refused.returncode == 1
+    assert f"blindspots/{PREDICTIONS}: {GONE}. A release is not mended" in refused.stderr
+    assert released.requests("POST") == []
