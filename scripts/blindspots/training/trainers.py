@@ -25,6 +25,8 @@ class TokenBatchSampler(BatchRebalanceSampler):
     """
 
     def __init__(self, lengths: list[int], batch_tokens: int, seed: int, processes: int = 1, rank: int = 0):
+        if len(lengths) < processes:
+            raise UserError(f"{len(lengths)} rows can't be spread over {processes} processes; use fewer processes.")
         super().__init__(lengths, processes, processes, 1, seed=seed, rank=rank)
         self.batch_tokens = batch_tokens
         self.batches_per_process = len(self.all_batches()) // processes
@@ -37,12 +39,24 @@ class TokenBatchSampler(BatchRebalanceSampler):
             [rows[index] for index in batch]
             for batch in length_batches([self.lengths[row] for row in rows], self.batch_tokens)
         ]
-        # Halve the fullest batch: no row is left out, and none comes twice unless every batch holds one row only.
-        while len(batches) % self.dp_size:
-            fullest = batches.pop(max(range(len(batches)), key=lambda index: len(batches[index])))
-            middle = max(1, len(fullest) // 2)
-            batches += [fullest[:middle], fullest[middle:] or fullest]
+        batches = self._spread_evenly(batches)
         return [batches[index] for index in torch.randperm(len(batches), generator=random).tolist()]
+
+    def _spread_evenly(self, batches: list[list[int]]) -> list[list[int]]:
+        """As many batches as a multiple of the processes, with every row once.
+
+        The fullest are halved; where too few hold more than one row, the shortest are joined, beyond batch_tokens.
+        """
+        missing = -len(batches) % self.dp_size
+        if sum(len(batch) - 1 for batch in batches) >= missing:
+            for _ in range(missing):
+                fullest = batches.pop(max(range(len(batches)), key=lambda index: len(batches[index])))
+                batches += [fullest[: len(fullest) // 2], fullest[len(fullest) // 2 :]]
+            return batches
+        for _ in range(len(batches) % self.dp_size):
+            first, second, *batches = sorted(batches, key=lambda batch: sum(self.lengths[row] for row in batch))
+            batches.append(first + second)
+        return batches
 
     def __iter__(self) -> Iterator[list[int]]:
         yield from self.all_batches()[self.rank :: self.dp_size]

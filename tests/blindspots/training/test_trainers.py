@@ -8,27 +8,31 @@ from hypothesis import strategies as st
 from transformers import DataCollatorWithPadding, LlamaForSequenceClassification, Trainer, TrainingArguments
 
 from blindspots.config.errors import UserError
-from blindspots.data.length_batches import length_batches
 from blindspots.demo.base_model import tiny_base
 from blindspots.training.trainers import TaskTrainer, TokenBatchSampler
 
 LENGTHS = st.lists(st.integers(1, 90), min_size=1, max_size=120)
 
 
-@given(LENGTHS, st.integers(90, 300), st.integers(1, 4), st.integers(0, 3))
+@given(LENGTHS, st.integers(90, 300), st.integers(1, 8), st.integers(0, 3))
 @example([1, 46, 46], 90, 2, 0)  # three batches of one row
+@example([90] * 15, 90, 8, 0)  # seven pairs must be joined
+@example([90, 90, 1, 1, 1], 90, 4, 1)  # splitting would be enough
 def test_every_process_draws_as_many_batches_and_together_every_row_once(lengths, batch_tokens, processes, epoch):
-    """Only where there are fewer rows than batches, one for each process, do some rows come twice."""
+    if len(lengths) < processes:
+        with pytest.raises(UserError, match="rows can't be spread over"):
+            TokenBatchSampler(lengths, batch_tokens, 0, processes)
+        return
     parts = []
     for rank in range(processes):
         sampler = TokenBatchSampler(lengths, batch_tokens, 0, processes, rank)
         sampler.set_epoch(epoch)
         parts.append(list(sampler))
         assert len(parts[-1]) == len(sampler)
-    drawn = sorted(row for part in parts for batch in part for row in batch)
-    assert set(drawn) == set(range(len(lengths)))
-    batches = -(-len(length_batches(lengths, batch_tokens)) // processes) * processes
-    assert len(drawn) == max(len(lengths), batches)
+    assert sorted(row for part in parts for batch in part for row in batch) == list(range(len(lengths)))
+    padded = [len(batch) * max(lengths[row] for row in batch) for part in parts for batch in part]
+    beyond = [size for size in padded if size > max(batch_tokens, max(lengths))]
+    assert len(beyond) < processes  # only batches that had to be joined
 
 
 def test_epochs_differ_and_an_epoch_is_the_same_twice():
