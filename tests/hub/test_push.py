@@ -135,7 +135,7 @@ def test_an_adapter_of_a_local_folder_is_refused(hub, rows, world, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret/x", "org/..", "org/a@../../main", "org/a--b", "/etc/passwd", "org/name/more", "name"]
+    "name", ["../secret/x", "org/..", "org/a@../../main", "org/a--b", "/no/such/passwd", "org/name/more", "name"]
 )
 def test_a_name_with_a_path_trick_is_refused(hub, name):
     error = hub.call(fetch, name)["error"]
