@@ -33,6 +33,10 @@ from blindspots.config.recipes import ArtifactRecipe
 
 # What audit_dataset.py adds to an artifact.
 AUDIT_FILE = re.compile(r"audit/audit\.(json|md|png)")
+ARTIFACT_FILE = re.compile(
+    r"((data|predictions)/([\w.-]+/)?[\w.-]+\.parquet|[\w.-]+\.(safetensors|json|jinja|model)|README\.md|recipe\.yaml"
+    r"|audit/audit\.(json|md|png))"
+)
 
 
 @dataclasses.dataclass
@@ -98,12 +102,25 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[s
 def strange_file(folder: Path, artifact_type: str) -> str | None:
     """A file of a folder that is not part of an artifact of this type, None where all are."""
     there = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    if "lineage.json" not in there and _has_card(folder, artifact_type):
+        # Snakemake removes lineage.json, which it knows as the output of the job, before it runs the job again.
+        return next((name for name in there if not ARTIFACT_FILE.fullmatch(name)), None)
     try:
         lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
         own = {"lineage.json", "README.md", *lineage["files"]} if lineage["artifact_type"] == artifact_type else set()
     except (OSError, ValueError, KeyError, TypeError):
         own = set()
     return next((name for name in there if name not in own and not (own and AUDIT_FILE.fullmatch(name))), None)
+
+
+def _has_card(folder: Path, artifact_type: str) -> bool:
+    """Whether a folder has a recipe, and a card whose tags name the artifact type."""
+    try:
+        head = (folder / "README.md").read_text("utf-8").split("---")[1]
+        tags = yaml.safe_load(head)["tags"]
+    except (OSError, ValueError, KeyError, TypeError, IndexError, yaml.YAMLError):
+        return False
+    return (folder / "recipe.yaml").is_file() and artifact_type in tags
 
 
 def only_to_push(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str, Source]) -> bool:

@@ -253,3 +253,14 @@ def test_shards_do_not_depend_on_the_number_of_processes(tmp_path, monkeypatch):
             found = (out.work / "shards").exists()
             (out.work / "shards").mkdir(exist_ok=True)
     assert found
+
+
+def test_an_artifact_whose_lineage_the_workflow_removed_is_made_again(tmp_path):
+    make(tmp_path / "a", "old")
+    (tmp_path / "a" / "lineage.json").unlink()
+    (tmp_path / "a" / "my notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"holds my notes\.txt"):
+        make(tmp_path / "a", "new")
+    (tmp_path / "a" / "my notes.txt").unlink()
+    make(tmp_path / "a", "new")
+    assert held(tmp_path / "a") == "new"
