@@ -34,8 +34,7 @@ from blindspots.config.recipes import ArtifactRecipe
 # What audit_dataset.py adds to an artifact.
 AUDIT_FILE = re.compile(r"audit/audit\.(json|md|png)")
 ARTIFACT_FILE = re.compile(
-    r"((data|predictions)/([\w.-]+/)?[\w.-]+\.parquet|[\w.-]+\.(safetensors|json|jinja|model)|README\.md|recipe\.yaml"
-    r"|audit/audit\.(json|md|png))"
+    r"(data|predictions)/([\w.-]+/)?[\w.-]+\.parquet|[\w.-]+\.(safetensors|json|jinja|model)|README\.md|recipe\.yaml"
 )
 
 
@@ -104,7 +103,9 @@ def strange_file(folder: Path, artifact_type: str) -> str | None:
     there = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     if "lineage.json" not in there and _has_card(folder, artifact_type):
         # Snakemake removes lineage.json, which it knows as the output of the job, before it runs the job again.
-        return next((name for name in there if not ARTIFACT_FILE.fullmatch(name)), None)
+        return next(
+            (name for name in there if not (ARTIFACT_FILE.fullmatch(name) or AUDIT_FILE.fullmatch(name))), None
+        )
     try:
         lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
         own = {"lineage.json", "README.md", *lineage["files"]} if lineage["artifact_type"] == artifact_type else set()
