@@ -11,7 +11,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TQDM_MININTERVAL := 2
 
-.PHONY: help demo grid results test test-distributed lint bench bench-gpu clean
+.PHONY: help demo grid results test test-slow test-distributed lint bench bench-gpu clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 18
@@ -34,11 +34,14 @@ results: $(VENV)/installed  ## keep a grid's report under results/$(MODEL), and 
 	python scripts/report.py $(REPORT)/report.yaml --kept $(REPORT) --output_dir results/$(MODEL) > /dev/null
 	python scripts/fill_readmes.py
 
-test: $(VENV)/installed  ## the test suite, offline; test-distributed has the rest
+test: $(VENV)/installed  ## the test suite, offline; test-slow and test-distributed have the rest
 	pytest -n $(CORES) --dist loadfile
 
-test-distributed: $(VENV)/installed  ## two processes under each engine, on the CPU
-	pytest -m distributed
+test-slow: $(VENV)/installed  ## simulations, fuzzing, and every property test on newly drawn examples
+	HYPOTHESIS_PROFILE=random pytest -n $(CORES) -m "not distributed and (slow or hypothesis)"
+
+test-distributed: $(VENV)/installed  ## two processes under each engine, on the CPU (CASES="not slow": those of .ci/run)
+	pytest -m "distributed and $(or $(CASES),distributed)"
 
 lint: $(VENV)/installed  ## ruff: rules and format
 	ruff check .

@@ -15,9 +15,10 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Tiny matrices: a second thread would only wait for the first.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A busy machine is no reason for a property test to fail.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+# `make test` draws the same examples each time; `make test-slow` draws new ones. A busy machine fails no property.
+settings.register_profile("fixed", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 

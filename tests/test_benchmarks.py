@@ -144,7 +144,6 @@ def test_bench_gpu_ends_in_one_line_without_a_device():
     assert "needs a CUDA device" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.slow
 def test_bench_gpu_is_rehearsed_on_the_cpu():
     done = bench_gpu("--rehearse")
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,6 @@ REPO_ROOT = Path(__file__).resolve().parent.parent
 GOOD = "title: Mine\ndataset: someone/mine\nsplit: test\nrows: 3\n"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -201,14 +201,12 @@ def observe(inputs, tmp_path, script, monkeypatch):
     torch.use_deterministic_algorithms(False)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("script_name", SCRIPTS)
 def test_a_run_is_the_same_twice(observe, script_name):
     """Else a difference would prove nothing."""
     assert observe(script_name, RECIPE | DEV) == observe(script_name, RECIPE | DEV)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("script_name", "key"), [(script, key) for script in SCRIPTS for key in cases(script)])
 def test_an_accepted_key_has_an_effect(observe, without_key, script_name, key):
     value, beside = cases(script_name)[key]

@@ -111,7 +111,6 @@ def report(world, tmp_path_factory):
     return folder / "report"
 
 
-@pytest.mark.slow
 def test_tables_figure_and_page_hold_every_kind(report):
     grid = pd.read_csv(report / "grid.csv")
     assert in_order(grid["kind"].unique()) == [*in_order(KINDS), "start"]
@@ -122,7 +121,6 @@ def test_tables_figure_and_page_hold_every_kind(report):
     assert len(json.loads((report / "claims.json").read_text())) == 7
 
 
-@pytest.mark.slow
 def test_every_pair_of_the_registry_is_compared_by_name(report):
     compared = pd.read_csv(report / "comparisons.csv")
     wanted = {f"{label_of(kind)} - {label_of(other)}" for kind, other in compared_kinds(KINDS)}

@@ -98,7 +98,6 @@ def test_a_finished_shard_is_not_drawn_again(generate, monkeypatch, tmp_path):
     assert len(drawn) == 9 + 1  # three labels of three shards, and the one that was interrupted
 
 
-@pytest.mark.slow
 def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_path, generate):
     wanted = ("--kept_per_label", 200)
     killed = tmp_path / "killed"

@@ -85,7 +85,6 @@ def run(root: Path, script: str, *words: object) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.slow
 def test_predictions_hold_its_rows_and_slices(checkout):
     rows = pd.read_parquet(checkout / "outputs/models/n100-s0/predictions/colours.parquet")
     assert len(rows) == 60
@@ -93,7 +92,6 @@ def test_predictions_hold_its_rows_and_slices(checkout):
     assert rows["colour"].tolist() == ["blue", "red"] * 30
 
 
-@pytest.mark.slow
 def test_the_card_states_its_headlines(checkout):
     card = ModelCard.load(checkout / "outputs/models/n100-s0/README.md")
     stated = {result.metric_name for result in card.data.eval_results}
@@ -101,7 +99,6 @@ def test_the_card_states_its_headlines(checkout):
     assert "| colours_red_non_entailment |" in card.text
 
 
-@pytest.mark.slow
 def test_tables_figure_and_page_show_its_headlines(checkout):
     report = checkout / "report"
     grid = pd.read_csv(report / "grid.csv", index_col="model")

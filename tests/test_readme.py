@@ -91,7 +91,6 @@ def test_generated_parts_are_up_to_date(readme):
     assert fill_readmes.filled(text) == text, "run python scripts/fill_readmes.py"
 
 
-@pytest.mark.slow
 def test_readme_commands_run_in_order(clone):
     shown = [command for command in commands(REPO_ROOT / "README.md", "bash") if command != "make test"]
     assert shown[0] == "make demo"
@@ -106,7 +105,6 @@ def test_readme_commands_run_in_order(clone):
         run(command, clone)
 
 
-@pytest.mark.slow
 def test_a_deleted_artifact_is_made_again_with_what_depends_on_it_and_nothing_else(clone):
     """Needs the demo that the test above made."""
     before = made(clone)

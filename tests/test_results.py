@@ -12,7 +12,6 @@ RESULTS = REPO_ROOT / "results"
 REPORTS = sorted(file.parent for file in RESULTS.rglob("report.yaml"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("folder", REPORTS, ids=lambda folder: str(folder.relative_to(RESULTS)))
 def test_a_report_is_made_again_byte_for_byte(folder, tmp_path):
     recipe = folder / "report.yaml"

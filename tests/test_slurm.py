@@ -15,7 +15,6 @@ ANSWERS = {"sacctmgr": "research", "sinfo": "gpu", "sacct": "", "squeue": "", "s
 DEADLINE_S = 90
 
 
-@pytest.mark.slow
 def test_a_submitted_start_carries_its_resources(tmp_path):
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="snakemake-executor-plugin-slurm is not installed")
     for name, answer in ANSWERS.items():

@@ -74,7 +74,6 @@ def made(clone) -> Path:
     return clone
 
 
-@pytest.mark.slow
 def test_a_changed_recipe_re_runs_what_depends_on_it(made):
     file = made / "recipes/demo/augment.yaml"
     as_it_was = file.read_text()
@@ -88,7 +87,6 @@ def test_a_changed_recipe_re_runs_what_depends_on_it(made):
     assert (jobs["synthesize"], jobs["audit"], jobs["variant"], jobs["cell"]) == (1, 1, 2, 8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "rebuilt"),
     [
@@ -138,14 +136,12 @@ def test_a_base_with_a_space_is_one_word(clone):
     assert f"start.yaml --model_name_or_path '{clone}/my base' --train_dataset" in done.stdout
 
 
-@pytest.mark.slow
 def test_a_step_prints_one_line_and_keeps_its_output_in_a_log(clone):
     done = run_snakemake(clone, "--quiet", "all", "--", "outputs/demo/corpus/hans/lineage.json")
     assert re.fullmatch(r"\d\d:\d\d:\d\d  corpus/hans  \d+ s\n", done.stdout)
     assert "demo_corpus saved" in (clone / "outputs/demo/logs/corpus-hans.log").read_text()
 
 
-@pytest.mark.slow
 def test_a_step_that_fails_names_its_log_and_what_went_wrong(clone):
     change(clone, "inputs", hans_rows=0)
     done = run_snakemake(clone, "--quiet", "all", "--", "outputs/demo/corpus/hans/lineage.json", fails=True)

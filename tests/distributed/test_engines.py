@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from blindspots.evaluation.prediction import LOGITS
 from blindspots.modeling.classifier import check_saved_weights
 
-pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+pytestmark = pytest.mark.distributed
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 ENGINES = {"ddp": "multi_gpu", "zero2": "zero2", "zero3": "zero3", "fsdp2": "fsdp2"}

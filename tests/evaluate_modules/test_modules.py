@@ -144,7 +144,6 @@ def test_app_scores_an_uploaded_file(name, tmp_path, monkeypatch):
         score(str(tmp_path / "bad.csv"), *more)
 
 
-@pytest.mark.slow
 def test_an_uploaded_copy_stands_alone(name, tmp_path):
     """A folder with its links followed, as an upload has it, loaded by another process that knows no other path."""
     shutil.copytree(MODULES / name, tmp_path / name)

@@ -72,7 +72,6 @@ def test_a_token_that_expires_half_way_leaves_no_tag_and_a_new_one_completes_the
     whole(hub.call(push, str(rows)))
 
 
-@pytest.mark.slow
 def test_a_server_that_is_down_is_told_and_a_later_push_completes(start_hub, rows):
     down = start_hub()
     down.stop()

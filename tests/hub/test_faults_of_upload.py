@@ -45,13 +45,11 @@ def test_a_script_whose_upload_is_refused_ends_in_one_line_and_its_artifact_stay
     assert (tmp_path / "rows/lineage.json").is_file()
 
 
-@pytest.mark.slow
 def test_a_long_outage_of_the_storage_is_outlasted(hub, rows):
     hub.fault("status", "PUT", "/lfs/", status=503, retry_after=0, times=8)
     assert "commit" in hub.call(push, str(rows))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("after", ["-5", "soon", "²", "Wed, 21 Oct 2015 07:28:00 GMT", "", "0.5", "9" * 5000])
 def test_an_odd_retry_after_is_no_reason_to_fail_or_to_wait_for_ever(hub, rows, after):
     if not after.isascii():
@@ -66,7 +64,6 @@ def test_an_odd_retry_after_is_no_reason_to_fail_or_to_wait_for_ever(hub, rows, 
     assert "commit" in hub.call(push, str(rows))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("content", ["<html>portal</html>", "\xff\xfe", "[]", "{}", "null"])
 @pytest.mark.parametrize(("method", "path"), [("GET", "/refs"), ("POST", "/commit/"), ("GET", "whoami")])
 def test_an_answer_that_can_not_be_read_is_told_in_one_line(hub, rows, method, path, content):

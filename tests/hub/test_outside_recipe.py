@@ -115,7 +115,6 @@ def test_the_recipes_of_the_repository_are_taken_whole(capsys):
 
 
 @pytest.mark.hub
-@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("--from-release",)])
 def test_a_hostile_release_leaves_the_repos_of_its_reader_alone(released, stranger, words):  # noqa: F811
     precious = released.store.create_repo("models", "tester/precious")

@@ -9,7 +9,7 @@ from test_readme import REPO_ROOT, YOURS, commands
 
 from .tiny_grid import KIND, SIZE, START
 
-pytestmark = [pytest.mark.hub, pytest.mark.slow]
+pytestmark = pytest.mark.hub
 
 README = REPO_ROOT / "README.md"
 

@@ -208,7 +208,6 @@ def run_snippet(snippet: str) -> dict:
     return {name: type(value).__name__ for name, value in left.items() if name in ("model", "tokenizer", "dataset")}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name", "loaded"),
     [
@@ -255,7 +254,6 @@ def test_sets_and_modules_load_without_code_of_ours(released):
     assert released.call(score_by_released_module)["hans_lo_non_entailment"] == 1.0
 
 
-@pytest.mark.slow
 def test_an_adapter_is_tuned_on_a_released_base_pushed_and_loaded_as_its_card_says(released, tiny_grid):
     """LoRA on the base by id and tag, on a set by id and tag: the lineage holds the commits that were really got."""
 

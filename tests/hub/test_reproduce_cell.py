@@ -11,7 +11,7 @@ from .conftest import RELEASE
 from .local_hub import SCRIPTS, LocalHub
 from .tiny_grid import CELL, KIND, SIZE, START
 
-pytestmark = [pytest.mark.hub, pytest.mark.slow]
+pytestmark = pytest.mark.hub
 
 CHOICE = ("--start", START, "--kind", KIND, "--size", SIZE)
 METRICS = ("mnli_matched", "hans", "hans_lo_non_entailment")

@@ -161,7 +161,6 @@ def test_binary_and_labelled_parses_agree_on_hans(shared):
     pd.testing.assert_frame_equal(labelled, binary)
 
 
-@pytest.mark.slow
 def test_a_batch_is_faster_than_a_word_loop(shared):
     """Six counts per pair in less time than a plain loop needs for one; 1.82 million rows fit in two minutes."""
     rows = pd.read_parquet(shared / "hub/datasets/nyu-mll/multi_nli/data/train-00000-of-00001.parquet")

@@ -84,7 +84,6 @@ def test_doubtful_premises_are_mostly_answered_in_their_own_words():
         assert OVERLAP_SHARE[True][label] > 10 * OVERLAP_SHARE[False][label]
 
 
-@pytest.mark.slow
 def test_forty_thousand_rows_are_distinct_and_overlap_is_as_rare_as_announced():
     rows = mnli_like(train_rows=40_000, matched_rows=0, seed=SEED)["train"]
     assert len(set(zip(rows["premise"], rows["hypothesis"]))) == 40_000

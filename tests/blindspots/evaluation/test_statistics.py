@@ -226,7 +226,6 @@ def test_overall_accuracy_of_each_run_is_the_mean_of_its_six_parts(feather):
     assert feather[parts].mean(axis=1).to_numpy() == pytest.approx(feather["Overall accuracy"].to_numpy(), abs=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("n_seeds", [5, 10, 20])
 def test_seed_bootstrap_holds_the_mean_of_100_runs(feather, n_seeds):
     """95% intervals from a few runs of BERT hold the mean of all 100 in 92% to 98% of draws."""
@@ -236,7 +235,6 @@ def test_seed_bootstrap_holds_the_mean_of_100_runs(feather, n_seeds):
     assert 0.92 < np.mean([interval.low <= runs.mean() <= interval.high for interval in intervals]) < 0.98
 
 
-@pytest.mark.slow
 def test_seed_bootstrap_rarely_finds_a_difference_between_runs_of_one_model(feather):
     runs, rng = feather["Lexical (nonent)"].to_numpy(), np.random.default_rng(0)
     draws = rng.choice(runs, (1_000, 2, 8, 1))
@@ -244,7 +242,6 @@ def test_seed_bootstrap_rarely_finds_a_difference_between_runs_of_one_model(feat
     assert 0.02 < np.mean([effect.p < 0.05 for effect in effects]) < 0.08
 
 
-@pytest.mark.slow
 def test_seed_and_cluster_bootstrap_together_hold_the_mean(feather):
     """Seeds and subcases drawn from the runs' 5 non-entailed lexical-overlap subcases, against the mean of both."""
     subcases = feather[[name for name in feather if name.startswith("ln_")]].to_numpy()

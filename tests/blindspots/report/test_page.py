@@ -75,7 +75,6 @@ def test_the_details_are_those_of_every_model(page):
     assert details[CELL]["changed"]["start"] == "n0-s1"
 
 
-@pytest.mark.slow
 def test_a_fragment_opens_its_model(page, tmp_path):
     document = dom(page, tmp_path / "profile", CELL)
     shown = section(document)
@@ -85,12 +84,10 @@ def test_a_fragment_opens_its_model(page, tmp_path):
     assert f'class="open" data-name="{CELL}"' in document or f'data-name="{CELL}" data-place' in document
 
 
-@pytest.mark.slow
 def test_without_a_fragment_no_model_is_open(page, tmp_path):
     assert 'hidden=""' in section(dom(page, tmp_path / "profile")).split(">")[0]
 
 
-@pytest.mark.slow
 def test_a_click_on_a_row_and_on_a_point_opens_a_model(page, tmp_path):
     click = f"document.querySelector(\"tr[data-name='{CELL}'] td\").click();"
     assert CELL in section(dom(page, tmp_path / "profile", script=click))
@@ -98,7 +95,6 @@ def test_a_click_on_a_row_and_on_a_point_opens_a_model(page, tmp_path):
     assert "n0-synthetic-n60-s0" in section(dom(page, tmp_path / "profile", script=click))
 
 
-@pytest.mark.slow
 def test_a_click_on_a_heading_sorts_and_another_turns_round(page, tmp_path):
     press = "document.querySelectorAll('#models th button')[6].click();"
     orders = []
@@ -110,7 +106,6 @@ def test_a_click_on_a_heading_sorts_and_another_turns_round(page, tmp_path):
     assert orders[1] == sorted(orders[0], reverse=True)
 
 
-@pytest.mark.slow
 def test_the_filter_hides_other_rows(page, tmp_path):
     script = (
         "const box = document.getElementById('filter'); box.value = 'biased'; box.dispatchEvent(new Event('input'));"

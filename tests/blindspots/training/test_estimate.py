@@ -156,7 +156,6 @@ def inputs(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("script", ["finetune_task.py", "finetune_generator.py"])
 @pytest.mark.parametrize(("batch", "code"), [(4, 0), (10**9, 1)])
 def test_estimate_needs_no_weights_and_leaves_nothing(inputs, tmp_path, script, batch, code):
