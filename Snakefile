@@ -9,17 +9,30 @@ Keys of --config:
     launch   what runs a script that trains or predicts, such as
              "accelerate launch --config_file accelerate_configs/single_gpu.yaml"
     threads  CPU threads of one such job
+    local    folders or files in place of Hub ids, as a mapping: best in a file, given by --configfile
 Each step prints one line with its time; its whole output is below outputs/<model>/logs.
 """
 
 import math
+import re
 import shlex
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from blindspots.config.recipes import GridRecipe, test_set_keys
 from blindspots.config.yaml_files import read_yaml
-from blindspots.grid import Cell, cells, check_axes, raw_dataset, starts, variant_flags, variant_parents
+from blindspots.data.test_sets import test_set
+from blindspots.grid import (
+    Cell,
+    cells,
+    check_axes,
+    parent_of,
+    raw_dataset,
+    sets_of,
+    start_config,
+    start_of,
+    starts,
+)
 
 MODEL = config.get("model", "demo")
 AXES = config.get("grid", "grid")
@@ -29,9 +42,11 @@ RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
 LOGS = f"{OUT}/logs"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
 GRID = GridRecipe(**read_yaml(f"{RECIPES}/{AXES}.yaml"))
+LOCAL = config.get("local", {})
+GRID.external = {name: LOCAL.get(dataset, dataset) for name, dataset in GRID.external.items()}
 check_axes(GRID)
-JUDGE = f"{OUT}/models/{Cell(max(GRID.starts), GRID.seeds[0]).name}"
-VARIANTS = sorted({cell.variant for cell in cells(GRID)})
+JUDGE = f"{OUT}/models/{start_of(GRID, Cell(max(GRID.starts), GRID.seeds[0])).name}"
+SETS = {sets.name: sets for sets in (sets_of(GRID, cell) for cell in cells(GRID))}
 
 # step LOG NAME COMMAND ...: run a command with its output in a log, and say in one line how it went. On a terminal the
 # last line of the log, such as a progress bar, is shown meanwhile, of one step at a time.
@@ -68,8 +83,36 @@ BASE = base_flags(config.get("base"))
 
 
 def values(name):
-    """A recipe's keys: a rule's param, so that a changed key re-runs what depends on it and a comment does not."""
-    return read_yaml(f"{RECIPES}/{name}.yaml")
+    """A recipe's keys, local folders in place: a rule's param, so that a changed key re-runs what depends on it."""
+    recipe = read_yaml(f"{RECIPES}/{name}.yaml")
+    return recipe | local_keys(recipe)
+
+
+def local_keys(recipe):
+    """The keys of a recipe that name a dataset or model of which there is a folder here."""
+    keys = {}
+    for key, value in recipe.items():
+        if isinstance(value, list) and not LOCAL.keys().isdisjoint(value):
+            keys[key] = [LOCAL.get(name, name) for name in value]
+        elif isinstance(value, str) and value in LOCAL:
+            keys |= {key: LOCAL[value], f"{key}_revision": None}
+    if "model_name_or_path" in keys:
+        del keys["model_name_or_path_revision"]
+        keys["model_revision"] = "main"
+    for name in recipe.get("test_sets") or []:
+        key, dataset = test_set_keys()[name], test_set(name).dataset
+        if dataset in LOCAL and key not in recipe:
+            keys[key] = LOCAL[dataset]
+    return keys
+
+
+def local_flags(name):
+    """The same as flags of a script, which reads the recipe itself, each after a space."""
+    keys = local_keys(read_yaml(f"{RECIPES}/{name}.yaml"))
+    words = []
+    for key, value in keys.items():
+        words += [f"--{key}", *(value if isinstance(value, list) else [value or "null"])]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def made_here(*names):
@@ -79,7 +122,7 @@ def made_here(*names):
 
 def inputs(name, *keys):
     """What a recipe's keys name, as inputs of its rule."""
-    recipe = values(name)
+    recipe = read_yaml(f"{RECIPES}/{name}.yaml")
     return made_here(*(recipe.get(key) for key in keys))
 
 
@@ -128,6 +171,12 @@ if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
     show_plan()
 
 
+def start_rows(wildcards):
+    """The rows that a start is tuned on, none for start 0."""
+    start = Cell(int(wildcards.start), int(wildcards.seed))
+    return f"{OUT}/mnli --train_config {start_config(GRID, start)}" if start.start else "null"
+
+
 def cell_of(wildcards):
     return Cell(int(wildcards.start), int(wildcards.seed), wildcards.kind, int(wildcards.size))
 
@@ -137,16 +186,34 @@ def raw_name(generation):
     return f"synthetic_g{generation}" if generation > 1 else "synthetic"
 
 
-def generator_of(wildcards):
-    """The generator that writes outputs/<model>/synthetic<suffix>."""
-    return f"{OUT}/generator{wildcards.suffix if wildcards.suffix.startswith('_g') else ''}"
+def writer_of(wildcards):
+    """The generator that writes outputs/<model>/synthetic<suffix><own>."""
+    return f"{OUT}/generator{wildcards.suffix if wildcards.suffix.startswith('_g') else ''}{wildcards.own}"
+
+
+def generator_rows(wildcards):
+    """The rows that a generator is tuned on, and its seed where it is one of several."""
+    if not wildcards.own:
+        return f"{OUT}/mnli"
+    number = GRID.generators.index(wildcards.own[1:])
+    config = f"--train_config g{GRID.generator_rows}-d{number} " if GRID.generator_rows else ""
+    return f"{OUT}/mnli {config}--seed {number}"
+
+
+def subset_flags():
+    """The flags of prepare_mnli.py for starts and generators with rows of their own."""
+    flags = {"start_draws": GRID.start_draws, "generator_rows": GRID.generator_rows}
+    if GRID.generator_rows:
+        flags["generator_draws"] = len(GRID.generators)
+    return " ".join(f"--{key} {value}" for key, value in flags.items() if value)
 
 
 def artifacts():
     """Every artifact of the grid: one that was deleted is made again, though the report would not need it."""
-    pools = {"mnli"} | {pool for variant in VARIANTS for pool in variant_parents(variant, GRID.external)}
-    folders = sorted(pools | ({"generator"} if "synthetic" in pools else set()))
-    folders += [f"variants/{variant}" for variant in VARIANTS]
+    pools = {"mnli"} | {pool for sets in SETS.values() for pool in sets.parents(GRID.external)}
+    made = [pool for pool in pools if re.fullmatch(r"synthetic(-\w+)?", pool)]
+    folders = sorted(pools | {pool.replace("synthetic", "generator") for pool in made})
+    folders += [f"variants/{name}" for name in SETS]
     folders += [f"models/{cell.name}" for cell in starts(GRID) + cells(GRID)]
     made = [f"{OUT}/{folder}/lineage.json" for folder in folders]
     made += [f"{OUT}/{pool}/audit/audit.json" for pool in sorted(pools - {"mnli"})]
@@ -155,9 +222,10 @@ def artifacts():
 
 def table1_flags():
     """The two datasets of Table 1, where the grid has raw synthetic data."""
-    if not any(variant_flags(variant, OUT, GRID.external).count("--synthetic") for variant in VARIANTS):
+    raw = "synthetic" + (f"-{GRID.generators[0]}" if GRID.generators else "")
+    if not any(sets.raw for sets in SETS.values()):
         return ""
-    return f"--original {OUT}/mnli --synthetic {shlex.quote(raw_dataset('synthetic', OUT, GRID.external))}"
+    return f"--original {OUT}/mnli --synthetic {shlex.quote(raw_dataset(raw, OUT, GRID.external))}"
 
 
 def test_set_flags(recipe):
@@ -171,10 +239,11 @@ def test_set_flags(recipe):
 
 wildcard_constraints:
     kind=r"\w+",
-    variant=r"\w+(-n\d+)?",
+    variant=r"[\w-]+",
     start=r"\d+",
     size=r"\d+",
     suffix=r"(_[tg]\d+)?",
+    own=r"(-[a-z]\w*)?",
     generation=r"\d+",
     seed=r"\d+",
 
@@ -221,11 +290,13 @@ rule prepare:
     params:
         recipe=values("prepare"),
         sizes=sizes("prepare", "start_sizes", GRID.starts),
+        subsets=subset_flags(),
+        local=local_flags("prepare"),
     resources:
         **needs("prepare"),
     shell:
-        "step {log} mnli python scripts/prepare_mnli.py {RECIPES}/prepare.yaml --start_sizes {params.sizes}"
-        " --output_dir {OUT}/mnli --wait_for_lock true"
+        "step {log} mnli python scripts/prepare_mnli.py {RECIPES}/prepare.yaml{params.local}"
+        " --start_sizes {params.sizes} {params.subsets} --output_dir {OUT}/mnli --wait_for_lock true"
 
 
 rule start:
@@ -239,13 +310,14 @@ rule start:
         f"{LOGS}/n{{start}}-s{{seed}}.log",
     params:
         recipe=values("start"),
-        rows=lambda w: f"{OUT}/mnli --train_config n{w.start}" if int(w.start) else "null",
+        rows=lambda w: start_rows(w),
+        local=local_flags("start"),
     threads: THREADS
     resources:
         **needs("start", lambda w: w.start),
     shell:
         "OMP_NUM_THREADS={threads} step {log} n{wildcards.start}-s{wildcards.seed}"
-        " {LAUNCH} scripts/finetune_task.py {RECIPES}/start.yaml {BASE}"
+        " {LAUNCH} scripts/finetune_task.py {RECIPES}/start.yaml{params.local} {BASE}"
         " --train_dataset {params.rows} --seed {wildcards.seed}"
         " --output_dir {OUT}/models/n{wildcards.start}-s{wildcards.seed} --wait_for_lock true"
 
@@ -255,59 +327,62 @@ rule generator:
         lambda _: inputs("generator", "model_name_or_path"),
         f"{OUT}/mnli/lineage.json",
     output:
-        f"{OUT}/generator/lineage.json",
+        f"{OUT}/generator{{own}}/lineage.json",
     log:
-        f"{LOGS}/generator.log",
+        f"{LOGS}/generator{{own}}.log",
     params:
         recipe=lambda _: values("generator"),
+        rows=generator_rows,
+        local=lambda _: local_flags("generator"),
     threads: THREADS
     resources:
         **needs("generator"),
     shell:
-        "OMP_NUM_THREADS={threads} step {log} generator"
-        " {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml {BASE}"
-        " --train_dataset {OUT}/mnli --output_dir {OUT}/generator --wait_for_lock true"
+        "OMP_NUM_THREADS={threads} step {log} generator{wildcards.own}"
+        " {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml{params.local} {BASE}"
+        " --train_dataset {params.rows} --output_dir {OUT}/generator{wildcards.own} --wait_for_lock true"
 
 
 rule next_generator:
     """G trained on what the generator before it wrote: recursive generations."""
     input:
-        lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}/lineage.json",
+        lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}{w.own}/lineage.json",
     output:
-        f"{OUT}/generator_g{{generation}}/lineage.json",
+        f"{OUT}/generator_g{{generation}}{{own}}/lineage.json",
     log:
-        f"{LOGS}/generator_g{{generation}}.log",
+        f"{LOGS}/generator_g{{generation}}{{own}}.log",
     params:
         recipe=lambda _: values("generator"),
-        rows=lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}",
+        rows=lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}{w.own}",
+        local=lambda _: local_flags("generator"),
     threads: THREADS
     resources:
         **needs("generator"),
     shell:
-        "OMP_NUM_THREADS={threads} step {log} generator_g{wildcards.generation}"
-        " {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml"
+        "OMP_NUM_THREADS={threads} step {log} generator_g{wildcards.generation}{wildcards.own}"
+        " {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml{params.local}"
         " {BASE} --train_dataset {params.rows} --train_config full"
-        " --output_dir {OUT}/generator_g{wildcards.generation} --wait_for_lock true"
+        " --output_dir {OUT}/generator_g{wildcards.generation}{wildcards.own} --wait_for_lock true"
 
 
 rule synthesize:
     input:
-        lambda w: f"{generator_of(w)}/lineage.json",
+        lambda w: f"{writer_of(w)}/lineage.json",
     output:
-        f"{OUT}/synthetic{{suffix}}/lineage.json",
+        f"{OUT}/synthetic{{suffix}}{{own}}/lineage.json",
     log:
-        f"{LOGS}/synthetic{{suffix}}.log",
+        f"{LOGS}/synthetic{{suffix}}{{own}}.log",
     params:
         recipe=lambda _: values("synthesize"),
-        generator=generator_of,
+        generator=writer_of,
         heat=lambda w: f"--temperature {int(w.suffix[2:]) / 100}" if w.suffix.startswith("_t") else "",
     threads: THREADS
     resources:
         **needs("synthesize"),
     shell:
-        "OMP_NUM_THREADS={threads} step {log} synthetic{wildcards.suffix}"
+        "OMP_NUM_THREADS={threads} step {log} synthetic{wildcards.suffix}{wildcards.own}"
         " {LAUNCH} scripts/generate_synthetic.py {RECIPES}/synthesize.yaml"
-        " {params.heat} --generator {params.generator} --output_dir {OUT}/synthetic{wildcards.suffix}"
+        " {params.heat} --generator {params.generator} --output_dir {OUT}/synthetic{wildcards.suffix}{wildcards.own}"
         " --wait_for_lock true"
 
 
@@ -317,24 +392,25 @@ rule audit:
         lambda _: inputs("audit", "mnli", "hans"),
         f"{JUDGE}/lineage.json",
         f"{OUT}/mnli/lineage.json",
-        f"{OUT}/synthetic{{suffix}}/lineage.json",
+        f"{OUT}/synthetic{{suffix}}{{own}}/lineage.json",
     output:
-        f"{OUT}/synthetic{{suffix}}/audit/audit.json",
+        f"{OUT}/synthetic{{suffix}}{{own}}/audit/audit.json",
     log:
-        f"{LOGS}/audit-synthetic{{suffix}}.log",
+        f"{LOGS}/audit-synthetic{{suffix}}{{own}}.log",
     params:
         recipe=lambda _: values("audit"),
+        local=lambda _: local_flags("audit"),
     resources:
         **needs("audit"),
     shell:
-        "step {log} audit-synthetic{wildcards.suffix} python scripts/audit_dataset.py {RECIPES}/audit.yaml"
-        " --dataset {OUT}/synthetic{wildcards.suffix} --reference {OUT}/mnli --label_model {JUDGE}"
-        " --output_dir {OUT}/synthetic{wildcards.suffix}/audit"
+        "step {log} audit-synthetic{wildcards.suffix}{wildcards.own} python scripts/audit_dataset.py {RECIPES}/audit.yaml{params.local}"
+        " --dataset {OUT}/synthetic{wildcards.suffix}{wildcards.own} --reference {OUT}/mnli --label_model {JUDGE}"
+        " --output_dir {OUT}/synthetic{wildcards.suffix}{wildcards.own}/audit"
 
 
 rule variant:
     input:
-        lambda w: [f"{OUT}/{parent}/lineage.json" for parent in variant_parents(w.variant, GRID.external)],
+        lambda w: [f"{OUT}/{parent}/lineage.json" for parent in SETS[w.variant].parents(GRID.external)],
     output:
         f"{OUT}/variants/{{variant}}/lineage.json",
     log:
@@ -342,7 +418,7 @@ rule variant:
     params:
         recipe=values("variants"),
         sizes=sizes("variants", "sizes", GRID.sizes),
-        flags=lambda w: variant_flags(w.variant, OUT, GRID.external),
+        flags=lambda w: SETS[w.variant].flags(OUT, GRID.external),
     resources:
         **needs("variant"),
     shell:
@@ -354,23 +430,24 @@ rule variant:
 rule cell:
     input:
         test_inputs("augment"),
-        lambda w: f"{OUT}/models/{cell_of(w).parent_name}/lineage.json",
-        lambda w: f"{OUT}/variants/{cell_of(w).variant}/lineage.json",
+        lambda w: f"{OUT}/models/{parent_of(GRID, cell_of(w)).name}/lineage.json",
+        lambda w: f"{OUT}/variants/{sets_of(GRID, cell_of(w)).name}/lineage.json",
     output:
         f"{OUT}/models/n{{start}}-{{kind}}-n{{size}}-s{{seed}}/lineage.json",
     log:
         f"{LOGS}/n{{start}}-{{kind}}-n{{size}}-s{{seed}}.log",
     params:
         recipe=values("augment"),
-        parent=lambda w: f"{OUT}/models/{cell_of(w).parent_name}",
-        rows=lambda w: f"{OUT}/variants/{cell_of(w).variant} --train_config n{w.size}",
+        parent=lambda w: f"{OUT}/models/{parent_of(GRID, cell_of(w)).name}",
+        rows=lambda w: f"{OUT}/variants/{sets_of(GRID, cell_of(w)).name} --train_config n{w.size}",
         name=lambda w: cell_of(w).name,
+        local=local_flags("augment"),
     threads: THREADS
     resources:
         **needs("cell", lambda w: w.size),
     shell:
         "OMP_NUM_THREADS={threads} step {log} {params.name}"
-        " {LAUNCH} scripts/finetune_task.py {RECIPES}/augment.yaml"
+        " {LAUNCH} scripts/finetune_task.py {RECIPES}/augment.yaml{params.local}"
         " --model_name_or_path {params.parent} --train_dataset {params.rows} --seed {wildcards.seed}"
         " --output_dir {OUT}/models/{params.name} --wait_for_lock true"
 

@@ -36,7 +36,7 @@ def main() -> None:
         parents = {
             pool: fetch(getattr(recipe, pool), "dataset", getattr(recipe, f"{pool}_revision")) for pool in kind.pools
         }
-        pools = {name: pool_pairs(source, recipe.pool_config) for name, source in parents.items()}
+        pools = {name: pool_pairs(source, getattr(recipe, f"{name}_config")) for name, source in parents.items()}
         counts = {name: len(pool) for name, pool in pools.items()}
         if recipe.exclude_config:
             excluded = nli_pairs(read_split(parents[ORIGINAL], "train", recipe.exclude_config), recipe.exclude_config)

@@ -9,7 +9,7 @@ import yaml
 
 from blindspots.config.recipes import GridRecipe
 from blindspots.data.kinds import FAMILIES, compared_kinds, in_order, label_of, styles
-from blindspots.grid import cells, check_axes, starts, variant_flags
+from blindspots.grid import cells, check_axes, parent_of, sets_of, starts
 
 KINDS = [
     "original",
@@ -65,8 +65,8 @@ def report(world, tmp_path_factory):
     for name in ("synthetic_t70", "synthetic_g2"):
         sampling = ["--samples_per_label", 64, "--shard_rows", 64, "--batch_size", 64, "--max_new_tokens", 80]
         run("generate_synthetic", "--generator", world / "generator", *sampling, "--output_dir", out / name)
-    for variant in sorted({cell.variant for cell in cells(grid)}):
-        flags = variant_flags(variant, str(out), grid.external).split()
+    for sets in {sets_of(grid, cell) for cell in cells(grid)}:
+        flags = sets.flags(str(out), grid.external).split()
         run(
             "build_variants",
             *flags,
@@ -75,11 +75,13 @@ def report(world, tmp_path_factory):
             "--sizes",
             12,
             "--output_dir",
-            out / "variants" / variant,
+            out / "variants" / sets.name,
         )
     for cell in starts(grid) + cells(grid):
-        model = out / "models" / cell.parent_name if cell.kind else world / "base"
-        rows = (out / "variants" / cell.variant, f"n{cell.size}") if cell.kind else (out / "mnli", f"n{cell.start}")
+        model = out / "models" / parent_of(grid, cell).name if cell.kind else world / "base"
+        rows = (out / "mnli", f"n{cell.start}")
+        if cell.kind:
+            rows = (out / "variants" / sets_of(grid, cell).name, f"n{cell.size}")
         run(
             "finetune_task",
             recipe,

@@ -128,6 +128,56 @@ def test_every_kind_has_its_sets_generators_and_parents(clone):
     assert (jobs["generator"], jobs["next_generator"], jobs["synthesize"], jobs["audit"]) == (1, 1, 3, 3)
 
 
+def test_replicates_have_their_own_generators_starts_and_sets(clone):
+    change(
+        clone,
+        "grid",
+        starts=[2000],
+        sizes=[1000],
+        kinds=["original_disjoint", "synthetic"],
+        seeds=[0, 1, 2, 3],
+        generators=["a", "b"],
+        generator_rows=500,
+        start_draws=2,
+        own_sets=True,
+    )
+    done = run_snakemake(clone, "-n", "-p")
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE))
+    assert {name: jobs[name] for name in ("start", "generator", "synthesize", "variant", "cell")} == {
+        "start": "2",
+        "generator": "2",
+        "synthesize": "2",
+        "variant": "8",
+        "cell": "8",
+    }
+    assert "--start_draws 2 --generator_rows 500 --generator_draws 2" in done.stdout
+    assert "--train_dataset outputs/demo/mnli --train_config n2000-d1 --seed 1 " in done.stdout
+    assert (
+        "--train_dataset outputs/demo/mnli --train_config g500-d1 --seed 1 --output_dir outputs/demo/generator-b"
+        in (done.stdout)
+    )
+    flags = "--kind synthetic --synthetic outputs/demo/synthetic-b --seed 3002000"
+    assert f"{flags} --sizes 1000" in done.stdout
+    cell = "--model_name_or_path outputs/demo/models/n2000-s1 --train_dataset outputs/demo/variants/"
+    assert f"{cell}synthetic-b-n2000-r3 --train_config n1000 --seed 3 " in done.stdout
+
+
+def test_local_folders_take_the_place_of_hub_ids_wherever_a_recipe_names_them(clone):
+    local = {
+        "nyu-mll/multi_nli": "my data/mnli",
+        "jhu-cogsci/hans": "hans",
+        "HuggingFaceTB/SmolLM2-135M": "base",
+        "alisawuffles/WANLI@61c95318fd71c55b6ba355d76253254615f387ec": "wanli.jsonl",
+    }
+    (clone / "local.yaml").write_text(yaml.safe_dump({"local": local}))
+    done = run_snakemake(clone, "-n", "-p", "--configfile", "local.yaml", "--config", "model=smollm2-135m-cpu")
+    assert "prepare.yaml --mnli 'my data/mnli' --mnli_revision null --start_sizes 3000" in done.stdout
+    start = "start.yaml --model_name_or_path base --model_revision main --mnli 'my data/mnli' --hans hans"
+    assert start in done.stdout
+    assert "augment.yaml --mnli 'my data/mnli' --hans hans" in done.stdout
+    assert "--kind synthetic --synthetic wanli.jsonl" in done.stdout
+
+
 def test_a_base_with_a_space_is_one_word(clone):
     done = run_snakemake(clone, "-n", "-p", "--config", f"base={clone}/my base")
     assert f"start.yaml --model_name_or_path '{clone}/my base' --model_revision main --train_dataset" in done.stdout

@@ -1,6 +1,11 @@
-"""The cells of a grid and their names: `n5000-s0` is a start, `n5000-synthetic-n18020-s0` a start tuned further."""
+"""The cells of a grid and what each is made from.
+
+`n5000-s0` is a start, `n5000-synthetic-n18020-s0` a start tuned further. The last number is the replicate: its seed
+and, where the grid has several generators, draws of the start's rows or own augmentation sets, which of them it uses.
+"""
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from blindspots.config.errors import RecipeError
@@ -25,23 +30,6 @@ class Cell:
         augmentation = f"-{self.kind}-n{self.size}" if self.kind else ""
         return f"n{self.start}{augmentation}-s{self.seed}"
 
-    @property
-    def start_name(self) -> str:
-        """Name of the start that this model was tuned from, its own for a start."""
-        return Cell(self.start, self.seed).name
-
-    @property
-    def parent_name(self) -> str:
-        """Name of the model that this one continues: its start, or the cell of an earlier stage."""
-        after = kind_of(self.kind).after if self.kind else None
-        return Cell(self.start, self.seed, after, self.size).name if after else self.start_name
-
-    @property
-    def variant(self) -> str:
-        """Folder of the augmentation sets that this model is tuned on."""
-        kind = kind_of(self.kind)
-        return (kind.sets_of or kind.name) + (f"-n{self.start}" if kind.own_rows else "")
-
     @classmethod
     def from_name(cls, name: str) -> "Cell":
         """The inverse of `name`. Raises RecipeError for a name of another form."""
@@ -58,61 +46,130 @@ class Cell:
 
 def check_axes(grid: GridRecipe) -> None:
     """Raise RecipeError for an empty axis, a value given twice, a negative size, or a kind that does not exist."""
-    for axis in ("starts", "kinds", "sizes", "seeds"):
+    for axis in ("starts", "kinds", "sizes", "seeds", "generators"):
         values = getattr(grid, axis)
-        if not values:
+        if not values and axis != "generators":
             raise RecipeError(f"The grid's axis {axis} is empty.")
         repeated = [value for value in values if values.count(value) > 1]
         if repeated:
             raise RecipeError(f"The grid's axis {axis} holds {repeated[0]} twice.")
-        if axis != "kinds" and not all(isinstance(value, int) and value >= 0 for value in values):
+        if axis in ("starts", "sizes", "seeds") and not all(isinstance(value, int) and value >= 0 for value in values):
             raise RecipeError(f"The grid's axis {axis} holds {values}; it takes whole numbers.")
+    for name in grid.generators:
+        if not re.fullmatch(r"[a-z]\w*", name):
+            raise RecipeError(f"The generator {name!r} needs a name of small letters, digits and _, such as g13.")
     for name in grid.kinds:
-        made_elsewhere = external_name(kind_of(name).raw)
+        made_elsewhere = _external_name(kind_of(name).raw)
         if made_elsewhere and made_elsewhere not in grid.external:
             raise RecipeError(f"Kind {name} needs its dataset: external: {{{made_elsewhere}: <Hub id or folder>}}.")
         if kind_of(name).after and kind_of(name).after not in grid.kinds:
             raise RecipeError(f"Kind {name} continues from {kind_of(name).after}; add that to the axis kinds.")
 
 
-def external_name(raw: str | None) -> str | None:
-    """Name in the grid's key `external` of raw data made elsewhere, None for a generator's own."""
+def generator_of(grid: GridRecipe, replicate: int) -> str | None:
+    """Name of the generator whose rows a replicate is tuned on, None where the grid has one for all."""
+    return grid.generators[replicate % len(grid.generators)] if grid.generators else None
+
+
+def start_of(grid: GridRecipe, cell: Cell) -> Cell:
+    """The start of a cell: that of its own replicate, or one of the grid's start_draws.
+
+    Generators vary fastest, so that after generators x start_draws replicates each has met each.
+    """
+    if grid.start_draws is None:
+        return Cell(cell.start, cell.seed)
+    return Cell(cell.start, cell.seed // max(len(grid.generators), 1) % grid.start_draws)
+
+
+def parent_of(grid: GridRecipe, cell: Cell) -> Cell:
+    """The model that a cell continues: its start, or the cell of an earlier stage."""
+    after = kind_of(cell.kind).after
+    return Cell(cell.start, cell.seed, after, cell.size) if after else start_of(grid, cell)
+
+
+def start_config(grid: GridRecipe, start: Cell) -> str:
+    """Config of the prepared rows that a start is tuned on."""
+    return f"n{start.start}" + ("" if grid.start_draws is None else f"-d{start.seed}")
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The augmentation sets of a kind, one per size, that some of a grid's cells share.
+
+    kind: that is drawn; raw: folder or key of `external` of the synthetic rows, None for a kind without.
+    start, excluded: rows of the start, and config of the rows that are left out, where the sets are made for a start.
+    replicate: where each replicate has its own sets.
+    """
+
+    kind: str
+    raw: str | None = None
+    start: int | None = None
+    excluded: str | None = None
+    replicate: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of their folder and repo."""
+        start = self.excluded or ("" if self.start is None else f"n{self.start}")
+        generator = self.raw.partition("-")[2] if self.raw else ""
+        replicate = "" if self.replicate is None else f"r{self.replicate}"
+        return "-".join(filter(None, (self.kind, generator, start, replicate)))
+
+    def flags(self, out: str, external: dict[str, str]) -> str:
+        """The flags of build_variants.py that make them, of a grid whose folder is `out`."""
+        flags = [f"--kind {self.kind}"]
+        if self.raw:
+            flags.append(f"--synthetic {shlex.quote(raw_dataset(self.raw, out, external))}")
+        if self.excluded:
+            flags.append(f"--exclude_config {self.excluded}")
+        if self.replicate is not None:
+            # Starts have fewer rows than a million: every start and replicate draws by a seed of its own.
+            flags.append(f"--seed {1_000_000 * self.replicate + self.start}")
+        return " ".join(flags)
+
+    def parents(self, external: dict[str, str]) -> list[str]:
+        """The artifacts of the grid that they are drawn from."""
+        parents = ["mnli"] if ORIGINAL in kind_of(self.kind).pools else []
+        if self.raw and (_external_name(self.raw) or self.raw) not in external:
+            parents.append(self.raw)
+        return parents
+
+
+def sets_of(grid: GridRecipe, cell: Cell) -> Sets:
+    """The augmentation sets that a cell is tuned on."""
+    kind = kind_of(kind_of(cell.kind).sets_of or cell.kind)
+    generator = generator_of(grid, cell.seed)
+    raw = kind.raw
+    if raw and generator and not _external_name(raw):
+        raw = f"{raw}-{generator}"
+    own_rows = kind.own_rows and cell.start > 0
+    return Sets(
+        kind.name,
+        raw,
+        cell.start if kind.own_rows or grid.own_sets else None,
+        start_config(grid, start_of(grid, cell)) if own_rows else None,
+        cell.seed if grid.own_sets else None,
+    )
+
+
+def _external_name(raw: str | None) -> str | None:
+    """Name in the grid's key `external` of raw data of a kind external_<name>, None for a generator's own."""
     return raw.removeprefix("external_") if raw and raw.startswith("external_") else None
 
 
 def raw_dataset(raw: str, out: str, external: dict[str, str]) -> str:
-    """Hub id or folder of raw synthetic data: made elsewhere, or below the grid's folder `out`."""
-    return external.get(external_name(raw) or raw, f"{out}/{raw}")
-
-
-def variant_flags(variant: str, out: str, external: dict[str, str]) -> str:
-    """The flags of build_variants.py that make the sets of one folder of variants (`Cell.variant`)."""
-    name, _, excluded = variant.partition("-")
-    kind = kind_of(name)
-    flags = [f"--kind {name}"]
-    if kind.raw:
-        flags.append(f"--synthetic {raw_dataset(kind.raw, out, external)}")
-    if kind.own_rows and excluded != "n0":
-        flags.append(f"--exclude_config {excluded}")
-    return " ".join(flags)
-
-
-def variant_parents(variant: str, external: dict[str, str]) -> list[str]:
-    """The artifacts of the grid that a folder of variants is drawn from."""
-    kind = kind_of(variant.partition("-")[0])
-    parents = ["mnli"] if ORIGINAL in kind.pools else []
-    if kind.raw and (external_name(kind.raw) or kind.raw) not in external:
-        parents.append(kind.raw)
-    return parents
+    """Hub id, folder or file of raw synthetic data: made elsewhere, or below the grid's folder `out`."""
+    return external.get(_external_name(raw) or raw, f"{out}/{raw}")
 
 
 def starts(grid: GridRecipe) -> list[Cell]:
-    """The starts of a grid, seed by seed."""
-    return [Cell(start, seed) for seed in grid.seeds for start in grid.starts]
+    """The starts of a grid, replicate by replicate, each once."""
+    found = [start_of(grid, Cell(start, seed)) for seed in grid.seeds for start in grid.starts]
+    return list(dict.fromkeys(found))
 
 
 def cells(grid: GridRecipe) -> list[Cell]:
-    """The tuned models of a grid, without the starts, seed by seed."""
+    """The tuned models of a grid, without the starts, replicate by replicate."""
     return [
         Cell(start, seed, kind, size)
         for seed in grid.seeds

@@ -118,9 +118,19 @@ class PrepareRecipe(ArtifactRecipe):
 
     mnli: str = key("MultiNLI, a Hub id, folder or file with the split train")
     mnli_revision: str | None = key("commit or tag of mnli", None)
+    also: list[str] = key(
+        "further pairs that people wrote, whose train rows are added: Hub ids (org/name@commit), folders or files", []
+    )
     dev_rows_per_label: int = key("first rows of each label that become the dev set", 250, minimum=0)
     start_sizes: list[int] = key("rows of each starting subset", [5000, 10000, 20000, 100000], minimum=1)
-    seed: int = key("seed of the starting subsets", 42)
+    start_draws: int | None = key(
+        "draw each starting subset this often, without a common row; what no draw takes becomes config rest",
+        None,
+        minimum=1,
+    )
+    generator_rows: int | None = key("rows of each generator's own subset; by default all rows", None, minimum=1)
+    generator_draws: int = key("generators that have a subset of generator_rows of their own", 1, minimum=1)
+    seed: int = key("seed of the subsets", 42)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -198,8 +208,11 @@ class VariantsRecipe(ArtifactRecipe):
     original_revision: str | None = key("commit or tag of original", None)
     synthetic: str | None = key("synthetic dataset, the pool of the other rows, a Hub id, folder or file", None)
     synthetic_revision: str | None = key("commit or tag of synthetic", None)
-    pool_config: str | None = key(
-        "config of the pools; by default full, or the only one of a set made elsewhere", None
+    original_config: str | None = key(
+        "config of original; by default full, or the only one of a set made elsewhere", None
+    )
+    synthetic_config: str | None = key(
+        "config of synthetic; by default full, or the only one of a set made elsewhere", None
     )
     exclude_config: str | None = key("config of original, such as n5000, whose rows are left out of its pool", None)
     sizes: list[int] = key("rows of each set; one config per size", [18020, 36040, 73080], minimum=1)
@@ -222,10 +235,23 @@ class GridRecipe:
     starts: list[int] = key("rows of each start; 0 is a random head", [0, 5000, 10000, 20000, 100000, 391722])
     kinds: list[str] = key("kinds of augmentation set", ["original", "synthetic", "biased_synthetic"])
     sizes: list[int] = key("rows of each augmentation set", [18020, 36040, 73080])
-    seeds: list[int] = key("seeds of training", [0])
+    seeds: list[int] = key(
+        "replicates: seeds of training, and with generators, start_draws or own_sets of what these say", [0]
+    )
+    generators: list[str] = key(
+        "names of several generators: replicate r is tuned on rows of the (r mod generators)-th", []
+    )
+    generator_rows: int | None = key("rows that each of several generators is tuned on, drawn for it", None, minimum=1)
+    start_draws: int | None = key(
+        "starts with rows of their own: replicate r continues the ((r div generators) mod start_draws)-th; by default "
+        "every replicate has its own start, all on the same rows",
+        None,
+        minimum=1,
+    )
+    own_sets: bool = key("draw the augmentation sets of each start and replicate anew, not once for all", False)
     external: dict[str, str] = key(
-        "synthetic sets made elsewhere, name: Hub id or folder, for kinds external_<name>; the name synthetic stands "
-        "for the generator's own set",
+        "synthetic sets made elsewhere, name: Hub id, folder or file, for kinds external_<name>; the name synthetic "
+        "stands for the generator's own set, synthetic-<generator> for that of one of several",
         {},
     )
 

@@ -17,7 +17,7 @@ from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC, in_order, positio
 from blindspots.data.nli import LABELS
 from blindspots.data.test_sets import Headline, test_set
 from blindspots.evaluation.prediction import read_predictions, score_rows
-from blindspots.grid import Cell, cells, starts
+from blindspots.grid import Cell, cells, start_of, starts
 from blindspots.report.kept import LINEAGE, Predictions, read_kept, read_lines
 
 START = "start"
@@ -47,6 +47,8 @@ class Grid:
     right: by (model, test set), whether a row's prediction is its gold label, folded as the test set says; [rows].
     results, lineages: by model, of `prediction.score_rows` and lineage.json; datasets: lineages of the datasets.
     missing, others: models of the axes that are not there; models that are there but not of the axes.
+    axes: of the grid. A seed is a replicate: `grid.generator_of(axes, seed)` names its generator, `grid.start_of` its
+        start, and `axes.own_sets` says whether its augmentation sets are its own.
     """
 
     models: pd.DataFrame
@@ -58,6 +60,7 @@ class Grid:
     datasets: list[dict[str, Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    axes: GridRecipe = field(default_factory=GridRecipe)
 
     @property
     def tests(self) -> dict[str, pd.DataFrame]:
@@ -83,9 +86,8 @@ class Grid:
 
     def name(self, start: int, kind: str, size: int, seed: int) -> str | None:
         """Name of the model in a place of the grid, None where it is missing."""
-        augmentation = (None, None) if kind == START else (kind, size)
-        name = Cell(start, seed, *augmentation).name
-        return name if name in self.models.index else None
+        cell = start_of(self.axes, Cell(start, seed)) if kind == START else Cell(start, seed, kind, size)
+        return cell.name if cell.name in self.models.index else None
 
     def chosen_rows(self, metric: str) -> tuple[str, np.ndarray] | None:
         """Test set of a headline and which of its rows count, boolean; None for an AUROC and without predictions."""
@@ -120,6 +122,7 @@ def read_grid(recipe: ReportRecipe) -> Grid:
         for name in done:
             rows.add(name, read_predictions(Path(recipe.models) / name))
     grid = _scored(rows, [name for name in wanted if name in rows.models()])
+    grid.axes = recipe
     grid.lineages = {line["model"]: line for line in lines if line["model"]}
     grid.datasets = [line for line in lines if not line["model"]]
     grid.missing = [name for name in wanted if name not in rows.models()]
