@@ -63,7 +63,7 @@ def describe(
     return {
         "artifact": artifact_name(final),
         "artifact_type": artifact_type,
-        "license": licence(parents.values(), artifact_type),
+        "license": recipe.get("license") or licence(parents.values(), artifact_type),
         "content_sha256": content,
         "recipe": recipe,
         "recipe_sha256": hash_json(without_placement(recipe)),

@@ -113,6 +113,17 @@ class DemoRecipe(ArtifactRecipe):
 
 
 @dataclasses.dataclass(kw_only=True)
+class GgufRecipe(ArtifactRecipe):
+    """Write a base model from a GGUF file."""
+
+    gguf_file: str = key("GGUF file, in the folder of package where that is given")
+    gguf_sha256: str = key("hash of the file")
+    package: str | None = key("installed Python package that holds the file", None)
+    origin: str = key("what the weights are, for the card and for the lineage of what is tuned from them")
+    license: str = key("licence of the weights, as the Hub names it")
+
+
+@dataclasses.dataclass(kw_only=True)
 class PrepareRecipe(ArtifactRecipe):
     """Clean MultiNLI train, cut the dev set off, sample the starting subsets."""
 
