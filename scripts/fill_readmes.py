@@ -23,6 +23,7 @@ PART = re.compile(r"<!-- (?P<what>keys|kinds|test sets|audits|file: (?P<path>\S+
 AUDITS = {"WANLI": "wanli", "SuperGen": "supergen", "LingNLI": "lingnli"}
 SCRIPTS = {
     "make_demo_inputs.py": recipes.DemoRecipe,
+    "base_from_gguf.py": recipes.GgufRecipe,
     "prepare_mnli.py": recipes.PrepareRecipe,
     "finetune_task.py": recipes.TaskRecipe,
     "finetune_generator.py": recipes.GeneratorRecipe,

@@ -17,6 +17,7 @@ from blindspots.config.recipes import (
     DemoRecipe,
     EvaluateRecipe,
     GeneratorRecipe,
+    GgufRecipe,
     PrepareRecipe,
     SynthesisRecipe,
     TaskRecipe,
@@ -27,6 +28,7 @@ from blindspots.config.refused_keys import REFUSED
 SCRIPTS_FOLDER = ROOT / "scripts"
 SCRIPTS = {
     "make_demo_inputs": (DemoRecipe,),
+    "base_from_gguf": (GgufRecipe,),
     "prepare_mnli": (PrepareRecipe,),
     "finetune_task": (TaskRecipe, "TrainingArguments", "ModelConfig"),
     "finetune_generator": (GeneratorRecipe, "SFTConfig", "ModelConfig"),

@@ -16,6 +16,7 @@ EXCEPTIONS = {
     ("audits/supergen", "hans"): "as above",
     ("audits/wanli", "hans"): "as above",
     ("llama2-7b/audit", "hans"): "as above",
+    ("smollm2-135m-fewgen/prepare", "also tasksource/lingnli"): "as for the audit of the same set",
     ("smollm2-135m/audit", "hans"): "as above",
     ("test_sets/hans", "dataset"): "as above",
     ("test_sets/med", "dataset"): "no commit of this repo is known",
@@ -25,7 +26,9 @@ EXCEPTIONS = {
 def hub_ids(values: dict) -> dict[str, tuple[str, str | None]]:
     """The Hub ids of a recipe by key, with the revision that goes with each."""
     named = {key: value for key, value in values.items() if isinstance(value, str) and HUB_ID.fullmatch(value)}
-    named |= {f"external {name}": value for name, value in (values.get("external") or {}).items()}
+    external = (values.get("external") or {}).items()
+    named |= {f"external {name}": value for name, value in external if HUB_ID.fullmatch(value)}
+    named |= {f"also {name}": name for name in values.get("also") or []}
     revisions = {"model_name_or_path": "model_revision", "dataset": "dataset_revision"}
     if "split" in values:  # the file of a test set
         revisions["dataset"] = "revision"

@@ -17,6 +17,7 @@ from blindspots.grid import check_axes
 
 SCRIPT_OF = {
     "inputs": "make_demo_inputs",
+    "base": "base_from_gguf",
     "prepare": "prepare_mnli",
     "start": "finetune_task",
     "augment": "finetune_task",
@@ -42,21 +43,16 @@ def test_every_file_is_a_recipe_of_a_known_script():
     for file in RECIPES.glob("test_sets/*.yaml"):
         test_sets.test_set(file.stem)
     for model in ("demo", "smollm2-135m", "llama2-7b"):
-        assert {file.stem for file in (RECIPES / model).glob("*.yaml")} >= {*SCRIPT_OF, "grid"} - {"inputs"}
-    assert {file.stem for file in RECIPES.glob("smollm2-135m-cpu/*.yaml")} == {
-        "prepare",
-        "start",
-        "variants",
-        "augment",
-        "grid",
-        "resources",
-    }
+        assert {file.stem for file in (RECIPES / model).glob("*.yaml")} >= {*SCRIPT_OF, "grid"} - {"inputs", "base"}
+    no_generator = {"prepare", "start", "variants", "augment", "grid", "resources"}
+    assert {file.stem for file in RECIPES.glob("smollm2-135m-cpu/*.yaml")} == no_generator
+    assert {file.stem for file in RECIPES.glob("smollm2-135m-fewgen/*.yaml")} == {*no_generator, "base"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)
 def test_a_recipe_parses(file):
     recipe, *_ = parse_recipe(*SCRIPTS[SCRIPT_OF[file.stem]], argv=[str(file)])
-    assert recipe.output_dir.startswith(f"outputs/{file.parent.name}/")
+    assert recipe.output_dir.startswith(f"outputs/{'base' if file.stem == 'base' else file.parent.name}/")
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.stem in ("start", "augment", "evaluate")], ids=name)
