@@ -3,13 +3,14 @@
     snakemake --cores 2 --config model=demo
 
 Keys of --config:
-    model    folder of recipes/ (demo)
-    grid     its file of axes (grid)
-    base     a folder or Hub id in place of the recipes' base model
-    launch   what runs a script that trains or predicts, such as
-             "accelerate launch --config_file accelerate_configs/single_gpu.yaml"
-    threads  CPU threads of one such job
-    local    folders or files in place of Hub ids, as a mapping: best in a file, given by --configfile
+    model              folder of recipes/ (demo)
+    grid               its file of axes (grid)
+    base               a folder or Hub id in place of the recipes' base model
+    local              folders or files in place of Hub ids, as a mapping: best in a file, given by --configfile
+    threads            CPU threads of a job that trains or predicts (1; with GPUs at least 4 for each)
+    accelerate_config  accelerate's settings for jobs with several GPUs (accelerate_configs/multi_gpu.yaml)
+How many GPUs a job takes, with a process on each, is set by recipes/<model>/resources.yaml and, over it, by
+--set-resources RULE:gpu=N, also in a profile. As many run at a time as there are GPUs, or --resources gpu=N.
 Each step prints one line with its time; its whole output is below outputs/<model>/logs.
 """
 
@@ -19,6 +20,8 @@ import shlex
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+from blindspots.config.errors import UserError
+from blindspots.config.gpus import visible_gpus
 from blindspots.config.recipes import GridRecipe, test_set_keys
 from blindspots.config.yaml_files import read_yaml
 from blindspots.data.test_sets import test_set
@@ -34,10 +37,12 @@ from blindspots.grid import (
     starts,
 )
 
+KEYS = ("model", "grid", "base", "local", "threads", "accelerate_config")
+if unknown := sorted(set(config) - set(KEYS)):
+    raise UserError(f"--config has no {', '.join(unknown)}; its keys are {', '.join(KEYS)}.")
 MODEL = config.get("model", "demo")
 AXES = config.get("grid", "grid")
-LAUNCH = config.get("launch", "python")
-THREADS = int(config.get("threads", 1))
+THREADS, THREADS_PER_GPU = int(config.get("threads", 1)), 4
 RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
 LOGS = f"{OUT}/logs"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
@@ -140,6 +145,41 @@ def sizes(name, key, axis):
 NEEDS = values("resources")
 
 
+def gpus(rule):
+    """How many GPUs a job of a rule takes."""
+    given = workflow.resource_settings.overwrite_resources.get(rule, {})
+    return given["gpu"].value if "gpu" in given else NEEDS[rule]["gpus"]
+
+
+def limit_gpus():
+    """Without --resources gpu=N, run as many jobs at a time as this machine has GPUs for.
+
+    The limit is never below what one job takes, to which snakemake would cut the job without a word; launch.py says
+    what is missing. Raises UserError for a limit below it, and for a job of one process with several GPUs.
+    """
+    most, limit = max(map(gpus, NEEDS)), workflow.global_resources.get("gpu").value
+    if limit is None and most and workflow.local_exec:
+        workflow.register_resource("gpu", max(most, len(visible_gpus())))
+    elif limit is not None and limit < most:
+        raise UserError(
+            f"--resources gpu={limit} is less than the {most} GPUs of one job; raise it, or lower the gpus in "
+            f"{RECIPES}/resources.yaml or by --set-resources RULE:gpu=N."
+        )
+    if gpus("audit") > 1:
+        raise UserError("An audit runs in one process; give it 1 GPU or none.")
+
+
+limit_gpus()
+LAUNCH = "python scripts/launch.py"
+if "accelerate_config" in config:
+    LAUNCH += f" --multi_gpu_config {shlex.quote(config['accelerate_config'])}"
+
+
+def cpus(rule):
+    """CPU threads of a job that trains or predicts."""
+    return max(THREADS, THREADS_PER_GPU * gpus(rule))
+
+
 def minutes(rule, rows=0):
     """Estimated minutes of one job that trains on `rows` rows."""
     return math.ceil(NEEDS[rule]["minutes"] + NEEDS[rule]["minutes_per_10000_rows"] * int(rows) / 10_000)
@@ -160,7 +200,7 @@ def show_plan():
     """Models, device hours and disk of the whole grid, by recipes/<model>/resources.yaml; printed by a dry run."""
     whole = [("start", cell.start) for cell in starts(GRID)] + [("cell", cell.size) for cell in cells(GRID)]
     whole += [("generator", 0), ("synthesize", 0)]
-    hours = sum(minutes(rule, rows) for rule, rows in whole) / 60
+    hours = sum(minutes(rule, rows) * max(1, gpus(rule)) for rule, rows in whole) / 60
     disk = sum(NEEDS[rule]["disk_mb"] for rule, _ in whole) / 1000
     device = "GPU" if NEEDS["cell"]["gpus"] else "CPU"
     what = f"{len(whole) - 2} models, about {hours:.1f} {device} hours, {disk:.1f} GB of disk"
@@ -312,12 +352,12 @@ rule start:
         recipe=values("start"),
         rows=lambda w: start_rows(w),
         local=local_flags("start"),
-    threads: THREADS
+    threads: cpus("start")
     resources:
         **needs("start", lambda w: w.start),
     shell:
-        "OMP_NUM_THREADS={threads} step {log} n{wildcards.start}-s{wildcards.seed}"
-        " {LAUNCH} scripts/finetune_task.py {RECIPES}/start.yaml{params.local} {BASE}"
+        "step {log} n{wildcards.start}-s{wildcards.seed} {LAUNCH} --gpus {resources.gpu} --threads {threads}"
+        " scripts/finetune_task.py {RECIPES}/start.yaml{params.local} {BASE}"
         " --train_dataset {params.rows} --seed {wildcards.seed}"
         " --output_dir {OUT}/models/n{wildcards.start}-s{wildcards.seed} --wait_for_lock true"
 
@@ -334,12 +374,12 @@ rule generator:
         recipe=lambda _: values("generator"),
         rows=generator_rows,
         local=lambda _: local_flags("generator"),
-    threads: THREADS
+    threads: cpus("generator")
     resources:
         **needs("generator"),
     shell:
-        "OMP_NUM_THREADS={threads} step {log} generator{wildcards.own}"
-        " {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml{params.local} {BASE}"
+        "step {log} generator{wildcards.own} {LAUNCH} --gpus {resources.gpu} --threads {threads}"
+        " scripts/finetune_generator.py {RECIPES}/generator.yaml{params.local} {BASE}"
         " --train_dataset {params.rows} --output_dir {OUT}/generator{wildcards.own} --wait_for_lock true"
 
 
@@ -355,12 +395,12 @@ rule next_generator:
         recipe=lambda _: values("generator"),
         rows=lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}{w.own}",
         local=lambda _: local_flags("generator"),
-    threads: THREADS
+    threads: cpus("generator")
     resources:
         **needs("generator"),
     shell:
-        "OMP_NUM_THREADS={threads} step {log} generator_g{wildcards.generation}{wildcards.own}"
-        " {LAUNCH} scripts/finetune_generator.py {RECIPES}/generator.yaml{params.local}"
+        "step {log} generator_g{wildcards.generation}{wildcards.own} {LAUNCH} --gpus {resources.gpu} --threads {threads}"
+        " scripts/finetune_generator.py {RECIPES}/generator.yaml{params.local}"
         " {BASE} --train_dataset {params.rows} --train_config full"
         " --output_dir {OUT}/generator_g{wildcards.generation}{wildcards.own} --wait_for_lock true"
 
@@ -376,12 +416,12 @@ rule synthesize:
         recipe=lambda _: values("synthesize"),
         generator=writer_of,
         heat=lambda w: f"--temperature {int(w.suffix[2:]) / 100}" if w.suffix.startswith("_t") else "",
-    threads: THREADS
+    threads: cpus("synthesize")
     resources:
         **needs("synthesize"),
     shell:
-        "OMP_NUM_THREADS={threads} step {log} synthetic{wildcards.suffix}{wildcards.own}"
-        " {LAUNCH} scripts/generate_synthetic.py {RECIPES}/synthesize.yaml"
+        "step {log} synthetic{wildcards.suffix}{wildcards.own} {LAUNCH} --gpus {resources.gpu} --threads {threads}"
+        " scripts/generate_synthetic.py {RECIPES}/synthesize.yaml"
         " {params.heat} --generator {params.generator} --output_dir {OUT}/synthetic{wildcards.suffix}{wildcards.own}"
         " --wait_for_lock true"
 
@@ -400,10 +440,12 @@ rule audit:
     params:
         recipe=lambda _: values("audit"),
         local=lambda _: local_flags("audit"),
+    threads: cpus("audit")
     resources:
         **needs("audit"),
     shell:
-        "step {log} audit-synthetic{wildcards.suffix}{wildcards.own} python scripts/audit_dataset.py {RECIPES}/audit.yaml{params.local}"
+        "step {log} audit-synthetic{wildcards.suffix}{wildcards.own} {LAUNCH} --gpus {resources.gpu}"
+        " scripts/audit_dataset.py {RECIPES}/audit.yaml{params.local}"
         " --dataset {OUT}/synthetic{wildcards.suffix}{wildcards.own} --reference {OUT}/mnli --label_model {JUDGE}"
         " --output_dir {OUT}/synthetic{wildcards.suffix}{wildcards.own}/audit"
 
@@ -442,12 +484,12 @@ rule cell:
         rows=lambda w: f"{OUT}/variants/{sets_of(GRID, cell_of(w)).name} --train_config n{w.size}",
         name=lambda w: cell_of(w).name,
         local=local_flags("augment"),
-    threads: THREADS
+    threads: cpus("cell")
     resources:
         **needs("cell", lambda w: w.size),
     shell:
-        "OMP_NUM_THREADS={threads} step {log} {params.name}"
-        " {LAUNCH} scripts/finetune_task.py {RECIPES}/augment.yaml{params.local}"
+        "step {log} {params.name} {LAUNCH} --gpus {resources.gpu} --threads {threads}"
+        " scripts/finetune_task.py {RECIPES}/augment.yaml{params.local}"
         " --model_name_or_path {params.parent} --train_dataset {params.rows} --seed {wildcards.seed}"
         " --output_dir {OUT}/models/{params.name} --wait_for_lock true"
 

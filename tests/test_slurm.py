@@ -56,4 +56,6 @@ def test_a_submitted_start_carries_its_resources(tmp_path):
     assert "-t 23 " in asked  # 3 minutes and half a minute for each 10,000 of 391,722 rows
     assert "--mem 16000" in asked
     assert "--gpus=1" in asked
+    assert "--nodes=1" in asked
+    assert "--cpus-per-task=4" in asked
     assert "-p gpu" in asked

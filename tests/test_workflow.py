@@ -1,14 +1,18 @@
 """The workflow: which jobs a grid has, and that a changed recipe re-runs what depends on it and nothing else."""
 
+import contextlib
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from made_accelerate import made_accelerate
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
@@ -200,3 +204,79 @@ def test_a_step_that_fails_names_its_log_and_what_went_wrong(clone):
         "see outputs/demo/logs/corpus-hans.log: error: recipes/demo/inputs.yaml: hans_rows is at least 1"
         in done.stderr
     )
+
+
+# In accelerate's place: says that it begins, waits for a letter, makes its output, and says that it ends.
+JOB = """
+import os, sys
+from pathlib import Path
+gpu, folder = os.environ["CUDA_VISIBLE_DEVICES"], Path(sys.argv[sys.argv.index("--output_dir") + 1])
+events = os.open("events", os.O_WRONLY)
+os.write(events, f"begin {gpu}".encode())
+os.read(os.open("letters", os.O_RDONLY), 1)
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "lineage.json").write_text(os.environ["OMP_NUM_THREADS"])
+os.write(events, f"end   {gpu}".encode())
+"""
+DEADLINE_S = 120
+
+
+def test_eight_gpus_run_eight_jobs_at_a_time(clone):
+    made_accelerate(clone, JOB)
+    (clone / "nvidia-smi").write_text("#!/bin/sh\nfor gpu in 0 1 2 3 4 5 6 7; do echo \"GPU $gpu: made up\"; done\n")
+    (clone / "nvidia-smi").chmod(0o755)
+    prepared = clone / "outputs" / "smollm2-135m" / "mnli" / "lineage.json"
+    prepared.parent.mkdir(parents=True)
+    prepared.write_text("{}")
+    outer = {name: value for name, value in os.environ.items() if name not in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")}
+    path = f"{clone}:{Path(sys.executable).parent}:{outer['PATH']}"
+    machine = {"PATH": path, "PYTHONPATH": str(clone), "TMPDIR": str(clone)}
+    wanted = [f"outputs/smollm2-135m/models/n0-s{seed}/lineage.json" for seed in range(9)]
+    command = [sys.executable, "-m", "snakemake", "--cores", "64", "--config", "model=smollm2-135m", "--", *wanted]
+    for name in ("events", "letters"):
+        os.mkfifo(clone / name)
+    events, letters = (os.open(clone / name, os.O_RDWR) for name in ("events", "letters"))
+
+    def event() -> str:
+        assert select.select([events], [], [], DEADLINE_S)[0], (clone / "log").read_text()
+        return os.read(events, len("begin 0")).decode()
+
+    with (clone / "log").open("w") as log:
+        environment = outer | machine
+        running = subprocess.Popen(
+            command, cwd=clone, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            begun = sorted(event() for _ in range(8))
+            os.write(letters, b"x")
+            ended, ninth = event(), event()
+            os.write(letters, b"x" * 8)
+            assert running.wait(DEADLINE_S) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+            os.close(events)
+            os.close(letters)
+    assert begun == [f"begin {gpu}" for gpu in range(8)]
+    assert (ended[:5], ninth) == ("end  ", f"begin {ended[-1]}")
+    assert {(clone / file).read_text() for file in wanted} == {"4"}  # CPU threads
+
+
+def test_a_limit_below_one_job_is_refused(clone):
+    flags = ["-n", "--config", "model=smollm2-135m", "--set-resources", "start:gpu=4", "--resources", "gpu=2"]
+    done = run_snakemake(clone, *flags, fails=True)
+    assert "--resources gpu=2 is less than the 4 GPUs of one job; raise it" in done.stdout
+
+
+def test_the_number_of_gpus_is_one_setting(clone):
+    flags = ["-n", "-p", "--cores", "64", "--config", "model=smollm2-135m", "accelerate_config=my zero3.yaml"]
+    done = run_snakemake(clone, *flags, "--set-resources", "start:gpu=4")
+    launcher = "python scripts/launch.py --multi_gpu_config 'my zero3.yaml'"
+    assert f"n0-s0 {launcher} --gpus 4 --threads 16 scripts/finetune_task.py" in done.stdout
+    assert f"generator {launcher} --gpus 1 --threads 4 scripts/finetune_generator.py" in done.stdout
+
+
+def test_a_key_that_there_is_not_is_refused(clone):
+    done = run_snakemake(clone, "-n", "--config", "modle=demo", fails=True)
+    assert "--config has no modle; its keys are model, grid, base, threads, accelerate_config." in done.stdout

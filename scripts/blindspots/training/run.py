@@ -32,8 +32,8 @@ def training_arguments(
     """The library's arguments of a training run, with its checkpoints in `folder`.
 
     Raises RecipeError for keys that exclude each other, for keys that this machine does not have the device or package
-    for, for an optimiser or schedule that can't be made or ignores one of its keys, for a batch that can't be divided
-    by the processes, and for rows that are needed and not named.
+    for, for several GPUs in one process, for an optimiser or schedule that can't be made or ignores one of its keys,
+    for a batch that can't be divided by the processes, and for rows that are needed and not named.
     """
     if recipe.train_dataset is None and (recipe.estimate or isinstance(recipe, GeneratorRecipe)):
         raise RecipeError("train_dataset is needed: there is nothing to train on.")
@@ -45,6 +45,11 @@ def training_arguments(
         training = arguments_class(output_dir=str(folder), **keys)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"The training keys contradict each other or do not fit this machine: {error}") from None
+    if training.n_gpu > 1:
+        raise RecipeError(
+            f"One process sees {training.n_gpu} GPUs and would split each batch over them (nn.DataParallel). Start it by "
+            f"python scripts/launch.py --gpus N, which shows N processes a GPU each; N is 1 or more."
+        )
     if recipe.train_dataset is not None and not recipe.estimate:
         check_optimisation(training, keys)
     batch, processes = training.per_device_train_batch_size, training.world_size

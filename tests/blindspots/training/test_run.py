@@ -135,6 +135,21 @@ def test_a_generator_needs_rows_to_train_on():
         training_arguments(SFTConfig, GeneratorRecipe(output_dir="unused"), {"use_cpu": True}, "unused")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "recipe"),
+    [
+        (TrainingArguments, TaskRecipe(output_dir="unused", train_dataset="unused")),
+        (TrainingArguments, TaskRecipe(output_dir="unused", train_dataset="unused", tokens_per_batch=512)),
+        (SFTConfig, GeneratorRecipe(output_dir="unused", train_dataset="unused")),
+    ],
+)
+def test_several_gpus_in_one_process_are_refused(monkeypatch, tmp_path, arguments, recipe):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    with pytest.raises(RecipeError, match=r"sees 8 GPUs.*python scripts/launch.py --gpus N"):
+        training_arguments(arguments, recipe, {"bf16": False}, tmp_path)
+    training_arguments(arguments, recipe, {"bf16": False, "use_cpu": True}, tmp_path)
+
+
 def test_processes_must_divide_a_batch_that_is_split(monkeypatch, tmp_path):
     keys = {"per_device_train_batch_size": 8, "accelerator_config": {"split_batches": True}, "use_cpu": True}
     recipe = TaskRecipe(output_dir="unused")
