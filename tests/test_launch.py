@@ -1,4 +1,4 @@
-"""Launching on free GPUs, which an environment variable makes up; in accelerate's place a job that says what it sees."""
+"""Launching on free GPUs, which are made up; in accelerate's place a job that says what it sees."""
 
 import os
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch.distributed.run
+from accelerate.commands.launch import launch_command, launch_command_parser
 from made_accelerate import made_accelerate
 
 import launch
@@ -120,3 +122,13 @@ def test_processes_share_out_the_threads(launched):
 def test_one_gpu_has_settings_of_its_own(launched):
     command, _ = launched("--multi_gpu_config", "zero3.yaml", "script.py")
     assert command[3:5] == ["--config_file", str(ACCELERATE_CONFIGS / "single_gpu.yaml")]
+
+
+@pytest.mark.parametrize("name", ["multi_gpu", "zero2", "zero3", "fsdp2"])
+def test_two_runs_on_one_machine_talk_on_two_ports(monkeypatch, name):
+    ports = []
+    monkeypatch.setattr(torch.distributed.run, "run", lambda arguments: ports.append(int(arguments.master_port)))
+    for _ in range(2):
+        words = ["--config_file", str(ACCELERATE_CONFIGS / f"{name}.yaml"), "--num_processes", "2", "script.py"]
+        launch_command(launch_command_parser().parse_args(words))
+    assert 0 < ports[0] != ports[1] > 0

@@ -221,20 +221,25 @@ os.write(events, f"end   {gpu}".encode())
 DEADLINE_S = 120
 
 
-def test_eight_gpus_run_eight_jobs_at_a_time(clone):
+@pytest.fixture
+def eight_gpus(clone) -> dict[str, str]:
+    """The environment of a machine with eight GPUs, on which jobs tell the FIFO `events` and read from `letters`."""
     made_accelerate(clone, JOB)
-    (clone / "nvidia-smi").write_text("#!/bin/sh\nfor gpu in 0 1 2 3 4 5 6 7; do echo \"GPU $gpu: made up\"; done\n")
+    (clone / "nvidia-smi").write_text('#!/bin/sh\nfor gpu in 0 1 2 3 4 5 6 7; do echo "GPU $gpu: made up"; done\n')
     (clone / "nvidia-smi").chmod(0o755)
-    prepared = clone / "outputs" / "smollm2-135m" / "mnli" / "lineage.json"
-    prepared.parent.mkdir(parents=True)
-    prepared.write_text("{}")
-    outer = {name: value for name, value in os.environ.items() if name not in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")}
-    path = f"{clone}:{Path(sys.executable).parent}:{outer['PATH']}"
-    machine = {"PATH": path, "PYTHONPATH": str(clone), "TMPDIR": str(clone)}
-    wanted = [f"outputs/smollm2-135m/models/n0-s{seed}/lineage.json" for seed in range(9)]
-    command = [sys.executable, "-m", "snakemake", "--cores", "64", "--config", "model=smollm2-135m", "--", *wanted]
     for name in ("events", "letters"):
         os.mkfifo(clone / name)
+    outer = {name: value for name, value in os.environ.items() if name not in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")}
+    path = f"{clone}:{Path(sys.executable).parent}:{outer['PATH']}"
+    return outer | {"PATH": path, "PYTHONPATH": str(clone), "TMPDIR": str(clone)}
+
+
+def test_eight_gpus_run_eight_jobs_at_a_time(clone, eight_gpus):
+    prepared = clone / "outputs/smollm2-135m/mnli/lineage.json"
+    prepared.parent.mkdir(parents=True)
+    prepared.write_text("{}")
+    wanted = [f"outputs/smollm2-135m/models/n0-s{seed}/lineage.json" for seed in range(9)]
+    command = [sys.executable, "-m", "snakemake", "--cores", "64", "--config", "model=smollm2-135m", "--", *wanted]
     events, letters = (os.open(clone / name, os.O_RDWR) for name in ("events", "letters"))
 
     def event() -> str:
@@ -242,10 +247,7 @@ def test_eight_gpus_run_eight_jobs_at_a_time(clone):
         return os.read(events, len("begin 0")).decode()
 
     with (clone / "log").open("w") as log:
-        environment = outer | machine
-        running = subprocess.Popen(
-            command, cwd=clone, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+        running = subprocess.Popen(command, cwd=clone, env=eight_gpus, stdout=log, stderr=log, start_new_session=True)
         try:
             begun = sorted(event() for _ in range(8))
             os.write(letters, b"x")

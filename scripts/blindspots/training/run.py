@@ -47,8 +47,8 @@ def training_arguments(
         raise RecipeError(f"The training keys contradict each other or do not fit this machine: {error}") from None
     if training.n_gpu > 1:
         raise RecipeError(
-            f"One process sees {training.n_gpu} GPUs and would split each batch over them (nn.DataParallel). Start it by "
-            f"python scripts/launch.py --gpus N, which shows N processes a GPU each; N is 1 or more."
+            f"One process sees {training.n_gpu} GPUs and would split each batch over them (nn.DataParallel). Start it "
+            "by python scripts/launch.py --gpus N, which gives each of N processes a GPU of its own."
         )
     if recipe.train_dataset is not None and not recipe.estimate:
         check_optimisation(training, keys)

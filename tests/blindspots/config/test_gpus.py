@@ -41,7 +41,9 @@ def test_a_machine_without_nvidia_smi_has_none(nvidia_smi):
 
 
 def test_whole_gpus_of_nvidia_smi_are_numbered(nvidia_smi):
-    nvidia_smi("printf 'GPU 0: H100 (UUID: GPU-a)\\n  MIG 1g.10gb Device 0: (UUID: MIG-b)\\nGPU 1: H100 (UUID: GPU-c)\\n'")
+    nvidia_smi(
+        "printf 'GPU 0: H100 (UUID: GPU-a)\\n  MIG 1g.10gb Device 0: (UUID: MIG-b)\\nGPU 1: H100 (UUID: GPU-c)\\n'"
+    )
     assert visible_gpus() == ["0", "1"]
 
 
