@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 MODEL ?= demo
 GRID ?= grid
 CORES ?= 2
+# What is installed: requirements.lock, or requirements-gpu.lock with torch's CUDA build.
+LOCK ?= requirements.lock
 REPORT := outputs/$(MODEL)/$(if $(filter grid,$(GRID)),report,report_$(GRID))
 SNAKEMAKE := snakemake --quiet all --cores $(CORES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -11,14 +13,20 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TQDM_MININTERVAL := 2
 
-.PHONY: help demo grid results test test-slow test-distributed lint bench bench-gpu clean
+# The packages of pyproject.toml with all extras, on Linux. pip adds CUDA's to requirements.lock where it finds no CPU
+# build of torch.
+COMPILE = uv pip compile pyproject.toml --extra dev --python-version 3.11 --python-platform linux --no-annotate \
+	--custom-compile-command "make lock" --quiet $(UPGRADE) --output-file
+WITHOUT_CUDA := grep --extended-regexp --invert-match '^(cuda|nvidia|triton)'
+
+.PHONY: help demo grid results test test-slow test-distributed lint lock check-lock bench bench-gpu clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 18
 
-$(VENV)/installed: requirements.lock
+$(VENV)/installed: $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $(LOCK)
 	touch $@
 
 demo: $(VENV)/installed  ## the paper in miniature, no download: outputs/demo/report
@@ -46,6 +54,16 @@ test-distributed: $(VENV)/installed  ## two processes under each engine, on the 
 lint: $(VENV)/installed  ## ruff: rules and format
 	ruff check .
 	ruff format --check .
+
+lock: $(VENV)/installed  ## lock files from pyproject.toml; versions that fit stay (UPGRADE="--upgrade-package trl")
+	$(COMPILE) requirements-gpu.lock > /dev/null
+	$(WITHOUT_CUDA) requirements-gpu.lock > requirements.lock
+
+check-lock: $(VENV)/installed  ## whether make lock would change a lock file
+	cp requirements-gpu.lock $(VENV)/checked.lock
+	$(COMPILE) $(VENV)/checked.lock > /dev/null
+	diff requirements-gpu.lock $(VENV)/checked.lock
+	$(WITHOUT_CUDA) requirements-gpu.lock | diff requirements.lock -
 
 bench: $(VENV)/installed  ## ours beside what it replaces, on the CPU: results/benchmarks (BASE=folder: real weights)
 	python -W ignore tests/benchmarks/bench.py $(if $(BASE),--model $(BASE))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,6 @@ def _cpu_name() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python's version and those of the packages that decide a result."""
-    installed = {name: metadata.version(name) for name in PACKAGES}
+    """Python's version and those of the packages that decide a result, as far as they are installed."""
+    installed = {name: metadata.version(name) for name in PACKAGES if find_spec(name) is not None}
     return {"python": platform.python_version(), **installed}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from blindspots.artifacts import lineage
 from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.lineage import (
     PACKAGES,
@@ -40,6 +41,11 @@ def test_versions_and_hardware_are_those_of_this_run():
     assert {name: versions()[name] for name in PACKAGES} == {name: version(name) for name in PACKAGES}
     assert hardware()["cores"] >= 1
     assert hardware()["memory_gib"] > 0
+
+
+def test_a_package_that_is_not_installed_has_no_version(monkeypatch):
+    monkeypatch.setattr(lineage, "PACKAGES", ("torch", "sharding_that_nobody_installed"))
+    assert versions().keys() == {"python", "torch"}
 
 
 def test_the_commit_is_a_hash_or_unknown():

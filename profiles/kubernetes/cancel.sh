@@ -1,0 +1,3 @@
+#!/bin/sh
+# Deletes Jobs and their pods.
+exec kubectl delete --wait=false --ignore-not-found "$@"
