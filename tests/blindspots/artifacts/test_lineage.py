@@ -38,7 +38,9 @@ def test_where_an_artifact_goes_is_not_part_of_what_it_is():
 
 
 def test_versions_and_hardware_are_those_of_this_run():
-    assert {name: versions()[name] for name in PACKAGES} == {name: version(name) for name in PACKAGES}
+    found = versions()
+    assert {"python", "torch", "transformers"} <= found.keys() <= {"python", *PACKAGES}
+    assert all(number == version(name) for name, number in found.items() if name != "python")
     assert hardware()["cores"] >= 1
     assert hardware()["memory_gib"] > 0
 
