@@ -11,6 +11,7 @@ from accelerate.commands.launch import launch_command, launch_command_parser
 from made_accelerate import made_accelerate
 
 import launch
+from blindspots.config import gpus
 from blindspots.config.paths import ACCELERATE_CONFIGS
 
 SCRIPT = Path(launch.__file__)
@@ -111,6 +112,11 @@ def test_without_gpus_a_script_runs_on_the_cpu(launched):
     command, environment = launched("--gpus", "0", "--threads", "3", "script.py", "recipe.yaml", "--gpus", "7")
     assert command == [sys.executable, "script.py", "recipe.yaml", "--gpus", "7"]
     assert (environment["CUDA_VISIBLE_DEVICES"], environment["OMP_NUM_THREADS"]) == ("", "3")
+
+
+def test_the_cpu_needs_no_driver(monkeypatch):
+    monkeypatch.setattr(gpus, "visible_gpus", pytest.fail)
+    assert gpus.take_gpus(0) == []
 
 
 def test_processes_share_out_the_threads(launched):

@@ -281,4 +281,4 @@ def test_the_number_of_gpus_is_one_setting(clone):
 
 def test_a_key_that_there_is_not_is_refused(clone):
     done = run_snakemake(clone, "-n", "--config", "modle=demo", fails=True)
-    assert "--config has no modle; its keys are model, grid, base, threads, accelerate_config." in done.stdout
+    assert "--config has no modle; its keys are model, grid, base, local, threads, accelerate_config." in done.stdout

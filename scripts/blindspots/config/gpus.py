@@ -44,7 +44,7 @@ def take_gpus(count: int) -> list[str]:
     and of one Slurm job where there is one: Slurm numbers the GPUs of each of its jobs from 0. Raises UserError where
     fewer GPUs are visible.
     """
-    visible = visible_gpus()
+    visible = visible_gpus() if count else []
     if count > len(visible):
         raise UserError(
             f"{count} GPU(s) are asked for, and {len(visible)} can be seen here (CUDA_VISIBLE_DEVICES, nvidia-smi); "
