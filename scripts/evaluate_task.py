@@ -22,7 +22,7 @@ def main() -> None:
     from blindspots.config.processes import process_state
     from blindspots.data.nli_datasets import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, score
-    from blindspots.modeling.classifier import load_classifier
+    from blindspots.modeling.classifier import load_for_evaluation
 
     check_push(recipe, "predictions")
     with output_folder(recipe, "predictions") as folder:
@@ -30,12 +30,14 @@ def main() -> None:
         model = fetch(recipe.model, "model", recipe.model_revision)
         sources = test_set_sources(recipe)
         tests = load_test_sets(recipe, sources)
-        classifier = load_classifier(model, ModelConfig(dtype=recipe.dtype))
+        precision = None if recipe.dtype == "auto" else ModelConfig(dtype=recipe.dtype)
+        classifier = load_for_evaluation(model, precision)
         predict_test_sets(classifier, recipe, tests, folder.staging)
         if state.is_main_process:
             results = score(folder.staging)
             rows = {name: len(test) for name, test in tests.items()}
-            save_artifact(folder, resolved_recipe(recipe), {"model": model, **sources}, rows, results)
+            parents = {"model": model, **sources}
+            save_artifact(folder, resolved_recipe(recipe), parents, rows, results, classifier.precision)
             push_if_asked(recipe)
             for headline in results["headlines"]:
                 print(f"{headline['name']} {headline['accuracy']:.4f}")

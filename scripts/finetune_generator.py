@@ -13,9 +13,11 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
     from trl import SFTConfig
 
     from blindspots.data.examples import generator_examples, generator_texts
+    from blindspots.training.batches import divide_batch
     from blindspots.training.estimate import print_estimate
     from blindspots.training.run import training_arguments, training_pairs, training_sources
 
+    recipe, training_keys = divide_batch(recipe, training_keys)
     training = training_arguments(SFTConfig, recipe, training_keys, "unused")
     train, _ = training_pairs(recipe, training_sources(recipe))
     texts = generator_texts(generator_examples(train, recipe.loss_on))
@@ -24,8 +26,6 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
 
 def load_trainer(recipe, training, model_config, base, pairs):
     """The base model with its tokenizer, the trainer around it, and how many rows it trains on."""
-    from trl import get_peft_config
-
     from blindspots.data.examples import generator_examples, generator_texts
     from blindspots.modeling.generators import load_base, require_generator_tokenizer
     from blindspots.modeling.loading import load_tokenizer
@@ -33,7 +33,8 @@ def load_trainer(recipe, training, model_config, base, pairs):
     from blindspots.training.run import within_length
     from blindspots.training.trainers import GeneratorTrainer
 
-    tokenizer, model = load_tokenizer(base), load_base(base, model_config)
+    tokenizer = load_tokenizer(base)
+    model = load_base(base, model_config, training.seed, float32=not recipe.as_published)
     require_generator_tokenizer(tokenizer, base.name)
     train, dev = (rows and generator_examples(rows, recipe.loss_on) for rows in pairs)
     row_counts = {}
@@ -41,16 +42,13 @@ def load_trainer(recipe, training, model_config, base, pairs):
     train = within_length(train, lengths, training.max_length, row_counts)
     lengths = [length for length in lengths if training.max_length is None or length <= training.max_length]
     require_fit(Plan.of(model_config, task=False, folder=base.path), recipe, training, lengths)
-    peft_config = get_peft_config(model_config)
-    if peft_config is not None:
-        peft_config.revision = base.revision
     trainer = GeneratorTrainer(
         model,
         training,
         train_dataset=train,
         eval_dataset=dev,
         processing_class=tokenizer,
-        peft_config=peft_config,
+        as_published=recipe.as_published,
         tokens_per_batch=recipe.tokens_per_batch,
     )
     return tokenizer, trainer, row_counts
@@ -71,14 +69,17 @@ def main() -> None:
     )
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.modeling.precision import described, trained_dtype
     from blindspots.training import run
+    from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
 
     check_push(recipe, "generator")
     resolved = resolved_recipe(recipe, training_keys, model_keys)
+    recipe, training_keys = divide_batch(recipe, training_keys)
+    model_config = ModelConfig(**model_keys)
     with output_folder(recipe, "generator", model_keys) as folder, memory_errors_in_words():
-        training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
-        model_config = ModelConfig(**model_keys)
+        training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints, model_config)
         base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
         parents = {"base": base, **run.training_sources(recipe)}
         if only_to_push(folder, resolved, parents):
@@ -94,10 +95,11 @@ def main() -> None:
             except RuntimeError as error:
                 del trainer
                 recipe, training_keys = smaller_batches(error, recipe, training_keys)
-                training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
+                training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints, model_config)
         run.save_model(trainer, folder, tokenizer)
         if is_main_process():
-            save_artifact(folder, resolved, parents, row_counts)
+            precision = described(trainer.model) | {"trained": trained_dtype(trainer.model)}
+            save_artifact(folder, resolved, parents, row_counts, precision=precision)
             push_if_asked(recipe)
 
 

@@ -13,9 +13,11 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
     from transformers import TrainingArguments
 
     from blindspots.data.examples import task_texts
+    from blindspots.training.batches import divide_batch
     from blindspots.training.estimate import print_estimate
     from blindspots.training.run import training_arguments, training_pairs, training_sources
 
+    recipe, training_keys = divide_batch(recipe, training_keys)
     training = training_arguments(TrainingArguments, recipe, training_keys, "unused")
     train, _ = training_pairs(recipe, training_sources(recipe))
     print_estimate(recipe, training, model_keys, task_texts(train), task=True)
@@ -27,11 +29,13 @@ def load_trainer(recipe, training, model_config, start, pairs):
 
     from blindspots.data.examples import task_examples
     from blindspots.modeling.classifier import load_classifier
+    from blindspots.modeling.precision import require_precision_of_start
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
     from blindspots.training.trainers import TaskTrainer
 
-    classifier = load_classifier(start, model_config, training.seed)
+    require_precision_of_start(start, model_config)
+    classifier = load_classifier(start, model_config, training.seed, float32=not recipe.as_published)
     train, dev = (rows and task_examples(rows, classifier.tokenizer, classifier.label2id) for rows in pairs)
     row_counts = {"trained on": 0}
     if train is not None:
@@ -49,23 +53,24 @@ def load_trainer(recipe, training, model_config, start, pairs):
     return classifier, trainer, row_counts
 
 
-def evaluate(recipe, tests, folder):
-    """Reopen the saved model, predict the test sets, and return their metrics; None without test sets."""
-    from trl import ModelConfig
-
+def evaluate(recipe, model_config, tests, folder):
+    """Reopen the saved model, predict the test sets, and return their metrics (None without) and its precision."""
     from blindspots.artifacts.inputs import Source
     from blindspots.evaluation.prediction import predict_test_sets, score
-    from blindspots.modeling.classifier import load_classifier
+    from blindspots.modeling.classifier import load_for_evaluation
+    from blindspots.modeling.precision import base_precision
 
     saved = Source(recipe.output_dir, folder.staging, None, "model")
-    predict_test_sets(load_classifier(saved, ModelConfig(dtype="auto")), recipe, tests, folder.staging)
-    return score(folder.staging) if tests and is_main_process() else None
+    classifier = load_for_evaluation(saved, base_precision(model_config))
+    predict_test_sets(classifier, recipe, tests, folder.staging)
+    return score(folder.staging) if tests and is_main_process() else None, classifier.precision
 
 
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
     if recipe.estimate:
         return estimate_run(recipe, training_keys, model_keys)
+    from accelerate.utils.memory import clear_device_cache
     from transformers import TrainingArguments
     from trl import ModelConfig
 
@@ -80,14 +85,17 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.nli_datasets import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets, rehearse
+    from blindspots.modeling.precision import trained_dtype
     from blindspots.training import run
+    from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
 
     check_push(recipe, "task_model")
     resolved = resolved_recipe(recipe, training_keys, model_keys)
+    recipe, training_keys = divide_batch(recipe, training_keys)
+    model_config = ModelConfig(**model_keys)
     with output_folder(recipe, "task_model", model_keys) as folder, memory_errors_in_words():
-        training = run.training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
-        model_config = ModelConfig(**model_keys)
+        training = run.training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints, model_config)
         start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
         parents = {"start": start, **run.training_sources(recipe), **test_set_sources(recipe)}
         if only_to_push(folder, resolved, parents):
@@ -108,13 +116,19 @@ def main() -> None:
             except RuntimeError as error:
                 del classifier, trainer
                 recipe, training_keys = smaller_batches(error, recipe, training_keys)
-                training = run.training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints)
+                training = run.training_arguments(
+                    TrainingArguments, recipe, training_keys, folder.checkpoints, model_config
+                )
         run.save_model(trainer, folder, classifier.tokenizer)
         run.stop_sharded_loading()
-        results = evaluate(recipe, tests, folder)
+        trained = {"trained": trained_dtype(trainer.model)}
+        trainer.accelerator.free_memory()
+        del classifier, trainer
+        clear_device_cache(garbage_collection=True)  # evaluation loads another model
+        results, precision = evaluate(recipe, model_config, tests, folder)
         if is_main_process():
             row_counts |= {name: len(test) for name, test in tests.items()}
-            save_artifact(folder, resolved, parents, row_counts, results)
+            save_artifact(folder, resolved, parents, row_counts, results, precision | trained)
             push_if_asked(recipe)
 
 

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from blindspots.artifacts.files import hash_folder, hash_json
 from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.names import one_line
 from blindspots.config.paths import MODEL_CARDS, ROOT
-from blindspots.config.processes import started_processes
+from blindspots.config.processes import engine, started_processes
 
+# Those that decide a result.
 PACKAGES = (
     "accelerate",
+    "bitsandbytes",
     "datasets",
     "deepspeed",
     "evaluate",
@@ -33,6 +35,8 @@ PACKAGES = (
     "transformers",
     "trl",
 )
+# What `accelerate launch` hands on of its config; the precision of a run is the recipe's.
+ACCELERATE_SETTING = re.compile(r"ACCELERATE_(USE|DEEPSPEED|DYNAMO|GRADIENT)_\w+|FSDP_\w+")
 # Keys that say where an artifact goes, not what it is.
 PLACEMENT_KEYS = frozenset(
     "output_dir wait_for_lock push_to_hub hub_namespace hub_name hub_tag hub_private_repo".split()
@@ -49,6 +53,7 @@ def describe(
     parents: dict[str, Source],
     row_counts: dict[str, Any],
     results: dict[str, Any] | None,
+    precision: dict[str, str] | None,
     started: float,
 ) -> dict[str, Any]:
     """The lineage of the files in a staging folder.
@@ -58,6 +63,7 @@ def describe(
         artifact_type: a template of model_cards/ or data_cards/, such as `task_model`.
         recipe: from `folder.resolved_recipe`.
         parents: role -> Source of each input.
+        precision: of a model, as `precision.described` gives it.
         started: time.time() at the start of the run.
     """
     files, content = hash_folder(staging)
@@ -73,10 +79,13 @@ def describe(
         "versions": versions(),
         "hardware": hardware(),
         "processes": started_processes(),
+        "engine": engine(),
+        "accelerate": accelerate_settings(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_time_s": round(time.time() - started, 1),
         "row_counts": row_counts,
         "results": results or {},
+        **({"precision": precision} if precision else {}),
         "files": files,
     }
 
@@ -143,14 +152,29 @@ def _git(*arguments: str) -> str | None:
     return None if done.returncode else done.stdout.strip()
 
 
+def accelerate_settings() -> dict[str, str]:
+    """The config of `accelerate launch`, by the environment variables that it sets; empty without it."""
+    return {name: value for name, value in sorted(os.environ.items()) if ACCELERATE_SETTING.fullmatch(name)}
+
+
 def hardware() -> dict[str, Any]:
-    """CPU, cores, memory in GiB, and GPUs where torch is loaded and sees any."""
+    """CPU, cores, memory in GiB, and GPUs with their driver where torch is loaded and sees any."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = {"cpu": _cpu_name(), "cores": os.cpu_count(), "memory_gib": round(memory, 1), "gpus": []}
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         machine["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        machine["driver"] = _driver()
     return machine
+
+
+def _driver() -> str | None:
+    """Version of the NVIDIA driver, None where nvidia-smi does not tell it."""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return None
 
 
 def _cpu_name() -> str:
@@ -161,5 +185,8 @@ def _cpu_name() -> str:
 
 def versions() -> dict[str, str]:
     """Python's version and those of the packages that decide a result, as far as they are installed."""
-    installed = {name: metadata.version(name) for name in PACKAGES if find_spec(name) is not None}
+    installed = {}
+    for name in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            installed[name] = metadata.version(name)
     return {"python": platform.python_version(), **installed}

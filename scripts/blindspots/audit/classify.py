@@ -84,12 +84,10 @@ def label_noise(sample: Batch, reference: Batch, counts: Tally, recipe: AuditRec
     if model is None:
         raise NotComputedError("no task model is named; name one with label_model")
     counts.require_labels()
-    from trl import ModelConfig
-
     from blindspots.evaluation.prediction import predict_logits
-    from blindspots.modeling.classifier import load_classifier
+    from blindspots.modeling.classifier import load_for_evaluation
 
-    classifier = load_classifier(model, ModelConfig(dtype="auto"))
+    classifier = load_for_evaluation(model)
     judged = []
     for batch in (sample, reference):
         rows = batch.select(

@@ -51,6 +51,18 @@ def started_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def engine() -> str | None:
+    """What spreads training over processes, by the environment that `accelerate launch` sets; None for one process.
+
+    One of DDP, FSDP1, FSDP2, ZeRO-1, ZeRO-2 and ZeRO-3.
+    """
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
+        return f"ZeRO-{os.environ.get('ACCELERATE_DEEPSPEED_ZERO_STAGE', '2')}"
+    if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
+        return f"FSDP{os.environ.get('FSDP_VERSION', '1')}"
+    return "DDP" if started_processes() > 1 else None
+
+
 def process_state() -> PartialState:
     """The processes of this run, joined by gloo where there is no accelerator.
 

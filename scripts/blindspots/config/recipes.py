@@ -159,6 +159,17 @@ class TrainingDataKeys:
         None,
         minimum=1,
     )
+    global_batch_size: int | None = key(
+        "rows of one optimiser step over all processes, or tokens where tokens_per_batch is given; from it follow the "
+        "batch of a process, at most per_device_train_batch_size or tokens_per_batch, and gradient_accumulation_steps",
+        None,
+        minimum=1,
+    )
+    as_published: bool = key(
+        "keep trained weights in the precision that the libraries give them, bfloat16 beside a base in bfloat16 or 4 "
+        "bits, where most of a small update is rounded away; by default they are float32",
+        False,
+    )
     smaller_batches: bool = key(
         "when out of memory, continue from the last checkpoint with smaller batches and more accumulation steps "
         "(the same global batch) instead of stopping",

@@ -39,6 +39,7 @@ REFUSED = {
     "save_only_model": "a run can't continue from weights alone; set save_strategy: 'no' to keep no checkpoints",
     "ignore_data_skip": "a run that continues takes the rows that are left; leave it out",
     "restore_callback_states_from_checkpoint": "no callback here has a state that a checkpoint keeps; leave it out",
+    "logging_nan_inf_filter": "a loss that is no finite number ends the run; leave it out",
     # evaluation
     "bf16_full_eval": _DTYPE,
     "fp16_full_eval": _DTYPE,
@@ -131,6 +132,16 @@ def _plain_accelerator_config(values: Values) -> bool:
     )
 
 
+def _splits_batches(values: Values) -> bool:
+    config = values["accelerator_config"]
+    return isinstance(config, dict) and bool(config.get("split_batches"))
+
+
+def _computes_in_half(values: Values) -> bool:
+    bf16 = values["bf16"]
+    return bool(values["fp16"] or (bf16 is None or bf16))  # SFTConfig takes no value for true
+
+
 RULES = (
     Rule(
         "per_device_train_batch_size train_sampling_strategy dataloader_drop_last accelerator_config "
@@ -138,6 +149,17 @@ RULES = (
         lambda values: values["tokens_per_batch"] is None,
         "has no effect with tokens_per_batch, which makes the batches; leave one of the two out",
         default_too=True,
+    ),
+    Rule(
+        "gradient_accumulation_steps",
+        lambda values: values["global_batch_size"] is None,
+        "follows from global_batch_size; leave one of the two out",
+        default_too=True,
+    ),
+    Rule(
+        "accelerator_config",
+        lambda values: values["global_batch_size"] is None or not _splits_batches(values),
+        "has split_batches, another way to divide a batch than global_batch_size; leave one of the two out",
     ),
     Rule(
         "data_seed",
@@ -238,6 +260,14 @@ RULES = (
         "is SEQ_CLS for a task model and CAUSAL_LM for a generator; leave it out",
         default_too=True,
     ),
+    Rule(
+        "dtype",
+        lambda values: (
+            values["dtype"] not in ("bfloat16", "float16") or _computes_in_half(values) or values["as_published"]
+        ),
+        "needs bf16: true, by which trained weights in float32 are computed with these",
+    ),
+    Rule("load_in_8bit", lambda values: not values["load_in_4bit"], "excludes load_in_4bit; keep one"),
     Rule(
         "bnb_4bit_quant_type use_bnb_nested_quant bnb_4bit_quant_storage",
         lambda values: values["load_in_4bit"],

@@ -28,6 +28,7 @@ from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import read_test_set, stratified
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
 from blindspots.modeling.classifier import Classifier
+from blindspots.modeling.precision import base_model
 
 METRIC = EVALUATE_MODULES / "nli_blindspot"
 LOGITS = [f"logit_{label}" for label in LABELS]
@@ -107,7 +108,9 @@ def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, 
     raises UserError where one is longer than the model's positions.
     """
     state = PartialState()
-    model = classifier.model.eval().to(state.device)
+    model = classifier.model.eval()
+    if model.device != state.device:
+        model = model.to(state.device)
     encoded = [pooled_part(row, classifier.tokenizer.pad_token_id) for row in classifier.tokenizer(texts)["input_ids"]]
     require_positions(classifier, max(map(len, encoded)))
     prefix = shared_prefix(encoded)
@@ -129,13 +132,17 @@ def _prefix_cache(model, prefix: list[int]) -> list[tuple[torch.Tensor, torch.Te
     if not prefix:
         return []
     cache = DynamicCache(config=model.config)
-    _backbone(model)(input_ids=torch.tensor([prefix], device=model.device), past_key_values=cache, use_cache=True)
+    _backbone(model, input_ids=torch.tensor([prefix], device=model.device), past_key_values=cache, use_cache=True)
     return [(layer.keys, layer.values) for layer in cache.layers]
 
 
-def _backbone(model):
-    classifier = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return classifier.get_decoder() if hasattr(classifier, "get_decoder") else classifier.base_model
+def _backbone(model, **inputs: Any):
+    """Output of the model without its head; an adapter in float32 is computed in the half precision of its base."""
+    classifier = base_model(model)
+    backbone = classifier.get_decoder() if hasattr(classifier, "get_decoder") else classifier.base_model
+    half = classifier.dtype != torch.float32
+    with torch.autocast(classifier.device.type, classifier.dtype if half else None, enabled=half):
+        return backbone(**inputs)
 
 
 def _forward(model, rests: list[list[int]], keys_values: list, pad_token_id: int) -> torch.Tensor:
@@ -149,12 +156,12 @@ def _forward(model, rests: list[list[int]], keys_values: list, pad_token_id: int
     for layer, (keys, values) in enumerate(keys_values):
         cache.update(keys.expand(size, -1, -1, -1), values.expand(size, -1, -1, -1), layer)
     # Causal attention never looks right, so padding behind a row's last token needs no mask.
-    hidden = _backbone(model)(
-        input_ids=input_ids.to(model.device), past_key_values=cache, use_cache=cache is not None
+    hidden = _backbone(
+        model, input_ids=input_ids.to(model.device), past_key_values=cache, use_cache=cache is not None
     ).last_hidden_state
     pooled = hidden[torch.arange(size, device=model.device), last]
-    classifier = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return classifier.score(pooled)
+    head = base_model(model).score
+    return head(pooled.to(next(head.parameters()).dtype))
 
 
 def predict_test_sets(classifier: Classifier, recipe: TestSetKeys, tests: dict[str, Dataset], folder: Path) -> None:

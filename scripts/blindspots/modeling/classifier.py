@@ -1,27 +1,25 @@
 """The one place that prepares a task model: tokenizer, config, pad id, label names and head together."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-import torch
-from accelerate import PartialState
-from peft import PeftModel, TaskType, get_peft_model
+from peft import PeftModel, TaskType, get_peft_model, set_peft_model_state_dict
 from safetensors import safe_open
+from safetensors.torch import load_file
 from transformers import (
     AutoModelForSequenceClassification,
-    BitsAndBytesConfig,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     set_seed,
 )
-from trl import ModelConfig, get_peft_config, get_quantization_config
+from trl import ModelConfig, get_peft_config
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.data.nli import LABELS
 from blindspots.modeling.loading import (
+    ADAPTER,
     adapter_base,
     adapter_tensors,
     load_adapter,
@@ -30,6 +28,7 @@ from blindspots.modeling.loading import (
     load_tokenizer,
     require_model_files,
 )
+from blindspots.modeling.precision import base_model, described, keep_in_float32, quantized_loading, tuned_precision
 
 # Name of the head of transformers' causal classifiers.
 HEAD = "score"
@@ -46,6 +45,12 @@ class Classifier:
     def label2id(self) -> dict[str, int]:
         """Column of the logits by label name."""
         return {name: index for index, name in self.model.config.id2label.items()}
+
+    @property
+    def precision(self) -> dict[str, str]:
+        """What a lineage and a card say of it: how the base is held, what it computes in, and the head's dtype."""
+        head = next(base_model(self.model).get_submodule(HEAD).parameters()).dtype
+        return described(self.model) | {"head": str(head).removeprefix("torch.")}
 
 
 def is_classifier(config: PretrainedConfig) -> bool:
@@ -65,7 +70,9 @@ def check_labels(config: PretrainedConfig, where: str) -> None:
         )
 
 
-def load_classifier(source: Source, model_config: ModelConfig | None = None, seed: int = 0) -> Classifier:
+def load_classifier(
+    source: Source, model_config: ModelConfig | None = None, seed: int = 0, float32: bool = False
+) -> Classifier:
     """Prepare a task model from a base model, from a task model, or from an adapter of one.
 
     A base model gets a new head, drawn from `seed`; a task model keeps its head; an adapter is continued, not
@@ -75,16 +82,17 @@ def load_classifier(source: Source, model_config: ModelConfig | None = None, see
         source: folder of the checkpoint.
         model_config: dtype, attention, LoRA and quantisation; by default those of the checkpoint.
         seed: of a new head and of a new adapter.
+        float32: keep what is to be trained in float32; an adapter and its head are then exactly as saved.
 
     Raises:
-        UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without a CUDA device and
-            bitsandbytes, a checkpoint whose tensors are not those of the model (see `loading`), and an architecture
-            that can't be evaluated.
-        RecipeError: a new adapter for a checkpoint that is one.
+        UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without bitsandbytes, a
+            checkpoint whose tensors are not those of the model (see `loading`), and an architecture that can't be
+            evaluated.
+        RecipeError: a new adapter for a checkpoint that is one, and `float32` for a whole model in half precision.
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():
-        return _load_adapter(source, model_config)
+        return _load_adapter(source, model_config, float32)
     require_model_files(source)
     config = load_config(source)
     tokenizer = load_tokenizer(source)
@@ -98,7 +106,22 @@ def load_classifier(source: Source, model_config: ModelConfig | None = None, see
         peft_config.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM, which PEFT takes for a generator
         set_seed(seed)
         model = get_peft_model(name_the_base(model, source), peft_config, revision=source.revision)
+    if float32:
+        keep_in_float32(model, source.name)
     return Classifier(model, tokenizer)
+
+
+def load_for_evaluation(source: Source, precision: ModelConfig | None = None) -> Classifier:
+    """A task model for prediction: base weights as they were when it was tuned, the head in float32.
+
+    Args:
+        source: as for `load_classifier`, which also says what is raised.
+        precision: of the base weights; by default that in the lineage of an adapter, else that of the checkpoint.
+    """
+    is_adapter = (source.path / "adapter_config.json").is_file()
+    classifier = load_classifier(source, precision or tuned_precision(source), float32=is_adapter)
+    base_model(classifier.model).get_submodule(HEAD).float()
+    return classifier
 
 
 def name_the_base(model: PreTrainedModel, source: Source) -> PreTrainedModel:
@@ -111,7 +134,7 @@ def _label_config() -> dict:
     return {"id2label": dict(enumerate(LABELS)), "label2id": {name: index for index, name in enumerate(LABELS)}}
 
 
-def _load_adapter(source: Source, model_config: ModelConfig) -> Classifier:
+def _load_adapter(source: Source, model_config: ModelConfig, float32: bool) -> Classifier:
     if model_config.use_peft:
         raise RecipeError(f"{source.name} is an adapter and is tuned further as it is; leave out use_peft and lora_*.")
     tokenizer = load_tokenizer(source)
@@ -119,30 +142,24 @@ def _load_adapter(source: Source, model_config: ModelConfig) -> Classifier:
     if not any(HEAD in name.split(".") for name in adapter_tensors(source)):
         raise UserError(f"{source.name} is an adapter without a classification head ({HEAD}): not a task model.")
     model = load_adapter(model, source, is_trainable=True)
+    if float32:
+        keep_in_float32(model, source.name)
+        # PEFT has rounded the head to the dtype of the base.
+        set_peft_model_state_dict(model, load_file(source.path / ADAPTER))
     check_labels(model.config, source.name)
     return Classifier(model, tokenizer)
-
-
-def quantization(model_config: ModelConfig) -> BitsAndBytesConfig | None:
-    """The quantisation that a recipe asks for. Raises UserError where this machine can't do it."""
-    config = get_quantization_config(model_config)
-    if config is not None and not (torch.cuda.is_available() and find_spec("bitsandbytes")):
-        raise UserError("load_in_4bit and load_in_8bit need a CUDA device and bitsandbytes; leave them out here.")
-    return config
 
 
 def _load_model(
     source: Source, model_config: ModelConfig, tokenizer: PreTrainedTokenizerBase, new_head: bool
 ) -> PreTrainedModel:
-    quantized = quantization(model_config)
     model = load_model(
         AutoModelForSequenceClassification,
         source,
         new_head=(f"{HEAD}.weight",) if new_head else (),
         dtype=model_config.dtype,
         attn_implementation=model_config.attn_implementation,
-        quantization_config=quantized,
-        device_map={"": PartialState().local_process_index} if quantized is not None else None,
+        **quantized_loading(model_config),
         **(_label_config() if new_head else {}),
     )
     check_architecture(model, source)

@@ -10,7 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model
 from transformers import (
     AutoModelForCausalLM,
     DynamicCache,
@@ -20,15 +20,17 @@ from transformers import (
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    set_seed,
 )
-from trl import ModelConfig
+from trl import ModelConfig, get_peft_config
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import END_MARKER, LABELS, generator_completion, generator_prompt, parse_generated
-from blindspots.modeling.classifier import name_the_base, quantization
+from blindspots.modeling.classifier import name_the_base
 from blindspots.modeling.loading import adapter_base, load_adapter, load_model, load_tokenizer
+from blindspots.modeling.precision import keep_in_float32, quantized_loading
 
 # Rows that have ended are dropped once fewer than this share of the batch is running; dropping copies the cache.
 FULL_ENOUGH = 0.9
@@ -248,10 +250,15 @@ class VllmEngine:
         return [output.outputs[0].text for output in outputs]
 
 
-def load_base(source: Source, model_config: ModelConfig) -> PreTrainedModel:
-    """The base model that a generator is tuned from, quantised as the recipe asks, under the recipe's name of it.
+def load_base(source: Source, model_config: ModelConfig, seed: int = 0, float32: bool = False) -> PreTrainedModel:
+    """The base model that a generator is tuned from, quantised and with a new adapter as the recipe asks.
 
-    Raises UserError for an adapter: its base would be tuned with it, and only the adapter saved.
+    Args:
+        seed: of the adapter.
+        float32: keep what is to be trained in float32.
+
+    Raises UserError for an adapter (its base would be tuned with it, and only the adapter saved) and for 4-bit without
+    bitsandbytes, and RecipeError for `float32` where a whole model is to be trained in half precision.
     """
     if (source.path / "adapter_config.json").is_file():
         raise UserError(f"{source.name} is an adapter; a generator is tuned from a whole model, so merge it first.")
@@ -260,9 +267,16 @@ def load_base(source: Source, model_config: ModelConfig) -> PreTrainedModel:
         source,
         dtype=model_config.dtype,
         attn_implementation=model_config.attn_implementation,
-        quantization_config=quantization(model_config),
+        **quantized_loading(model_config),
     )
-    return name_the_base(model, source)
+    model = name_the_base(model, source)
+    peft_config = get_peft_config(model_config)
+    if peft_config is not None:
+        set_seed(seed)
+        model = get_peft_model(model, peft_config, revision=source.revision)
+    if float32:
+        keep_in_float32(model, source.name)
+    return model
 
 
 def load_generator(source: Source, dtype: str) -> PreTrainedModel | PeftModel:

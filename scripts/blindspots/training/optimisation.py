@@ -8,6 +8,7 @@ from transformers import Trainer, TrainingArguments
 from transformers.optimization import get_scheduler
 
 from blindspots.config.errors import RecipeError
+from blindspots.config.processes import engine
 
 ADAM_KEYS = ("adam_beta1", "adam_beta2", "adam_epsilon")
 # Optimisers that can't be made without a model. They are not tried.
@@ -21,12 +22,15 @@ def check_optimisation(training: TrainingArguments, keys: dict[str, Any]) -> Non
         training: arguments made from `keys`.
         keys: training keys of the recipe.
 
-    Raises RecipeError where either can't be made here and where the optimiser ignores a key that was given for it.
+    Raises RecipeError where either can't be made here, where the engine has no such optimiser, and where the optimiser
+    ignores a key that was given for it.
     """
     _make_schedule(training)
     if training.optim.startswith(FROM_MODEL):
         return
     made = _optimiser(training)
+    if engine() == "FSDP2" and made[0].__module__.startswith("bitsandbytes"):
+        raise RecipeError(f"optim: {training.optim.value} can't update weights that FSDP2 spreads; set adamw_torch.")
     for name in ADAM_KEYS:
         if keys.get(name, _default(name)) != _default(name):
             _require_used(training, made, name, name, [keys[name] / 2])

@@ -13,6 +13,7 @@ from datasets import Dataset
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedTokenizerBase, TrainingArguments
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+from trl import ModelConfig
 
 from blindspots.artifacts.folder import OutputFolder
 from blindspots.artifacts.inputs import Source, fetch
@@ -20,6 +21,7 @@ from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import GeneratorRecipe, TrainingDataKeys
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.modeling.classifier import check_saved_weights
+from blindspots.training.engines import let_recipe_decide_precision, prepare_engine
 from blindspots.training.optimisation import check_optimisation
 from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
 
@@ -27,13 +29,22 @@ Arguments = TypeVar("Arguments", bound=TrainingArguments)
 
 
 def training_arguments(
-    arguments_class: type[Arguments], recipe: TrainingDataKeys, keys: dict[str, Any], folder: Path
+    arguments_class: type[Arguments],
+    recipe: TrainingDataKeys,
+    keys: dict[str, Any],
+    folder: Path,
+    model_config: ModelConfig | None = None,
 ) -> Arguments:
     """The library's arguments of a training run, with its checkpoints in `folder`.
 
+    Args:
+        keys: training keys of the recipe; see `batches.divide_batch`.
+        model_config: of a model that is to be loaded next, for which the engine is made ready.
+
     Raises RecipeError for keys that exclude each other, for keys that this machine does not have the device or package
     for, for several GPUs in one process, for an optimiser or schedule that can't be made or ignores one of its keys,
-    for a batch that can't be divided by the processes, and for rows that are needed and not named.
+    for a batch that can't be divided by the processes, for what the engine can't do, and for rows that are needed and
+    not named.
     """
     if recipe.train_dataset is None and (recipe.estimate or isinstance(recipe, GeneratorRecipe)):
         raise RecipeError("train_dataset is needed: there is nothing to train on.")
@@ -41,8 +52,9 @@ def training_arguments(
         keys = keys | {"use_cpu": True}
     elif keys.get("use_cpu") or not torch.accelerator.is_available():
         _require_no_accelerator(keys)
+    let_recipe_decide_precision()
     try:
-        training = arguments_class(output_dir=str(folder), **keys)
+        training = arguments_class(output_dir=str(folder), **keys, logging_nan_inf_filter=False)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"The training keys contradict each other or do not fit this machine: {error}") from None
     if training.n_gpu > 1:
@@ -58,6 +70,8 @@ def training_arguments(
             f"split_batches spreads a batch of {batch} rows over the processes, and {processes} do not divide it; "
             "change per_device_train_batch_size or --num_processes."
         )
+    if model_config is not None:
+        prepare_engine(training, recipe, model_config)
     return training
 
 

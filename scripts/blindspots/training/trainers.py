@@ -9,12 +9,15 @@ import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
+from accelerate.utils import synchronize_rng_states
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_pt_utils import BatchRebalanceSampler
+from transformers.trainer_pt_utils import BatchRebalanceSampler, LengthGroupedSampler
 from trl import SFTTrainer
 
 from blindspots.config.errors import UserError
 from blindspots.data.length_batches import length_batches
+from blindspots.training.engines import EnginePrecision
+from blindspots.training.finite import FiniteSteps
 
 
 class TokenBatchSampler(BatchRebalanceSampler):
@@ -107,6 +110,8 @@ class _TokenBatches:
             sampler = super()._get_train_sampler(train_dataset)
             if isinstance(sampler, BatchRebalanceSampler):
                 sampler.seed = seed  # which Trainer does not tell it (transformers 5.23): each seed drew one order
+            if isinstance(sampler, LengthGroupedSampler):
+                sampler.batch_size *= arguments.world_size  # rows are grouped alike, however many processes there are
             return sampler
         rows = self.train_dataset if train_dataset is None else train_dataset
         lengths = [len(ids) for ids in rows["input_ids"]]
@@ -132,6 +137,8 @@ class _SameOrder:
                 torch.set_rng_state(torch.from_numpy(np.load(self._epoch_start_file(checkpoint))))
             else:
                 self._load_rng_state(checkpoint)
+        if self.args.world_size > 1:
+            synchronize_rng_states(["torch"])  # else processes may draw different orders, and rows twice or never
         self.epoch_start = torch.get_rng_state()
         return super()._run_epoch(**arguments)
 
@@ -147,11 +154,11 @@ def mean_row_loss(
     outputs, labels: torch.Tensor, num_items_in_batch=None, label_smoothing: float = 0.0
 ) -> torch.Tensor:
     """Cross-entropy of a (micro-)batch, summed over its rows and divided by the rows of the whole optimiser step."""
-    loss = cross_entropy(outputs.logits, labels, reduction="sum", label_smoothing=label_smoothing)
+    loss = cross_entropy(outputs.logits.float(), labels, reduction="sum", label_smoothing=label_smoothing)
     return loss / (num_items_in_batch or len(labels))
 
 
-class TaskTrainer(_TokenBatches, _SameOrder, Trainer):
+class TaskTrainer(_TokenBatches, _SameOrder, FiniteSteps, EnginePrecision, Trainer):
     """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
 
     LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
@@ -172,5 +179,15 @@ class TaskTrainer(_TokenBatches, _SameOrder, Trainer):
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
 
-class GeneratorTrainer(_TokenBatches, _SameOrder, SFTTrainer):
-    """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of."""
+class GeneratorTrainer(_TokenBatches, _SameOrder, FiniteSteps, EnginePrecision, SFTTrainer):
+    """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of.
+
+    Args:
+        as_published: let SFTTrainer make bfloat16 of all that is trained beside 4-bit weights, as it would.
+    """
+
+    def __init__(self, model: PreTrainedModel, args: TrainingArguments, as_published: bool = False, **kwargs):
+        kept = {} if as_published else {p: p.data for p in model.parameters() if p.requires_grad}
+        super().__init__(model, args, **kwargs)
+        for parameter, values in kept.items():
+            parameter.data = values
