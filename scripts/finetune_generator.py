@@ -52,6 +52,7 @@ def load_trainer(recipe, training, model_config, base, pairs):
         processing_class=tokenizer,
         peft_config=peft_config,
         tokens_per_batch=recipe.tokens_per_batch,
+        share_prefix=recipe.share_prefix,
     )
     return tokenizer, trainer, row_counts
 
@@ -97,7 +98,7 @@ def main() -> None:
                 training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints)
         run.save_model(trainer, folder, tokenizer)
         if is_main_process():
-            save_artifact(folder, resolved, parents, row_counts)
+            save_artifact(folder, resolved, parents, row_counts, training=run.training_record(trainer))
             push_if_asked(recipe)
 
 

@@ -45,6 +45,7 @@ def load_trainer(recipe, training, model_config, start, pairs):
         eval_dataset=dev,
         data_collator=DataCollatorWithPadding(classifier.tokenizer),
         tokens_per_batch=recipe.tokens_per_batch,
+        share_prefix=recipe.share_prefix,
     )
     return classifier, trainer, row_counts
 
@@ -114,7 +115,7 @@ def main() -> None:
         results = evaluate(recipe, tests, folder)
         if is_main_process():
             row_counts |= {name: len(test) for name, test in tests.items()}
-            save_artifact(folder, resolved, parents, row_counts, results)
+            save_artifact(folder, resolved, parents, row_counts, results, run.training_record(trainer))
             push_if_asked(recipe)
 
 

@@ -48,6 +48,7 @@ def describe(
     parents: dict[str, Source],
     row_counts: dict[str, Any],
     results: dict[str, Any] | None,
+    training: dict[str, Any] | None,
     started: float,
 ) -> dict[str, Any]:
     """The lineage of the files in a staging folder.
@@ -76,6 +77,7 @@ def describe(
         "wall_time_s": round(time.time() - started, 1),
         "row_counts": row_counts,
         "results": results or {},
+        **({"training": training} if training else {}),
         "files": files,
     }
 

@@ -15,6 +15,7 @@ from trl import SFTTrainer
 
 from blindspots.config.errors import UserError
 from blindspots.data.length_batches import length_batches
+from blindspots.training.prefix import SharedPrefix
 
 
 class TokenBatchSampler(BatchRebalanceSampler):
@@ -151,7 +152,7 @@ def mean_row_loss(
     return loss / (num_items_in_batch or len(labels))
 
 
-class TaskTrainer(_TokenBatches, _SameOrder, Trainer):
+class TaskTrainer(SharedPrefix, _TokenBatches, _SameOrder, Trainer):
     """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
 
     LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
@@ -172,5 +173,5 @@ class TaskTrainer(_TokenBatches, _SameOrder, Trainer):
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
 
-class GeneratorTrainer(_TokenBatches, _SameOrder, SFTTrainer):
+class GeneratorTrainer(SharedPrefix, _TokenBatches, _SameOrder, SFTTrainer):
     """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of."""
