@@ -50,6 +50,7 @@ def load_trainer(recipe, training, model_config, base, pairs):
         processing_class=tokenizer,
         as_published=recipe.as_published,
         tokens_per_batch=recipe.tokens_per_batch,
+        share_prefix=recipe.share_prefix,
     )
     return tokenizer, trainer, row_counts
 
@@ -99,7 +100,8 @@ def main() -> None:
         run.save_model(trainer, folder, tokenizer)
         if is_main_process():
             precision = described(trainer.model) | {"trained": trained_dtype(trainer.model)}
-            save_artifact(folder, resolved, parents, row_counts, precision=precision)
+            facts = {"precision": precision, "training": run.training_record(trainer)}
+            save_artifact(folder, resolved, parents, row_counts, model=facts)
             push_if_asked(recipe)
 
 

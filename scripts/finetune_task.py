@@ -49,6 +49,7 @@ def load_trainer(recipe, training, model_config, start, pairs):
         eval_dataset=dev,
         data_collator=DataCollatorWithPadding(classifier.tokenizer),
         tokens_per_batch=recipe.tokens_per_batch,
+        share_prefix=recipe.share_prefix,
     )
     return classifier, trainer, row_counts
 
@@ -121,14 +122,15 @@ def main() -> None:
                 )
         run.save_model(trainer, folder, classifier.tokenizer)
         run.stop_sharded_loading()
-        trained = {"trained": trained_dtype(trainer.model)}
+        trained, training_record = {"trained": trained_dtype(trainer.model)}, run.training_record(trainer)
         trainer.accelerator.free_memory()
         del classifier, trainer
         clear_device_cache(garbage_collection=True)  # evaluation loads another model
         results, precision = evaluate(recipe, model_config, tests, folder)
         if is_main_process():
             row_counts |= {name: len(test) for name, test in tests.items()}
-            save_artifact(folder, resolved, parents, row_counts, results, precision | trained)
+            facts = {"precision": precision | trained, "training": training_record}
+            save_artifact(folder, resolved, parents, row_counts, results, facts)
             push_if_asked(recipe)
 
 

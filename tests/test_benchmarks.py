@@ -15,9 +15,10 @@ from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.examples import task_texts
 from blindspots.data.length_batches import length_batches
 from blindspots.data.nli import generator_prompt
+from blindspots.data.prefixes import common_prefix
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
-from blindspots.evaluation.prediction import predict_logits, shared_prefix
+from blindspots.evaluation.prediction import predict_logits
 from blindspots.modeling.classifier import Classifier, load_classifier
 from blindspots.modeling.generators import TransformersEngine
 
@@ -76,7 +77,7 @@ def test_evaluation_computes_the_prefix_once_and_next_to_no_padding(classifier, 
     counts = computed_tokens(classifier.model)
     predict_logits(classifier, texts, batch_tokens=1024)
     lengths = lengths_of(classifier, texts)
-    prefix = shared_prefix(classifier.tokenizer(texts)["input_ids"])
+    prefix = common_prefix(classifier.tokenizer(texts)["input_ids"])
     needed = prefix + sum(lengths) - prefix * len(lengths)
     assert prefix > 1
     assert sum(counts) < 1.1 * needed

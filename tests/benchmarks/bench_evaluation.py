@@ -13,7 +13,8 @@ from transformers.utils import logging
 from blindspots.artifacts.inputs import Source
 from blindspots.data.examples import task_texts
 from blindspots.data.nli import LABELS
-from blindspots.evaluation.prediction import predict_logits, shared_prefix
+from blindspots.data.prefixes import common_prefix
+from blindspots.evaluation.prediction import predict_logits
 from blindspots.modeling.classifier import Classifier, load_classifier
 
 BATCH = 32
@@ -39,7 +40,7 @@ def run(base, tokenizer, rate: float, rows: int) -> list[Result]:
 def compare(classifier: Classifier, name: str, texts: list[str], goal: str, rate: float) -> list[Result]:
     """Ours, Trainer.predict and the pipeline on the same texts, in turns."""
     lengths = [len(ids) for ids in classifier.tokenizer(texts)["input_ids"]]
-    prefix = shared_prefix(classifier.tokenizer(texts)["input_ids"])
+    prefix = common_prefix(classifier.tokenizer(texts)["input_ids"])
     tokens = int(BATCH * (np.mean(lengths) - prefix))  # BATCH rows of mean length
     logits: dict[str, np.ndarray] = {}
 
@@ -107,13 +108,13 @@ def premise_logits(classifier: Classifier, texts: list[str]) -> np.ndarray:
     """
     model: LlamaForSequenceClassification = classifier.model
     encoded = classifier.tokenizer(texts)["input_ids"]
-    prefix = shared_prefix(encoded)
+    prefix = common_prefix(encoded)
     groups: dict[tuple, list[int]] = {}
     for row, text in enumerate(texts):
         groups.setdefault(text.split(" Hypothesis: ")[0], []).append(row)
     by_length: dict[int, list[tuple[list[int], list[int]]]] = {}
     for rows in groups.values():
-        shared = shared_prefix([encoded[row] for row in rows])
+        shared = common_prefix([encoded[row] for row in rows])
         by_length.setdefault(shared, []).append((rows, encoded[rows[0]][prefix:shared]))
     common = model.model(torch.tensor([encoded[0][:prefix]]), use_cache=True).past_key_values
     result = np.empty((len(texts), len(LABELS)), dtype=np.float32)

@@ -140,7 +140,7 @@ def test_two_processes_end_where_one_does(by_one, tune, tmp_path, engine):
     arguments, one, expected = by_one
     two = tmp_path / "model"
     assert len(expected) == 6
-    assert tune(engine, two, *arguments) == pytest.approx(expected, rel=2e-3)
+    assert tune(engine, two, *arguments, "--share_prefix", "true") == pytest.approx(expected, rel=2e-3)
     check_saved_weights(two)
     assert {name: weight.shape for name, weight in weights(two).items()} == {
         name: weight.shape for name, weight in weights(one).items()
@@ -182,6 +182,8 @@ def test_a_generator_is_tuned_alike(world, launch, recipe, tmp_path, engine):
             tmp_path / name,
             "--per_device_train_batch_size",
             rows,
+            "--share_prefix",
+            "true" if by else "false",
         )
         for by, name, rows in ((None, "one", 8), (engine, "two", 4))
     ]

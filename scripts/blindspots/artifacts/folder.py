@@ -212,7 +212,7 @@ def save_artifact(
     parents: dict[str, Source],
     row_counts: dict[str, Any],
     results: dict[str, Any] | None = None,
-    precision: dict[str, str] | None = None,
+    model: dict[str, Any] | None = None,
 ) -> None:
     """Write recipe, lineage and card beside the staged files, then put the folder in place of the old one.
 
@@ -222,13 +222,13 @@ def save_artifact(
         parents: role -> Source of each input.
         row_counts: rows read, used and left out, by name.
         results: metrics by test set, as `prediction.score` gives them.
-        precision: of a model, as `precision.described` gives it.
+        model: of a model, its `precision` and how it was trained beyond its recipe, `training`.
     """
     staging = folder.staging
     described = yaml.safe_dump(without_placement(recipe), sort_keys=False, allow_unicode=True)
     (staging / "recipe.yaml").write_text(described)
     lineage = describe(
-        staging, folder.final, folder.artifact_type, recipe, parents, row_counts, results, precision, folder.started
+        staging, folder.final, folder.artifact_type, recipe, parents, row_counts, results, model, folder.started
     )
     write_json(staging / "lineage.json", lineage, indent=2)
     write_card(staging, lineage)

@@ -53,7 +53,7 @@ def describe(
     parents: dict[str, Source],
     row_counts: dict[str, Any],
     results: dict[str, Any] | None,
-    precision: dict[str, str] | None,
+    model: dict[str, Any] | None,
     started: float,
 ) -> dict[str, Any]:
     """The lineage of the files in a staging folder.
@@ -61,6 +61,7 @@ def describe(
     Args:
         final: where they go, which names the artifact.
         artifact_type: a template of model_cards/ or data_cards/, such as `task_model`.
+        model: of a model, its `precision` and how it was trained beyond its recipe, `training`.
         recipe: from `folder.resolved_recipe`.
         parents: role -> Source of each input.
         precision: of a model, as `precision.described` gives it.
@@ -85,7 +86,7 @@ def describe(
         "wall_time_s": round(time.time() - started, 1),
         "row_counts": row_counts,
         "results": results or {},
-        **({"precision": precision} if precision else {}),
+        **(model or {}),
         "files": files,
     }
 

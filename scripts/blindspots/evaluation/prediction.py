@@ -26,6 +26,7 @@ from blindspots.data.examples import task_texts
 from blindspots.data.length_batches import length_batches
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import read_test_set, stratified
+from blindspots.data.prefixes import common_prefix
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
 from blindspots.modeling.classifier import Classifier
 from blindspots.modeling.precision import base_model
@@ -93,13 +94,6 @@ def pooled_part(row: list[int], pad_token_id: int) -> list[int]:
     return row[:end]
 
 
-def shared_prefix(rows: list[list[int]]) -> int:
-    """Length of the tokens that all rows start with; every row keeps at least one token of its own."""
-    first, last = min(rows), max(rows)
-    limit = min(map(len, rows)) - 1
-    return next((i for i in range(limit) if first[i] != last[i]), limit)
-
-
 @torch.inference_mode()
 def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, description: str = "") -> np.ndarray:
     """Logits of each text, float32 of shape (rows, 3), columns in the order of LABELS.
@@ -113,7 +107,7 @@ def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, 
         model = model.to(state.device)
     encoded = [pooled_part(row, classifier.tokenizer.pad_token_id) for row in classifier.tokenizer(texts)["input_ids"]]
     require_positions(classifier, max(map(len, encoded)))
-    prefix = shared_prefix(encoded)
+    prefix = common_prefix(encoded)
     keys_values = _prefix_cache(model, encoded[0][:prefix])
     rests = [row[prefix:] for row in encoded]
     mine = length_batches([len(rest) for rest in rests], batch_tokens)[state.process_index :: state.num_processes]

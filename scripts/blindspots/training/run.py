@@ -162,12 +162,21 @@ def stop_sharded_loading() -> None:
 
 
 def print_plan(trainer: TaskTrainer | GeneratorTrainer) -> None:
-    """One line on the rows and batches of a run."""
+    """A line on the rows and batches of a run, and one on the prefix that they share."""
     arguments = trainer.args
     rows = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
     size = f"{trainer.tokens_per_batch} tokens per batch" if trainer.tokens_per_batch else f"{rows} rows per step"
     if trainer.is_world_process_zero():
         print(f"{len(trainer.train_dataset)} rows, {size} over {arguments.world_size} process(es)")
+        if trainer.shares_prefix:
+            print("share_prefix: what all rows of a batch start with is computed once a batch.")
+        elif trainer.no_prefix:
+            print(f"share_prefix is off: {trainer.no_prefix}.")
+
+
+def training_record(trainer: TaskTrainer | GeneratorTrainer) -> dict[str, Any]:
+    """What a lineage says of training beyond the recipe; nothing for a model that was not trained."""
+    return {"share_prefix": trainer.shares_prefix} if trainer.train_dataset is not None else {}
 
 
 def save_model(

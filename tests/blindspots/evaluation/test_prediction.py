@@ -15,7 +15,6 @@ from blindspots.config.errors import UserError
 from blindspots.config.recipes import EvaluateRecipe
 from blindspots.data import nli_datasets, test_sets
 from blindspots.data.nli import LABELS, task_input
-from blindspots.evaluation import prediction
 from blindspots.evaluation.prediction import (
     LOGITS,
     load_test_sets,
@@ -44,15 +43,6 @@ def keys(world) -> EvaluateRecipe:
         hans=str(corpus / "hans"),
         hans_expected_rows=60,
     )
-
-
-@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=8), min_size=1, max_size=12))
-def test_the_shared_prefix_is_the_longest_that_leaves_every_row_a_token(rows):
-    length = prediction.shared_prefix(rows)
-    assert len({tuple(row[:length]) for row in rows}) == 1
-    assert length < min(map(len, rows))
-    longer = {tuple(row[: length + 1]) for row in rows}
-    assert len(longer) > 1 or length + 1 == min(map(len, rows))
 
 
 @torch.no_grad()
