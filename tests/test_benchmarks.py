@@ -19,7 +19,7 @@ from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
 from blindspots.evaluation.prediction import predict_logits, shared_prefix
 from blindspots.modeling.classifier import Classifier, load_classifier
-from blindspots.modeling.generators import TransformersEngine
+from blindspots.modeling.engines import TransformersEngine
 
 ROOT = Path(__file__).parents[1]
 

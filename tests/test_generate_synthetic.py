@@ -14,7 +14,7 @@ import generate_synthetic
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import LABELS
-from blindspots.modeling import generators
+from blindspots.modeling import shards
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 DATA = "data/full/train-00000-of-00001.parquet"
@@ -90,8 +90,8 @@ def test_a_finished_shard_is_not_drawn_again(generate, monkeypatch, tmp_path):
             raise KeyboardInterrupt
         draw(engine, shard, recipe, folder)
 
-    draw = generators.draw_shard
-    monkeypatch.setattr(generators, "draw_shard", stop_at_the_fifth)
+    draw = shards.draw_shard
+    monkeypatch.setattr(shards, "draw_shard", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         generate("raw", "--samples_per_label", 48)
     generate("raw", "--samples_per_label", 48)
@@ -112,18 +112,18 @@ def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_pat
         *wanted,
     ]
     run = subprocess.Popen([*map(str, command)], cwd=REPO_ROOT, stderr=subprocess.DEVNULL)
-    shards = tmp_path / ".killed.work" / "shards"
-    while not list(shards.glob("*.parquet")):
+    drawn = tmp_path / ".killed.work" / "shards"
+    while not list(drawn.glob("*.parquet")):
         with contextlib.suppress(subprocess.TimeoutExpired):
             pytest.fail(f"ended with {run.wait(0.02)} before it was killed")
     run.kill()
     run.wait()
     assert run.returncode == -signal.SIGKILL
-    assert list(shards.glob("*.parquet"))
+    assert list(drawn.glob("*.parquet"))
     assert not killed.exists()
     generate("killed", *wanted)
     assert (killed / DATA).read_bytes() == (generate("whole", *wanted) / DATA).read_bytes()
-    assert not shards.exists()
+    assert not drawn.exists()
 
 
 @pytest.mark.parametrize(
