@@ -97,11 +97,11 @@ def merge_adapter(model: PeftModel, where: str) -> PreTrainedModel:
     wanted = kept = 0.0
     for layer in model.modules():
         if isinstance(layer, LoraLayer) and not layer.lora_variant:  # DoRA also scales the weights of its base
-            weight = layer.get_base_layer().weight
-            change, before = layer.get_delta_weight(model.active_adapter).float(), weight.detach().clone()
-            layer.merge()
-            wanted += change.square().sum().item()
-            kept += (change * (weight - before)).sum().item()
+            weight = layer.get_base_layer().weight.detach()
+            change = layer.get_delta_weight(model.active_adapter)
+            merged = weight + change.to(weight.dtype)  # as PEFT does it
+            wanted += change.float().square().sum().item()
+            kept += (change.float() * (merged - weight).float()).sum().item()
     if kept < KEPT_AT_LEAST * wanted:
         raise UserError(
             f"{where}: merged in {str(model.dtype).removeprefix('torch.')}, {kept / wanted:.0%} of what the adapter "

@@ -182,7 +182,7 @@ def test_a_server_of_another_model_is_refused_with_what_to_start(served, server,
 
 def test_a_server_that_ignores_what_it_is_asked_is_refused(served, server):
     server.ignored = {"include_stop_str_in_output"}
-    with pytest.raises(UserError, match="None of 4 completions .* holds the end marker"):
+    with pytest.raises(UserError, match=r"None of 4 completions .* holds the end marker"):
         served()
     server.ignored = {"top_k"}
     with pytest.raises(UserError, match="ignores top_k"):

@@ -1,11 +1,25 @@
 """Generators: their prompts and tokenizers, merged adapters, and how long their completions are."""
 
-import pytest
+import re
+import shutil
 
-from blindspots.artifacts.inputs import fetch
+import pytest
+import torch
+from peft import IA3Config, LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import UserError
-from blindspots.data.nli import END_MARKER
-from blindspots.modeling.generators import end_marker_tail, prompt_ids, require_generator_tokenizer
+from blindspots.data.nli import END_MARKER, LABELS, generator_prompt
+from blindspots.modeling.generators import (
+    end_marker_tail,
+    generation_config,
+    load_generator,
+    longest_completion,
+    prompt_ids,
+    require_generator_tokenizer,
+    served_name,
+)
 from blindspots.modeling.loading import load_tokenizer
 
 
@@ -41,3 +55,106 @@ def test_tokenizers_that_a_generator_cannot_be_trained_with_are_refused():
         require_generator_tokenizer(Words(eos_token_id=None), "org/name")
     with pytest.raises(UserError, match="splits the prompt for entailment differently"):
         require_generator_tokenizer(Words(joins=True), "org/name")
+
+
+# Merged adapters
+
+
+@pytest.fixture
+def adapter(world, tmp_path):
+    """adapter(change) saves a LoRA adapter of the base that differs so much from a new one; also its logits."""
+
+    def make(change: float, **keys) -> tuple[Source, torch.Tensor]:
+        torch.manual_seed(0)
+        base = AutoModelForCausalLM.from_pretrained(world / "base")
+        keys = {"r": 4, "target_modules": ["q_proj", "v_proj", "up_proj"], "task_type": "CAUSAL_LM"} | keys
+        model = get_peft_model(base, LoraConfig(**keys)).eval()
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.data += change * torch.randn_like(weight)
+        model.save_pretrained(tmp_path / "adapter")
+        load_tokenizer(fetch(str(world / "base"), "model")).save_pretrained(tmp_path / "adapter")
+        return fetch(str(tmp_path / "adapter"), "model"), logits_of(model)
+
+    return make
+
+
+@torch.inference_mode()
+def logits_of(model) -> torch.Tensor:
+    return model(torch.arange(3, 40)[None]).logits.float()
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"modules_to_save": ["embed_tokens", "lm_head"]}, {"use_dora": True}], ids=["lora", "saved", "dora"]
+)
+def test_merged_weights_give_the_adapters_outputs_and_load_alone(adapter, tmp_path, keys):
+    """The base ties its head to its embeddings; an adapter that trains both unties them."""
+    source, expected = adapter(0.1, **keys)
+    load_generator(source, "float32").save_pretrained(tmp_path / "merged")
+    shutil.rmtree(source.path)
+    merged, report = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert torch.allclose(logits_of(merged), expected, atol=1e-4)
+    assert (logits_of(merged) - expected).abs().mean() < 1e-2 * expected.abs().mean()
+
+
+def test_half_precision_may_hold_an_adapter_and_says_where_it_does_not(adapter):
+    source, expected = adapter(0.1)
+    merged = load_generator(source, "bfloat16")
+    assert merged.dtype == torch.bfloat16
+    assert (logits_of(merged) - expected).abs().mean() < 0.03 * expected.abs().mean()
+    source, _ = adapter(1e-4)
+    with pytest.raises(
+        UserError, match=r"adapter: merged in bfloat16, \d+% of what the adapter changes is left, .* fl"
+    ):
+        load_generator(source, "bfloat16")
+    load_generator(source, "float32")
+
+
+def test_only_lora_adapters_are_merged(world, tmp_path):
+    base = AutoModelForCausalLM.from_pretrained(world / "base")
+    get_peft_model(base, IA3Config(task_type="CAUSAL_LM")).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="is an adapter of the kind IA3; only LoRA adapters can be merged"):
+        load_generator(fetch(str(tmp_path), "model"), "float32")
+
+
+# How long completions are
+
+
+def test_completions_are_as_long_as_the_longest_that_a_generator_was_trained_on(world, tmp_path):
+    tokenizer = load_tokenizer(fetch(str(world / "base"), "model"))
+    prompts = [len(tokenizer(generator_prompt(label))["input_ids"]) for label in LABELS]
+    config = generation_config(tokenizer, [(0, prompts[0] + 9), (1, prompts[1] + 12), (2, prompts[2] + 7)])
+    config.save_pretrained(tmp_path)
+    assert longest_completion(fetch(str(tmp_path), "model")) == 12
+
+
+@pytest.mark.parametrize("content", [None, "{}", '{"max_length": 4096}'])
+def test_a_generator_that_does_not_say_how_long_is_an_error(tmp_path, content):
+    if content:
+        (tmp_path / "generation_config.json").write_text(content)
+    with pytest.raises(UserError, match=r"does not say how long its completions are \(.*\); give max_new_tokens"):
+        longest_completion(fetch(str(tmp_path), "model"))
+
+
+@pytest.mark.parametrize("content", ["{", '{"max_new_tokens": "many"}'])
+def test_a_broken_generation_config_is_an_error(tmp_path, content):
+    (tmp_path / "generation_config.json").write_text(content)
+    with pytest.raises(UserError, match=r"generation_config\.json can't be read"):
+        longest_completion(fetch(str(tmp_path), "model"))
+
+
+def test_the_name_at_a_server_changes_with_the_content_and_follows_the_artifact(tmp_path):
+    folder = tmp_path / "outputs" / "tiny" / "generator"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    plain = served_name(fetch(str(folder), "model"))
+    assert re.fullmatch("generator-[0-9a-f]{12}", plain)
+    (folder / "config.json").write_text("{ }")
+    assert served_name(fetch(str(folder), "model")) != plain
+    (folder / "lineage.json").write_text('{"artifact": "tiny-generator", "content_sha256": "0123456789abcdef"}')
+    pushed = Source("org/other", folder, "c" * 40, "model")
+    assert served_name(fetch(str(folder), "model")) == served_name(pushed) == "tiny-generator-0123456789ab"
+    (folder / "lineage.json").unlink()
+    assert served_name(pushed) == "other-cccccccccccc"

@@ -124,7 +124,9 @@ def test_without_a_key_none_is_sent_and_a_broken_one_is_refused_unseen(server, p
     assert KEY not in str(told.value)
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://localhost/v1", "http://", "http://[::1", "http://h:99999/v1"])
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "ftp://localhost/v1", "http://", "http://[::1", "http://h:99999/v1"]
+)
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(RecipeError, match="server_url is no URL such as"):
         checked_url(url)

@@ -47,7 +47,8 @@ def test_every_shard_of_every_label_and_seed_has_a_seed_of_its_own():
 class Seeded:
     """An engine whose only text follows from prompt and seed."""
 
-    description = {"engine": "seeded"}
+    def __init__(self):
+        self.description = {"engine": "seeded"}
 
     def sample(self, prompt: str, count: int, seed: int) -> list[str]:
         return [f" Premise: {prompt} Hypothesis: {seed} {row} {END_MARKER}" for row in range(count)]
