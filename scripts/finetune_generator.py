@@ -27,7 +27,7 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
 def load_trainer(recipe, training, model_config, base, pairs):
     """The base model with its tokenizer, the trainer around it, and how many rows it trains on."""
     from blindspots.data.examples import generator_examples, generator_texts
-    from blindspots.modeling.generators import load_base, require_generator_tokenizer
+    from blindspots.modeling.generators import generation_config, load_base, require_generator_tokenizer
     from blindspots.modeling.loading import load_tokenizer
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
@@ -40,7 +40,10 @@ def load_trainer(recipe, training, model_config, base, pairs):
     row_counts = {}
     lengths = [len(ids) + 1 for ids in tokenizer(generator_texts(train))["input_ids"]]  # SFTTrainer adds eos
     train = within_length(train, lengths, training.max_length, row_counts)
-    lengths = [length for length in lengths if training.max_length is None or length <= training.max_length]
+    longest = training.max_length or max(lengths)
+    trained = [(label, length) for label, length in zip(pairs[0]["label"], lengths) if length <= longest]
+    model.generation_config = generation_config(tokenizer, trained)
+    lengths = [length for _, length in trained]
     require_fit(Plan.of(model_config, task=False, folder=base.path), recipe, training, lengths)
     trainer = GeneratorTrainer(
         model,
@@ -99,6 +102,7 @@ def main() -> None:
                 training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints, model_config)
         run.save_model(trainer, folder, tokenizer)
         if is_main_process():
+            trainer.model.generation_config.save_pretrained(folder.staging)  # an adapter is saved without it
             precision = described(trainer.model) | {"trained": trained_dtype(trainer.model)}
             facts = {"precision": precision, "training": run.training_record(trainer)}
             save_artifact(folder, resolved, parents, row_counts, model=facts)

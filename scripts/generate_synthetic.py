@@ -3,6 +3,7 @@
 accelerate launch scripts/generate_synthetic.py recipes/smollm2-135m/synthesize.yaml
 """
 
+import dataclasses
 import itertools
 
 from blindspots.config.errors import RecipeError, UserError
@@ -15,11 +16,20 @@ HOPELESS_SHARDS = 3
 
 
 def check(recipe: SynthesisRecipe) -> None:
-    """Raise RecipeError for a recipe that says too little or too much of when to stop, or a sampling out of range."""
+    """Raise RecipeError for a recipe that says too little or too much of when to stop or of a server.
+
+    Also for a sampling that is out of range.
+    """
     if (recipe.samples_per_label is None) == (recipe.kept_per_label is None):
         raise RecipeError("Give exactly one of samples_per_label and kept_per_label.")
     if recipe.temperature <= 0 or not 0 < recipe.top_p <= 1 or recipe.top_k < 0:
         raise RecipeError("temperature must be above 0, top_p in (0, 1], top_k 0 or more.")
+    if recipe.engine == "server" and recipe.server_url is None:
+        raise RecipeError("engine: server needs server_url, such as http://localhost:8000/v1.")
+    if recipe.engine == "server" and recipe.dtype != "auto":
+        raise RecipeError("The server decides the precision, as in `vllm serve --dtype bfloat16`; leave out dtype.")
+    if recipe.engine != "server" and (recipe.server_url or recipe.server_model):
+        raise RecipeError("server_url and server_model belong to engine: server; set it or leave them out.")
 
 
 def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
@@ -30,7 +40,7 @@ def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
     from tqdm import tqdm
 
     from blindspots.data.nli import LABELS
-    from blindspots.modeling.generators import Shard, draw_shard, is_drawn, read_shard
+    from blindspots.modeling.shards import Shard, draw_shard, is_drawn, read_shard
 
     def shard(label: str, index: int) -> Shard:
         left = (recipe.samples_per_label or recipe.shard_rows * (index + 1)) - index * recipe.shard_rows
@@ -68,7 +78,7 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
 
     from blindspots.data.nli import LABELS
     from blindspots.data.nli_datasets import PAIR_FEATURES
-    from blindspots.modeling.generators import read_shard
+    from blindspots.modeling.shards import read_shard
 
     columns = {"id": [], "premise": [], "hypothesis": [], "label": []}
     counts = {}
@@ -104,23 +114,31 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.config.processes import process_state
     from blindspots.data.nli_datasets import write_configs
-    from blindspots.modeling.generators import load_engine
+    from blindspots.modeling.engines import load_engine
+    from blindspots.modeling.generators import longest_completion
+    from blindspots.modeling.shards import drawn_by
+    from blindspots.training.out_of_memory import memory_errors_in_words
 
     check_push(recipe, "raw_synthetic")
-    resolved = resolved_recipe(recipe)
-    with output_folder(recipe, "raw_synthetic") as folder:
+    with output_folder(recipe, "raw_synthetic") as folder, memory_errors_in_words("batch_size"):
         state = process_state()
-        parents = {"generator": fetch(recipe.generator, "model", recipe.generator_revision)}
+        here = recipe.engine == "transformers"
+        generator = fetch(recipe.generator, "model", recipe.generator_revision, weights=here)
+        parents = {"generator": generator}
+        sampling = {"max_new_tokens_from": "recipe" if recipe.max_new_tokens else "generator"}
+        recipe = dataclasses.replace(recipe, max_new_tokens=recipe.max_new_tokens or longest_completion(generator))
+        resolved = resolved_recipe(recipe)
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents, same_processes=False)
         state.wait_for_everyone()
         shard_folder = folder.work / "shards"
-        shards = draw(load_engine(parents["generator"], recipe, state.device), recipe, shard_folder, state)
+        shards = draw(load_engine(generator, recipe, state.device), recipe, shard_folder, state)
         if state.is_main_process:
             rows, counts = collect(shards, recipe, shard_folder)
             write_configs(folder.staging, {"full": {"train": rows}})
-            save_artifact(folder, resolved, parents, counts)
+            sampling["engines"] = drawn_by(itertools.chain(*shards.values()), shard_folder)
+            save_artifact(folder, resolved, parents, counts, {"sampling": sampling})
             push_if_asked(recipe)
 
 

@@ -67,6 +67,26 @@ def world(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def running_server(world):
+    """A server of the made generator, for all tests of a process."""
+    from completion_server import CompletionServer
+
+    server = CompletionServer(world / "generator")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(running_server, monkeypatch):
+    """The server as if it had just been started, asked again without a wait where it fails."""
+    from blindspots.artifacts import retries
+
+    monkeypatch.setattr(retries, "_backoff", lambda state: 0)
+    running_server.reset()
+    return running_server
+
+
 @pytest.fixture
 def script(monkeypatch):
     """Run a script's main in this process: script("prepare_mnli", "--key", "value", ...)."""

@@ -7,8 +7,11 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
+from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.data.nli import END_MARKER, generator_prompt
+from blindspots.modeling.generators import longest_completion, prompt_ids
+from blindspots.modeling.loading import load_tokenizer
 from blindspots.training.trainers import GeneratorTrainer
 
 RECIPE = """
@@ -76,7 +79,13 @@ def test_a_generator_is_an_artifact_that_follows_its_seed(tune):
     counts = json.loads((one / "lineage.json").read_text())["row_counts"]
     assert counts["trained on"] + counts["too long"] == 300
     assert counts["too long"] > 0
+    assert longest_completion(fetch(str(one), "model")) == 40 - prompt_tokens(one)
     assert ModelCard.load(one / "README.md").data.pipeline_tag == "text-generation"
+
+
+def prompt_tokens(folder) -> int:
+    tokenizer = load_tokenizer(fetch(str(folder), "model"))
+    return len(prompt_ids(tokenizer, generator_prompt("neutral")))
 
 
 def test_a_resumed_generator_is_the_uninterrupted_one(tune, monkeypatch):
@@ -113,8 +122,9 @@ def test_an_adapter_can_be_tuned_and_sampled_from(tune, script, tmp_path):
     lora = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--lora_task_type", "CAUSAL_LM")
     out = tune("adapter", *lora)
     assert (out / "adapter_model.safetensors").is_file()
+    assert longest_completion(fetch(str(out), "model")) > 20
     sampling = ("--samples_per_label", 4, "--max_new_tokens", 8)
-    with pytest.raises(UserError, match="No sample of entailment was kept: 4 of 4 were unfinished"):  # 8 are too few
+    with pytest.raises(UserError, match=r"No sample of entailment was kept: \d of 4 were unfinished"):  # 8 are few
         script("generate_synthetic", "--generator", out, "--output_dir", tmp_path / "raw", *sampling)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from completion_server import NAME, status
+from starlette.responses import JSONResponse
+from transformers import GenerationConfig
 
 import generate_synthetic
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import LABELS
-from blindspots.modeling import generators
+from blindspots.modeling import shards
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 DATA = "data/full/train-00000-of-00001.parquet"
@@ -90,8 +94,8 @@ def test_a_finished_shard_is_not_drawn_again(generate, monkeypatch, tmp_path):
             raise KeyboardInterrupt
         draw(engine, shard, recipe, folder)
 
-    draw = generators.draw_shard
-    monkeypatch.setattr(generators, "draw_shard", stop_at_the_fifth)
+    draw = shards.draw_shard
+    monkeypatch.setattr(shards, "draw_shard", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         generate("raw", "--samples_per_label", 48)
     generate("raw", "--samples_per_label", 48)
@@ -112,18 +116,81 @@ def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_pat
         *wanted,
     ]
     run = subprocess.Popen([*map(str, command)], cwd=REPO_ROOT, stderr=subprocess.DEVNULL)
-    shards = tmp_path / ".killed.work" / "shards"
-    while not list(shards.glob("*.parquet")):
+    drawn = tmp_path / ".killed.work" / "shards"
+    while not list(drawn.glob("*.parquet")):
         with contextlib.suppress(subprocess.TimeoutExpired):
             pytest.fail(f"ended with {run.wait(0.02)} before it was killed")
     run.kill()
     run.wait()
     assert run.returncode == -signal.SIGKILL
-    assert list(shards.glob("*.parquet"))
+    assert list(drawn.glob("*.parquet"))
     assert not killed.exists()
     generate("killed", *wanted)
     assert (killed / DATA).read_bytes() == (generate("whole", *wanted) / DATA).read_bytes()
-    assert not shards.exists()
+    assert not drawn.exists()
+
+
+def test_the_limit_is_by_default_what_the_generator_was_trained_on(generate, world, tmp_path, script):
+    told = r"generator does not say how long its completions are .*; give max_new_tokens"
+    sampling = ("--samples_per_label", 16, "--output_dir", tmp_path / "raw")
+    with pytest.raises(UserError, match=told):
+        script("generate_synthetic", "--generator", world / "generator", *sampling)
+    shutil.copytree(world / "generator", tmp_path / "trained")
+    GenerationConfig(max_new_tokens=24).save_pretrained(tmp_path / "trained")
+    script("generate_synthetic", "--generator", tmp_path / "trained", *sampling)
+    script("generate_synthetic", "--generator", tmp_path / "trained", *sampling)
+    derived, given = lineage(tmp_path / "raw"), lineage(generate("given", "--samples_per_label", 16))
+    assert derived["recipe"]["max_new_tokens"] == given["recipe"]["max_new_tokens"] == 24
+    assert derived["results"]["sampling"] == {
+        "max_new_tokens_from": "generator",
+        "engines": [{"engine": "transformers", "device": "cpu"}],
+    }
+    assert given["results"]["sampling"]["max_new_tokens_from"] == "recipe"
+    assert (tmp_path / "raw" / DATA).read_bytes() == (tmp_path / "given" / DATA).read_bytes()
+    assert "at most 24 tokens, as the longest completion that the generator was trained on" in card(tmp_path / "raw")
+
+
+def card(folder: Path) -> str:
+    return " ".join((folder / "README.md").read_text().split())
+
+
+# From a server
+
+
+def at(server, url: str | None = None) -> tuple:
+    return ("--engine", "server", "--server_url", url or server.url, "--server_model", NAME)
+
+
+def test_a_server_is_described_without_what_is_nobodys_business(generate, server, monkeypatch):
+    monkeypatch.setenv("SERVER_API_KEY", "sk-secret")
+    out = generate("raw", "--samples_per_label", 8, *at(server))
+    described = {
+        "engine": "server",
+        "url": server.url,
+        "model": NAME,
+        "version": "0.33.0",
+        "same_seed_same_text": True,
+    }
+    assert lineage(out)["results"]["sampling"]["engines"] == [described]
+    assert f"`{NAME}` at a server of version `0.33.0`" in card(out)
+    assert server.url not in (out / "recipe.yaml").read_text() + card(out)
+    assert not [file for file in out.rglob("*") if file.is_file() and b"sk-secret" in file.read_bytes()]
+    assert lineage(out)["row_counts"]["neutral"]["sampled"] == 8
+
+
+def test_a_run_whose_server_went_away_goes_on_at_another_address_with_the_same_rows(generate, server, tmp_path):
+    wanted = ("--samples_per_label", 16)  # a shard a label
+    server.faults = [JSONResponse] * 30 + [status(401)]  # thirty right answers, eight of them to try it
+    with pytest.raises(UserError, match="refuses: 401"):
+        generate("raw", *wanted, *at(server))
+    assert not (tmp_path / "raw").exists()
+    assert [file.stem for file in (tmp_path / ".raw.work/shards").glob("*.parquet")] == ["entailment-000000"]
+    server.reset()
+    generate("raw", *wanted, *at(server, server.url.replace("127.0.0.1", "localhost")))
+    assert len(server.asked) == 8 + 2 * 16
+    assert (tmp_path / "raw" / DATA).read_bytes() == (generate("whole", *wanted, *at(server)) / DATA).read_bytes()
+    urls = [engine["url"] for engine in lineage(tmp_path / "raw")["results"]["sampling"]["engines"]]
+    assert urls == [server.url, server.url.replace("127.0.0.1", "localhost")]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +200,13 @@ def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_pat
         ({"samples_per_label": 1, "kept_per_label": 1}, "exactly one of samples_per_label and kept_per_label"),
         ({"kept_per_label": 1, "temperature": 0.0}, "temperature must be above 0"),
         ({"kept_per_label": 1, "top_p": 1.5}, r"top_p in \(0, 1\]"),
+        ({"kept_per_label": 1, "engine": "server"}, "engine: server needs server_url"),
+        ({"kept_per_label": 1, "server_url": "http://localhost:8000/v1"}, "belong to engine: server"),
+        ({"kept_per_label": 1, "server_model": "name"}, "belong to engine: server"),
+        (
+            {"kept_per_label": 1, "engine": "server", "server_url": "http://h/v1", "dtype": "bfloat16"},
+            "The server decides the precision",
+        ),
     ],
 )
 def test_a_recipe_that_does_not_say_when_to_stop_or_how_to_sample_is_refused(keys, message):

@@ -31,7 +31,7 @@ from blindspots.data.nli import LABELS, generator_prompt  # noqa: E402
 from blindspots.demo.base_model import tiny_base  # noqa: E402
 from blindspots.evaluation.prediction import predict_logits  # noqa: E402
 from blindspots.modeling.classifier import Classifier  # noqa: E402
-from blindspots.modeling.generators import TransformersEngine  # noqa: E402
+from blindspots.modeling.engines import TransformersEngine  # noqa: E402
 
 MINUTES = 9.0  # measurements that have not begun by then are left out, and the table says so
 # Shapes of Llama-2-7B and of SmolLM2-135M, from their published configs.

@@ -37,9 +37,9 @@ PACKAGES = (
 )
 # What `accelerate launch` hands on of its config; the precision of a run is the recipe's.
 ACCELERATE_SETTING = re.compile(r"ACCELERATE_(USE|DEEPSPEED|DYNAMO|GRADIENT)_\w+|FSDP_\w+")
-# Keys that say where an artifact goes, not what it is.
+# Keys that say where an artifact is made or goes, not what it is.
 PLACEMENT_KEYS = frozenset(
-    "output_dir wait_for_lock push_to_hub hub_namespace hub_name hub_tag hub_private_repo".split()
+    "output_dir wait_for_lock push_to_hub hub_namespace hub_name hub_tag hub_private_repo server_url".split()
 )
 # A mirror of Llama 2 may state no licence; Meta's applies all the same.
 LLAMA_2 = re.compile(r"llama-?2", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Calls to the Hub: the token is checked first, passing failures are retried, and what stays is told in one line."""
+"""Calls over HTTP: passing failures are retried. To the Hub: the token is checked first, failures told in one line."""
 
 import functools
 import re
@@ -22,7 +22,7 @@ _backoff = wait_exponential(0.5, max=20)
 
 
 class UnreadableAnswerError(ConnectionError):
-    """An answer that is none of the Hub's API: no JSON, no UTF-8, or other fields. A proxy may have given it."""
+    """An answer that is none of the API asked: no JSON, no UTF-8, or other fields. A proxy may have given it."""
 
 
 def check_token() -> None:
@@ -97,7 +97,7 @@ def _cause(error: BaseException) -> BaseException:
 
 def _passing(error: BaseException) -> bool:
     """Whether the same call may succeed later: a cut connection, a busy or broken server."""
-    if isinstance(error, HfHubHTTPError):
+    if isinstance(error, HfHubHTTPError | httpx2.HTTPStatusError):
         return error.response is None or error.response.status_code in (408, 429, 500, 502, 503, 504)
     dropped = isinstance(error, httpx2.TransportError | ConnectionError | TimeoutError)
     return dropped and not isinstance(error, OfflineModeIsEnabled)
@@ -115,10 +115,13 @@ def _wait(state: RetryCallState) -> float:
     return _backoff(state) if asked is None else asked
 
 
+# For a call, or a coroutine, that may succeed later.
+retry_passing = retry(retry=retry_if_exception(_passing), stop=stop_after_attempt(6), wait=_wait, reraise=True)
+
+
 def retry_transient(call: Callable) -> Callable:
-    """The call, retried where it may succeed later."""
-    stop = stop_after_attempt(6)
-    return retry(retry=retry_if_exception(_passing), stop=stop, wait=_wait, reraise=True)(_checked(call))
+    """The call to the Hub, retried where it may succeed later."""
+    return retry_passing(_checked(call))
 
 
 # For what reads the head of a repo and commits on it: both are repeated.

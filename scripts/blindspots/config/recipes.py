@@ -206,24 +206,43 @@ class GeneratorRecipe(TrainingDataKeys, ArtifactRecipe):
 
 
 @dataclasses.dataclass(kw_only=True)
+class MergeRecipe(ArtifactRecipe):
+    """Merge a generator's adapter into its base model."""
+
+    generator: str = key("generator that is an adapter, a Hub id or folder")
+    generator_revision: str | None = key("commit or tag of generator", None)
+    dtype: str = key("precision of the merged weights: float32, bfloat16, float16 or auto (the base's own)", "auto")
+
+
+@dataclasses.dataclass(kw_only=True)
 class SynthesisRecipe(ArtifactRecipe):
     """Sample a raw synthetic dataset from a generator."""
 
     generator: str = key("generator, a Hub id or folder")
     generator_revision: str | None = key("commit or tag of generator", None)
     engine: str = key(
-        "what samples: transformers, or vllm where it is installed", "transformers", choices=("transformers", "vllm")
+        "what samples: transformers, here; server, an OpenAI-compatible server that holds the generator",
+        "transformers",
+        choices=("transformers", "server"),
+    )
+    server_url: str | None = key("the server's API, such as http://localhost:8000/v1", None)
+    server_model: str | None = key(
+        "the generator's name at the server; by default its artifact's name and the first 12 digits of its content's "
+        "hash, so that a server with other weights is noticed",
+        None,
     )
     samples_per_label: int | None = key("samples to draw for each label, kept or not", None, minimum=1)
     kept_per_label: int | None = key("draw until this many samples are kept for each label", None, minimum=1)
     temperature: float = key("softmax temperature", 1.0)
     top_p: float = key("nucleus: smallest probability mass to sample from", 1.0)
     top_k: int = key("sample from the k likeliest tokens; 0 is all", 0, minimum=0)
-    max_new_tokens: int = key("longest completion in tokens", 512, minimum=1)
+    max_new_tokens: int | None = key(
+        "longest completion in tokens; by default that of the rows that the generator was trained on", None, minimum=1
+    )
     seed: int = key("seed; every (label, shard) derives its own from it", 0)
     shard_rows: int = key("samples of one shard, the unit that is resumed and distributed", 2048, minimum=1)
-    batch_size: int = key("samples that are drawn at a time", 256, minimum=1)
-    dtype: str = key("precision of the generator: float32, bfloat16, float16 or auto", "auto")
+    batch_size: int = key("samples drawn at a time, or requests under way at a server", 256, minimum=1)
+    dtype: str = key("precision of the generator here: float32, bfloat16, float16 or auto", "auto")
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -17,16 +17,19 @@ Keys = dict[str, Any]
 
 
 @contextmanager
-def memory_errors_in_words() -> Iterator[None]:
-    """Turn out of memory into a UserError; what training itself raises goes to `smaller_batches` before that."""
+def memory_errors_in_words(to_lower: str = "eval_batch_tokens") -> Iterator[None]:
+    """Turn out of memory into a UserError that names the key `to_lower`.
+
+    What training itself raises goes to `smaller_batches` before that.
+    """
     try:
         yield
     except RuntimeError as error:
         if not should_reduce_batch_size(error):
             raise
         raise UserError(
-            f"The device ran out of memory while it loaded or evaluated ({_first_line(error)}). Lower "
-            "eval_batch_tokens, or take a larger device."
+            f"The device ran out of memory while it loaded or predicted ({_first_line(error)}). Lower {to_lower}, or "
+            "take a larger device."
         ) from error
 
 

@@ -1,158 +1,33 @@
-"""Sampling: what is kept and counted, shards that come out the same whoever draws them, the known distribution."""
+"""Generators: their prompts and tokenizers, merged adapters, and how long their completions are."""
 
-import itertools
-import sys
-from collections import Counter
+import re
+import shutil
 
 import pytest
 import torch
-from made_generator import TEMPLATE
-from scipy.stats import chisquare
+from peft import IA3Config, LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
 
-from blindspots.artifacts.inputs import fetch
+from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import END_MARKER, LABELS, generator_prompt
 from blindspots.modeling.generators import (
-    Shard,
-    TransformersEngine,
-    draw_shard,
     end_marker_tail,
-    is_drawn,
-    load_engine,
+    generation_config,
+    load_generator,
+    longest_completion,
     prompt_ids,
-    read_shard,
     require_generator_tokenizer,
+    served_name,
 )
-
-PROMPT = generator_prompt("neutral")
-CPU = torch.device("cpu")
+from blindspots.modeling.loading import load_tokenizer
 
 
-class Written:
-    """An engine that writes what it is told to."""
-
-    def __init__(self, *texts: str):
-        self.texts = texts
-
-    def sample(self, prompt: str, count: int, seed: int) -> list[str]:
-        return list(self.texts)
-
-
-def recipe(**keys) -> SynthesisRecipe:
-    return SynthesisRecipe(output_dir="unused", generator="unused", **keys)
-
-
-@pytest.fixture
-def engine(world):
-    """Builds the transformers engine of the made generator with other recipe keys."""
-    return lambda **keys: load_engine(fetch(str(world / "generator"), "model"), recipe(**keys), CPU)
-
-
-def test_what_is_kept_malformed_and_unfinished_is_counted(tmp_path):
-    written = Written(
-        f" Premise: A dog . Hypothesis: A cat . {END_MARKER}",
-        f" Premise: A dog . Hypothesis: A cat . {END_MARKER}",
-        f" Premise: A dog . Hypothesis: {END_MARKER}",  # no hypothesis
-        f" Premise: A dog . {END_MARKER}",
-        " Premise: A dog . Hypothesis: A cat .",  # no end
-    )
-    shard = Shard("neutral", 0, 5)
-    draw_shard(written, shard, recipe(), tmp_path)
-    pairs, counts = read_shard(shard, tmp_path)
-    assert pairs == [("A dog .", "A cat .")] * 2
-    assert counts == {"sampled": 5, "kept": 2, "unfinished": 1, "malformed": 2}
-    assert not list(tmp_path.glob("*.partial"))
-
-
-def test_a_shard_without_a_kept_pair_is_a_shard(tmp_path):
-    shard = Shard("neutral", 0, 1)
-    draw_shard(Written("nonsense"), shard, recipe(), tmp_path)
-    assert read_shard(shard, tmp_path)[0] == []
-
-
-def test_every_shard_of_every_label_and_seed_has_a_seed_of_its_own():
-    seeds = {Shard(label, index, 8).seed(seed) for label in LABELS for index in range(50) for seed in range(3)}
-    assert len(seeds) == 3 * 50 * 3
-
-
-def test_the_same_seed_writes_the_same_and_another_seed_something_else(engine):
-    draw = engine(batch_size=16)
-    one, same, other = (draw.sample(PROMPT, 40, seed) for seed in (0, 0, 1))
-    assert len(one) == 40
-    assert one == same
-    assert one != other
-
-
-def test_completions_end_with_the_end_marker_or_at_the_limit(engine):
-    drawing = engine(max_new_tokens=9)
-    for text in drawing.sample(PROMPT, 64, seed=0):
-        tokens = len(drawing.tokenizer(text, add_special_tokens=False)["input_ids"])
-        assert text.endswith(END_MARKER) or tokens == 9
-        assert text.count(END_MARKER) <= 1
-
-
-def test_the_distribution_is_that_of_the_model(engine):
-    """Next tokens of 400 completions against the probabilities that the generator was made of."""
-    drawing = engine(batch_size=128)
-    following = Counter()
-    for text in drawing.sample(PROMPT, 400, seed=0):
-        tokens = drawing.tokenizer.convert_ids_to_tokens(
-            drawing.tokenizer(text, add_special_tokens=False)["input_ids"]
-        )
-        following.update(itertools.pairwise(tokens))
-    for token in ("Ġthe", "Ġa", "Ġw"):
-        seen = [following[token, name] for name in TEMPLATE[token]]
-        assert sum(seen) > 100
-        expected = [sum(seen) * probability for probability in TEMPLATE[token].values()]
-        assert chisquare(seen, expected).pvalue > 0.001
-    assert all(name in TEMPLATE[token] for token, name in following)
-
-
-def test_top_k_takes_the_likeliest_token_only(engine):
-    assert len(set(engine(top_k=1, max_new_tokens=20).sample(PROMPT, 30, seed=0))) == 1
-
-
-def test_a_low_temperature_takes_the_likeliest_token(engine):
-    texts = engine(temperature=0.01, max_new_tokens=20).sample(PROMPT, 30, seed=0)
-    assert not any("w w" in text for text in texts)
-
-
-def test_top_p_leaves_the_tail_out(engine):
-    """Behind `a`, the end marker has a fifth of the probability; behind `w`, another w three tenths."""
-    texts = engine(top_p=0.7).sample(PROMPT, 60, seed=0)
-    assert all("Hypothesis:" in text for text in texts if END_MARKER in text)
-
-
-def test_the_end_marker_is_found_in_tokens(world, engine):
-    tokenizer = engine().tokenizer
+def test_the_end_marker_is_found_in_tokens(world):
+    tokenizer = load_tokenizer(fetch(str(world / "generator"), "model"))
     tail = end_marker_tail(tokenizer).tolist()
     for text in ("A dog .", "no"):
         assert tokenizer(f"{text} {END_MARKER}")["input_ids"][-len(tail) :] == tail
-
-
-def test_an_engine_that_is_not_installed_says_so(world, monkeypatch):
-    monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(UserError, match=r"engine: vllm is not installed; pip install '\.\[vllm\]'"):
-        load_engine(fetch(str(world / "generator"), "model"), recipe(engine="vllm"), CPU)
-
-
-def test_the_engine_is_the_one_that_the_recipe_names(engine):
-    assert isinstance(engine(), TransformersEngine)
-
-
-def test_a_shard_that_was_cut_short_is_removed_and_drawn_again(engine, tmp_path):
-    made, shard = engine(max_new_tokens=40), Shard("neutral", 0, 8)
-    assert not is_drawn(shard, tmp_path)
-    draw_shard(made, shard, recipe(), tmp_path)
-    whole = shard.file(tmp_path).read_bytes()
-    assert is_drawn(shard, tmp_path)
-    for damaged in (whole[: len(whole) // 2], b"", b"PAR1PAR1"):
-        shard.file(tmp_path).write_bytes(damaged)
-        assert not is_drawn(shard, tmp_path)
-        assert not shard.file(tmp_path).exists()
-    draw_shard(made, shard, recipe(), tmp_path)
-    assert shard.file(tmp_path).read_bytes() == whole
 
 
 class Words:
@@ -180,3 +55,106 @@ def test_tokenizers_that_a_generator_cannot_be_trained_with_are_refused():
         require_generator_tokenizer(Words(eos_token_id=None), "org/name")
     with pytest.raises(UserError, match="splits the prompt for entailment differently"):
         require_generator_tokenizer(Words(joins=True), "org/name")
+
+
+# Merged adapters
+
+
+@pytest.fixture
+def adapter(world, tmp_path):
+    """adapter(change) saves a LoRA adapter of the base that differs so much from a new one; also its logits."""
+
+    def make(change: float, **keys) -> tuple[Source, torch.Tensor]:
+        torch.manual_seed(0)
+        base = AutoModelForCausalLM.from_pretrained(world / "base")
+        keys = {"r": 4, "target_modules": ["q_proj", "v_proj", "up_proj"], "task_type": "CAUSAL_LM"} | keys
+        model = get_peft_model(base, LoraConfig(**keys)).eval()
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.data += change * torch.randn_like(weight)
+        model.save_pretrained(tmp_path / "adapter")
+        load_tokenizer(fetch(str(world / "base"), "model")).save_pretrained(tmp_path / "adapter")
+        return fetch(str(tmp_path / "adapter"), "model"), logits_of(model)
+
+    return make
+
+
+@torch.inference_mode()
+def logits_of(model) -> torch.Tensor:
+    return model(torch.arange(3, 40)[None]).logits.float()
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"modules_to_save": ["embed_tokens", "lm_head"]}, {"use_dora": True}], ids=["lora", "saved", "dora"]
+)
+def test_merged_weights_give_the_adapters_outputs_and_load_alone(adapter, tmp_path, keys):
+    """The base ties its head to its embeddings; an adapter that trains both unties them."""
+    source, expected = adapter(0.1, **keys)
+    load_generator(source, "float32").save_pretrained(tmp_path / "merged")
+    shutil.rmtree(source.path)
+    merged, report = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert torch.allclose(logits_of(merged), expected, atol=1e-4)
+    assert (logits_of(merged) - expected).abs().mean() < 1e-2 * expected.abs().mean()
+
+
+def test_half_precision_may_hold_an_adapter_and_says_where_it_does_not(adapter):
+    source, expected = adapter(0.1)
+    merged = load_generator(source, "bfloat16")
+    assert merged.dtype == torch.bfloat16
+    assert (logits_of(merged) - expected).abs().mean() < 0.03 * expected.abs().mean()
+    source, _ = adapter(1e-4)
+    with pytest.raises(
+        UserError, match=r"adapter: merged in bfloat16, \d+% of what the adapter changes is left, .* fl"
+    ):
+        load_generator(source, "bfloat16")
+    load_generator(source, "float32")
+
+
+def test_only_lora_adapters_are_merged(world, tmp_path):
+    base = AutoModelForCausalLM.from_pretrained(world / "base")
+    get_peft_model(base, IA3Config(task_type="CAUSAL_LM")).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="is an adapter of the kind IA3; only LoRA adapters can be merged"):
+        load_generator(fetch(str(tmp_path), "model"), "float32")
+
+
+# How long completions are
+
+
+def test_completions_are_as_long_as_the_longest_that_a_generator_was_trained_on(world, tmp_path):
+    tokenizer = load_tokenizer(fetch(str(world / "base"), "model"))
+    prompts = [len(tokenizer(generator_prompt(label))["input_ids"]) for label in LABELS]
+    config = generation_config(tokenizer, [(0, prompts[0] + 9), (1, prompts[1] + 12), (2, prompts[2] + 7)])
+    config.save_pretrained(tmp_path)
+    assert longest_completion(fetch(str(tmp_path), "model")) == 12
+
+
+@pytest.mark.parametrize("content", [None, "{}", '{"max_length": 4096}'])
+def test_a_generator_that_does_not_say_how_long_is_an_error(tmp_path, content):
+    if content:
+        (tmp_path / "generation_config.json").write_text(content)
+    with pytest.raises(UserError, match=r"does not say how long its completions are \(.*\); give max_new_tokens"):
+        longest_completion(fetch(str(tmp_path), "model"))
+
+
+@pytest.mark.parametrize("content", ["{", '{"max_new_tokens": "many"}'])
+def test_a_broken_generation_config_is_an_error(tmp_path, content):
+    (tmp_path / "generation_config.json").write_text(content)
+    with pytest.raises(UserError, match=r"generation_config\.json can't be read"):
+        longest_completion(fetch(str(tmp_path), "model"))
+
+
+def test_the_name_at_a_server_changes_with_the_content_and_follows_the_artifact(tmp_path):
+    folder = tmp_path / "outputs" / "tiny" / "generator"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    plain = served_name(fetch(str(folder), "model"))
+    assert re.fullmatch("generator-[0-9a-f]{12}", plain)
+    (folder / "config.json").write_text("{ }")
+    assert served_name(fetch(str(folder), "model")) != plain
+    (folder / "lineage.json").write_text('{"artifact": "tiny-generator", "content_sha256": "0123456789abcdef"}')
+    pushed = Source("org/other", folder, "c" * 40, "model")
+    assert served_name(fetch(str(folder), "model")) == served_name(pushed) == "tiny-generator-0123456789ab"
+    (folder / "lineage.json").unlink()
+    assert served_name(pushed) == "other-cccccccccccc"

@@ -106,7 +106,7 @@ def test_the_library_default_is_the_batch_of_a_recipe_without_one():
 @pytest.mark.parametrize(
     ("error", "raised", "said"),
     [
-        (OUT_OF_MEMORY, UserError, "while it loaded or evaluated .*Lower eval_batch_tokens"),
+        (OUT_OF_MEMORY, UserError, "while it loaded or predicted .*Lower eval_batch_tokens"),
         (RuntimeError("something else"), RuntimeError, "something else"),
         (UserError("of its own"), UserError, "of its own"),
     ],
