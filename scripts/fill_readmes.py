@@ -27,6 +27,7 @@ SCRIPTS = {
     "prepare_mnli.py": recipes.PrepareRecipe,
     "finetune_task.py": recipes.TaskRecipe,
     "finetune_generator.py": recipes.GeneratorRecipe,
+    "merge_generator.py": recipes.MergeRecipe,
     "generate_synthetic.py": recipes.SynthesisRecipe,
     "build_variants.py": recipes.VariantsRecipe,
     "evaluate_task.py": recipes.EvaluateRecipe,

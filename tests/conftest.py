@@ -37,9 +37,10 @@ def world(tmp_path_factory) -> Path:
     """A small world of folders, that every test may read and none may change.
 
     corpus/mnli (300 train and 60 matched rows), corpus/hans (60 rows), base, a Llama of two layers and width 32,
-    start, the same with a new head (a task model), and generator and hopeless_generator, which write made-up pairs.
+    start, the same with a new head (a task model), generator and hopeless_generator, which write made-up pairs, and
+    adapter, a LoRA of the base that also trains its embeddings and head (a generator).
     """
-    from made_generator import HOPELESS, TEMPLATE, made_generator
+    from made_generator import HOPELESS, TEMPLATE, made_adapter, made_generator
 
     from blindspots.artifacts.inputs import fetch
     from blindspots.demo.base_model import tiny_base
@@ -59,7 +60,8 @@ def world(tmp_path_factory) -> Path:
     base.save_pretrained(folder / "base")
     for name, chain in generators.items():
         made_generator(base, tokenizer, chain).save_pretrained(folder / name)
-    for name in ("base", *generators):
+    made_adapter(folder / "base").save_pretrained(folder / "adapter")
+    for name in ("base", "adapter", *generators):
         tokenizer.save_pretrained(folder / name)
     start = load_classifier(fetch(str(folder / "base"), "model"), seed=0)
     for part in (start.model, start.tokenizer):

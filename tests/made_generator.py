@@ -1,7 +1,13 @@
-"""A generator whose every probability is known: what comes next depends on the last token alone."""
+"""Generators made at once: one whose every probability is known, and adapters with random weights.
+
+In the first, what comes next depends on the last token alone.
+"""
+
+from pathlib import Path
 
 import torch
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedTokenizerFast
 
 # Next token by last token, with probabilities. `.` ends the prompt. A premise that goes straight to the end marker is
 # malformed; one that circles on " Premise:" too long is unfinished; few words make repeated pairs likely.
@@ -39,4 +45,18 @@ def made_generator(
         model.model.embed_tokens.weight[known[token]] = torch.eye(config.hidden_size)[column]
         for name, probability in following.items():
             model.lm_head.weight[known[name], column] = torch.tensor(probability).log() / length
+    return model
+
+
+def made_adapter(base: Path, change: float = 0.1, **keys) -> PeftModel:
+    """A LoRA adapter of a base model, which differs by so much from a new one; by default it also trains the ends."""
+    keys = {"r": 4, "target_modules": ["q_proj", "v_proj"], "modules_to_save": ["embed_tokens", "lm_head"]} | keys
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(base), LoraConfig(task_type="CAUSAL_LM", **keys)
+        ).eval()
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.data += change * torch.randn_like(weight)
     return model

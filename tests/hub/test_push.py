@@ -192,6 +192,7 @@ RUNS = {
     "build_variants": "--kind original --original {world}/corpus/mnli --sizes 9",
     "finetune_generator": "--model_name_or_path {world}/base --train_dataset {world}/corpus/mnli --max_steps 1 "
     "--use_cpu --bf16 false --gradient_checkpointing false --report_to none --disable_tqdm",
+    "merge_generator": "--generator {world}/adapter",
     "generate_synthetic": "--generator {world}/generator --samples_per_label 4 --max_new_tokens 24 --dtype float32",
     "finetune_task": "--model_name_or_path {world}/start --dtype float32 --use_cpu --report_to none",
     "evaluate_task": "--model {world}/start --dtype float32 --mnli {world}/corpus/mnli",

@@ -22,7 +22,9 @@ SCRIPT_OF = {
     "start": "finetune_task",
     "augment": "finetune_task",
     "generator": "finetune_generator",
+    "merge": "merge_generator",
     "synthesize": "generate_synthetic",
+    "synthesize_server": "generate_synthetic",
     "variants": "build_variants",
     "evaluate": "evaluate_task",
     "audit": "audit_dataset",
@@ -42,8 +44,9 @@ def test_every_file_is_a_recipe_of_a_known_script():
         parse_recipe(AuditRecipe, argv=[str(file)])
     for file in RECIPES.glob("test_sets/*.yaml"):
         test_sets.test_set(file.stem)
+    in_each = {*SCRIPT_OF, "grid"} - {"inputs", "base", "merge", "synthesize_server"}
     for model in ("demo", "smollm2-135m", "llama2-7b"):
-        assert {file.stem for file in (RECIPES / model).glob("*.yaml")} >= {*SCRIPT_OF, "grid"} - {"inputs", "base"}
+        assert {file.stem for file in (RECIPES / model).glob("*.yaml")} >= in_each
     no_generator = {"prepare", "start", "variants", "augment", "grid", "resources"}
     assert {file.stem for file in RECIPES.glob("smollm2-135m-cpu/*.yaml")} == no_generator
     assert {file.stem for file in RECIPES.glob("smollm2-135m-fewgen/*.yaml")} == {*no_generator, "base"}

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 import torch
-from peft import IA3Config, LoraConfig, get_peft_model
+from made_generator import made_adapter
+from peft import IA3Config, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from blindspots.artifacts.inputs import Source, fetch
@@ -62,18 +63,11 @@ def test_tokenizers_that_a_generator_cannot_be_trained_with_are_refused():
 
 @pytest.fixture
 def adapter(world, tmp_path):
-    """adapter(change) saves a LoRA adapter of the base that differs so much from a new one; also its logits."""
+    """Makes an adapter of the base with the keys of `made_adapter`; returns it and its logits."""
 
-    def make(change: float, **keys) -> tuple[Source, torch.Tensor]:
-        torch.manual_seed(0)
-        base = AutoModelForCausalLM.from_pretrained(world / "base")
-        keys = {"r": 4, "target_modules": ["q_proj", "v_proj", "up_proj"], "task_type": "CAUSAL_LM"} | keys
-        model = get_peft_model(base, LoraConfig(**keys)).eval()
-        for weight in model.parameters():
-            if weight.requires_grad:
-                weight.data += change * torch.randn_like(weight)
+    def make(**keys) -> tuple[Source, torch.Tensor]:
+        model = made_adapter(world / "base", **keys)
         model.save_pretrained(tmp_path / "adapter")
-        load_tokenizer(fetch(str(world / "base"), "model")).save_pretrained(tmp_path / "adapter")
         return fetch(str(tmp_path / "adapter"), "model"), logits_of(model)
 
     return make
@@ -85,11 +79,13 @@ def logits_of(model) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "keys", [{}, {"modules_to_save": ["embed_tokens", "lm_head"]}, {"use_dora": True}], ids=["lora", "saved", "dora"]
+    "keys",
+    [{}, {"modules_to_save": None}, {"modules_to_save": None, "use_dora": True}],
+    ids=["ends saved", "lora alone", "dora"],
 )
 def test_merged_weights_give_the_adapters_outputs_and_load_alone(adapter, tmp_path, keys):
     """The base ties its head to its embeddings; an adapter that trains both unties them."""
-    source, expected = adapter(0.1, **keys)
+    source, expected = adapter(**keys)
     load_generator(source, "float32").save_pretrained(tmp_path / "merged")
     shutil.rmtree(source.path)
     merged, report = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
@@ -100,11 +96,11 @@ def test_merged_weights_give_the_adapters_outputs_and_load_alone(adapter, tmp_pa
 
 
 def test_half_precision_may_hold_an_adapter_and_says_where_it_does_not(adapter):
-    source, expected = adapter(0.1)
+    source, expected = adapter()
     merged = load_generator(source, "bfloat16")
     assert merged.dtype == torch.bfloat16
     assert (logits_of(merged) - expected).abs().mean() < 0.03 * expected.abs().mean()
-    source, _ = adapter(1e-4)
+    source, _ = adapter(change=1e-4)
     with pytest.raises(
         UserError, match=r"adapter: merged in bfloat16, \d+% of what the adapter changes is left, .* fl"
     ):
