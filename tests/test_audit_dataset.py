@@ -248,6 +248,7 @@ def test_an_audit_within_an_artifact_shows_in_its_card(tmp_path, audited, write)
         "row_counts": {},
         "hardware": {"cpu": "x", "cores": 1, "gpus": []},
         "content_sha256": "0" * 64,
+        "files": {},
     }
     (artifact / "lineage.json").write_text(json.dumps(lineage))
     (artifact / "recipe.yaml").write_text("seed: 0\n")
@@ -274,7 +275,7 @@ def test_texts_cannot_break_the_tables():
     one = {"name": "n", "split": "train", "rows": 1, "labels": {}, "revision": "r", "content_sha256": "0"}
     sections = {key: {"not_computed": "why"} for key in TITLES} | {"malformed": section}
     report = markdown({"dataset": one, "reference": one, "sections": sections, "settings": {}})
-    assert "| 3 | a \\| b # &lt;script> 'code' |" in report
+    assert "| 3 | a \\| b # \\<script\\> \\`code\\` |" in report
 
 
 def test_one_line_and_an_exit_code_for_a_person(monkeypatch, capsys):

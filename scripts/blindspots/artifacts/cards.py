@@ -20,6 +20,7 @@ from huggingface_hub import (
 from huggingface_hub.constants import ENDPOINT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from blindspots.artifacts.files import write_whole
 from blindspots.artifacts.lineage import repo_type
 from blindspots.artifacts.markdown import block, code, inline, without_embeds
 from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
@@ -29,7 +30,7 @@ LANGUAGE = "en"
 
 def write_card(folder: Path, lineage: dict[str, Any]) -> None:
     """Write folder/README.md for an artifact of `lineage["artifact_type"]`, a template's name."""
-    (folder / "README.md").write_text(render_card(folder, lineage))
+    write_whole(folder / "README.md", render_card(folder, lineage))
 
 
 def render_card(folder: Path, lineage: dict[str, Any], repo: str | None = None, tag: str | None = None) -> str:
@@ -73,7 +74,7 @@ def _parents(lineage: dict[str, Any], repo_type: str) -> list[dict[str, Any]]:
 
 def hub_id(parent: dict[str, Any]) -> str:
     """A parent's Hub id; one that is a local folder goes by its artifact's name."""
-    return parent["name"] if parent["revision"] else parent["artifact"] or Path(parent["name"]).name
+    return parent["name"] if parent["revision"] else parent.get("artifact") or Path(parent["name"]).name
 
 
 def _link(parent: dict[str, Any]) -> str | None:

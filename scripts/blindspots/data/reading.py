@@ -11,8 +11,7 @@ from datasets import ClassLabel, Dataset, NamedSplit, load_dataset
 from datasets.exceptions import DatasetsError
 
 from blindspots.artifacts.inputs import Source
-from blindspots.artifacts.names import one_line
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.data.data_files import BINARY_ENDINGS, KNOWN, DataFolder
 from blindspots.data.text_files import TEXT_ENDINGS, ending, joined, read_text_file
 

@@ -101,8 +101,7 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame) -> str:
     """A booktabs table; ± becomes \\pm."""
     align = "".join("r" if is_numeric(map(str, table[column])) else "l" for column in table)
-    escaped = table.replace({"±": r"$\\pm$", "%": r"\\%"}, regex=True)
-    return escaped.to_latex(index=False, column_format=align)
+    return table.to_latex(index=False, column_format=align, escape=True).replace("±", r"$\pm$")
 
 
 def heuristic_counts(original: str, synthetic: str) -> pd.DataFrame:

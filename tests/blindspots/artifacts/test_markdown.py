@@ -1,6 +1,8 @@
 """Foreign text stays text: in Markdown, in tables, in blocks of code and in a whole card."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blindspots.artifacts.markdown import block, code, inline, without_embeds
 
@@ -10,7 +12,17 @@ from blindspots.artifacts.markdown import block, code, inline, without_embeds
     [
         ("hans_lo_non_entailment", "hans_lo_non_entailment"),
         ("a|b", "a\\|b"),
-        ("![x](http://y)", "!\\[x\\](http://y)"),
+        ("![x](http://y)", "![x\\](http\\://y)"),
+        ("[x][y] [x]: z", "[x\\][y] [x\\]: z"),
+        ("[-0.5, +0.5]", "[-0.5, +0.5]"),
+        ("www.example.org", "www\\.example.org"),
+        ("_so_ __called__", "\\_so\\_ \\_\\_called\\_\\_"),
+        ("# a", "\\# a"),
+        ("- a", "\\- a"),
+        ("-0.5", "-0.5"),
+        ("12. a", "12\\. a"),
+        ("12.5 a", "12.5 a"),
+        ("\x1b[31mred", "[31mred"),
         ("<img src=x>", "\\<img src=x\\>"),
         ("$x$ \\", "\\$x\\$ \\\\"),
         ("a\n# b", "a # b"),
@@ -32,4 +44,9 @@ def test_nothing_in_a_block_ends_it():
 
 
 def test_an_audit_that_quotes_data_embeds_nothing():
-    assert without_embeds("a ![x](y) <b> [z](w)") == "a !\\[x]\\(y) &lt;b> [z]\\(w)"
+    assert without_embeds("a ![x](y) <b> [z](w)") == "a ![x\\](y) \\<b> [z\\](w)"
+
+
+@given(st.text(alphabet="[]()<>!\\ax`:\n"))
+def test_what_was_escaped_stays_as_it_was(text):
+    assert without_embeds(inline(text)) == inline(text)
