@@ -39,7 +39,7 @@ def locked(output_dir: str | Path, wait: bool = True) -> Iterator[None]:
             raise UserError(
                 f"Another run is writing {output_dir}. Wait for it, or pass --wait_for_lock true."
             ) from None
-        print(f"{output_dir}: waiting for another run that is writing it.")
+        print(f"{output_dir}: waiting for another run that is writing it.", flush=True)
         lock.acquire()
     except OSError as error:
         raise _not_writable(output_dir, error) from None
