@@ -108,7 +108,10 @@ def test_a_lock_goes_with_the_run_that_held_it_and_that_of_a_killed_one_stops_no
     (tmp_path / ".a.lock").write_text("")
     with locked(tmp_path / "a", wait=False):
         assert [path.name for path in tmp_path.iterdir()] == [".a.lock"]
-        with pytest.raises(UserError, match=r"Another run is writing .*a\. Wait for it"), locked(tmp_path / "a", False):
+        with (
+            pytest.raises(UserError, match=r"Another run is writing .*a\. Wait for it"),
+            locked(tmp_path / "a", False),
+        ):
             pass
         assert (tmp_path / ".a.lock").exists()
     assert not list(tmp_path.iterdir())
