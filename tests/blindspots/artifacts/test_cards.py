@@ -176,7 +176,7 @@ def test_nothing_that_a_lineage_quotes_is_markup_in_a_card(folder, artifact_type
 
 @pytest.mark.parametrize("artifact_type", TYPES)
 def test_the_metadata_holds_quotes_dollars_and_colons_as_they_are(folder, artifact_type):
-    name = "it's \"5$\": #1 [a] & {b} %c"
+    name = 'it\'s "5$": #1 [a] & {b} %c'
     described = lineage(artifact_type) | {"artifact": name, "license": name}
     described["parents"] = [PARENTS[0] | {"revision": None, "artifact": name}, PARENTS[1] | {"artifact": name}]
     described["results"] = {}
