@@ -11,13 +11,11 @@ import difflib
 import sys
 from typing import Any, TypeVar
 
-import yaml
-
 from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import Key, class_keys, item_types, library_keys, types_of
 from blindspots.config.refused_keys import REFUSED, without_effect
 from blindspots.config.test_set_keys import TestSetSources, test_set_keys
-from blindspots.config.yaml_files import read_yaml
+from blindspots.config.yaml_files import parse_yaml, read_yaml
 
 Recipe = TypeVar("Recipe")
 
@@ -90,18 +88,19 @@ def _to_float(value: Any) -> float | None:
 
 
 def _to_bool(value: Any) -> bool | None:
-    return {"true": True, "false": False}.get(str(value).lower()) if isinstance(value, str | bool) else None
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    return words.get(str(value).lower()) if isinstance(value, str | bool) else None
 
 
 def _to_dict(value: Any) -> dict | None:
     if isinstance(value, str) and value.startswith("{"):
-        value = yaml.safe_load(value)
+        value = parse_yaml(value, value)
     return value if isinstance(value, dict) else None
 
 
 def _to_list(value: Any) -> list | None:
     if isinstance(value, str) and value.startswith("["):
-        value = yaml.safe_load(value)
+        value = parse_yaml(value, value)
     return value if isinstance(value, list) else None
 
 
