@@ -7,7 +7,7 @@ python scripts/audit_dataset.py --dataset ID_OR_FOLDER --reference nyu-mll/multi
 import dataclasses
 from pathlib import Path
 
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import AuditRecipe
@@ -27,10 +27,10 @@ def main() -> None:
     write_audit(Path(recipe.output_dir), found)
     sections = rounded(without_nan(found["sections"]))
     for name, finding in headlines(sections):
-        print("  ".join(row(finding, name, TITLES[name]).values()))
+        print(one_line("  ".join(row(finding, name, TITLES[name]).values())))
     for name, section in sections.items():
         for note in [f"not computed: {section['not_computed']}"] if "not_computed" in section else section["notes"]:
-            print(f"{TITLES[name]}: {note}")
+            print(one_line(f"{TITLES[name]}: {note}"))
     print(f"audit: {Path(recipe.output_dir) / 'audit.md'}")
     if failed := [TITLES[name] for name, section in sections.items() if section.get(FAILED)]:
         raise UserError(f"{', '.join(failed)}: an unexpected error; the other sections are written.")

@@ -8,13 +8,16 @@ by side).
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from blindspots.artifacts.files import markdown_table
+from blindspots.artifacts.files import markdown_table, write_whole
+from blindspots.artifacts.markdown import Markdown, code
+from blindspots.artifacts.output_dir import locked
 from blindspots.audit.render import overview
 from blindspots.config import recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
+from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import FAMILIES
 from blindspots.data.test_sets import test_set
 
@@ -45,39 +48,43 @@ def key_table() -> str:
         for key in own_keys(recipe_class).values():
             if key.group and key.name != "test_sets":
                 continue  # four keys per test set, described beside its table
-            value = " or ".join(sorted(key.kinds - {"None"}))
-            meanings.setdefault((key.name, value, f"`{key.default}`", key.help), []).append(f"`{script}`")
+            value = " or ".join(sorted(key.types - {"None"}))
+            meanings.setdefault((key.name, value, key.default, key.help), []).append(script)
     rows = [
-        {"key": f"`{name}`", "scripts": ", ".join(scripts), "value": value, "default": default, "meaning": meaning}
+        {"key": code(name), "scripts": codes(scripts), "value": value, "default": code(default), "meaning": meaning}
         for (name, value, default, meaning), scripts in sorted(meanings.items())
     ]
     return markdown_table(rows)
+
+
+def codes(names: Iterable[str]) -> Markdown:
+    """Names as code, with commas between them."""
+    return Markdown(", ".join(map(code, names)))
 
 
 def kind_table() -> str:
     """The families of augmentation kinds."""
     rows = []
     for family in FAMILIES:
-        rows.append({"kind": f"`{family.name}`", "its sets": family.about})
+        rows.append({"kind": code(family.name), "its sets": family.about})
     return markdown_table(rows)
 
 
 def test_set_table() -> str:
     """The files of recipes/test_sets."""
     rows = []
-    for name in recipes.test_set_keys():
+    for name in test_set_keys():
         found = test_set(name)
-        headlines = ", ".join(f"`{headline.name}`" for headline in found.shown)
-        pinned = f"`{found.revision[:12]}`" if found.revision else "none known"
+        pinned = code(found.revision[:12]) if found.revision else "none known"
         rows.append(
             {
-                "test set": f"`{name}`",
-                "keys": f"`{found.key}`",
-                "dataset": f"`{found.dataset}`, `{found.split}`",
+                "test set": code(name),
+                "keys": code(found.key),
+                "dataset": codes((found.dataset, found.split)),
                 "revision": pinned,
                 "rows": f"{found.rows:,}",
                 "labels": ", ".join(found.labels),
-                "headlines": headlines,
+                "headlines": codes(headline.name for headline in found.shown),
             }
         )
     return markdown_table(rows)
@@ -112,7 +119,8 @@ def filled(text: str) -> str:
 
 def main() -> None:
     for readme in READMES:
-        readme.write_text(filled(readme.read_text("utf-8")), "utf-8")
+        with locked(readme):
+            write_whole(readme, filled(readme.read_text("utf-8")))
 
 
 if __name__ == "__main__":

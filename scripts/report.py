@@ -7,7 +7,7 @@ python scripts/report.py recipes/demo/grid.yaml --models outputs/demo/models --o
 import dataclasses
 from pathlib import Path
 
-from blindspots.config.errors import RecipeError
+from blindspots.config.errors import RecipeError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import ReportRecipe
@@ -31,12 +31,13 @@ def check(recipe: ReportRecipe) -> None:
 def main() -> None:
     (recipe,) = parse_recipe(ReportRecipe)
     check(recipe)
-    from blindspots.artifacts.output_dir import checked_output, local_inputs
+    from blindspots.artifacts.output_dir import checked_output, local_inputs, locked
     from blindspots.report.collect import read_grid, read_points
     from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
     from blindspots.report.write import strange_file, write_report
 
-    checked_output(recipe.output_dir, "report", strange_file, local_inputs(dataclasses.asdict(recipe)))
+    with locked(recipe.output_dir):
+        checked_output(recipe.output_dir, "report", strange_file, local_inputs(dataclasses.asdict(recipe)))
     grid = read_points(Path(recipe.points)) if recipe.points else read_grid(recipe)
     kept_counts = Path(recipe.kept or "", "table1.csv")
     counts = None
@@ -50,11 +51,11 @@ def main() -> None:
     print(markdown(grid_table(grid)))
     for claim in claims:
         print(f"{claim.id} {claim.verdict}: {claim.statement}")
-    print("", *found, sep="\n")
+    print("", *map(one_line, found), sep="\n")
     if grid.missing:
         print(f"missing from the grid, {len(grid.missing)}: {', '.join(grid.missing)}.")
     if grid.others:
-        print(f"not of this grid and left out, {len(grid.others)}: {', '.join(grid.others)}.")
+        print(one_line(f"not of this grid and left out, {len(grid.others)}: {', '.join(grid.others)}."))
     print(f"report: {Path(recipe.output_dir) / 'index.html'}")
 
 

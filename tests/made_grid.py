@@ -45,7 +45,9 @@ def write_model(folder: Path, right: float, rng: np.random.Generator, tests: dic
         rows.assign(**columns).to_parquet(folder / "predictions" / f"{name}.parquet")
     lineage = {
         "artifact": folder.name,
+        "artifact_type": "task_model",
         "content_sha256": "0" * 64,
+        "parents": [],
         "wall_time_s": 1.5,
         "hardware": {"cpu": "made"},
         "row_counts": {"trained on": 60},

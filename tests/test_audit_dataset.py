@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from datasets import load_dataset
+from datasets import Dataset, load_dataset
+from rendered import HOSTILE, embeds, shown_text
 
 import audit_dataset
 from blindspots.artifacts.cards import write_card
@@ -16,7 +17,7 @@ from blindspots.audit.render import TITLES, markdown, overview
 from blindspots.audit.rows import Columns, opened
 from blindspots.audit.tally import tally
 from blindspots.audit.write import rounded
-from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.errors import RecipeError, UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import AuditRecipe
@@ -248,6 +249,7 @@ def test_an_audit_within_an_artifact_shows_in_its_card(tmp_path, audited, write)
         "row_counts": {},
         "hardware": {"cpu": "x", "cores": 1, "gpus": []},
         "content_sha256": "0" * 64,
+        "files": {},
     }
     (artifact / "lineage.json").write_text(json.dumps(lineage))
     (artifact / "recipe.yaml").write_text("seed: 0\n")
@@ -274,7 +276,24 @@ def test_texts_cannot_break_the_tables():
     one = {"name": "n", "split": "train", "rows": 1, "labels": {}, "revision": "r", "content_sha256": "0"}
     sections = {key: {"not_computed": "why"} for key in TITLES} | {"malformed": section}
     report = markdown({"dataset": one, "reference": one, "sections": sections, "settings": {}})
-    assert "| 3 | a \\| b # &lt;script> 'code' |" in report
+    assert "| 3 | a \\| b # \\<script\\> \\`code\\` |" in report
+
+
+def test_hostile_names_labels_and_texts_stay_text_in_an_audit_and_on_the_terminal(tmp_path, world, audited, capsys):
+    """A file, a column, labels and texts whose names or words are markup, formulas and terminal escapes."""
+    name = one_line(HOSTILE).replace("/", ".") + ".parquet"
+    texts = [f"{HOSTILE} {row}" for row in range(40)]
+    columns = {"premise": texts, "hypothesis": texts[::-1], "label": [HOSTILE] * 40, HOSTILE: [1] * 40}
+    Dataset.from_dict(columns).to_parquet(tmp_path / name)
+    audit = audited(tmp_path / name)
+    assert "its labels are" in reasons(audit)["labels"]
+    report = (tmp_path / "audit/audit.md").read_text()
+    assert embeds(report) == {"audit.png"}
+    assert name in shown_text(report)
+    assert all(line.isprintable() for line in report.splitlines())
+    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
+    with pytest.raises(UserError, match="has no column text"):
+        audited(tmp_path / name, "--premise_column", "text", output="other")
 
 
 def test_one_line_and_an_exit_code_for_a_person(monkeypatch, capsys):

@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
 
 import fill_readmes
+from blindspots.artifacts.output_dir import locked
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
@@ -89,6 +91,22 @@ def test_readme_snippets_run(capsys):
 def test_generated_parts_are_up_to_date(readme):
     text = readme.read_text()
     assert fill_readmes.filled(text) == text, "run python scripts/fill_readmes.py"
+
+
+def test_a_readme_that_is_being_written_is_waited_for(tmp_path, monkeypatch, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- kinds -->\n<!-- end -->\n")
+    monkeypatch.setattr(fill_readmes, "READMES", (readme,))
+    second = Thread(target=fill_readmes.main)
+    with locked(readme):
+        second.start()
+        while "waiting for another run" not in capsys.readouterr().out:
+            pass
+        readme.write_text("# What the first one wrote\n<!-- kinds -->\n<!-- end -->\n")
+    second.join()
+    text = readme.read_text()
+    assert text.startswith("# What the first one wrote\n<!-- kinds -->\n| kind |")
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
 def test_readme_commands_run_in_order(clone):

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from made_grid import AXES, folder_of, make_grid  # noqa: F401
 
+from blindspots.artifacts.output_dir import locked
+
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -56,6 +58,21 @@ def test_predictions_of_different_rows_end_with_one_line(make_grid, folder_of, t
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: n0-synthetic-n60-s0 has no predictions of hans")
     assert not (tmp_path / "report").exists()
+
+
+def test_a_report_waits_for_another_one_of_the_same_folder(make_grid, tmp_path):  # noqa: F811
+    recipe = make_grid(starts=[0], sizes=[60])
+    words = ["--models", recipe.models, "--starts", 0, "--sizes", 60, "--output_dir", tmp_path / "report"]
+    command = [sys.executable, REPO_ROOT / "scripts" / "report.py", *words]
+    with locked(tmp_path / "report"):
+        second = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = second.stdout.readline()
+        assert not (tmp_path / "report").exists()
+    _, errors = second.communicate()
+    assert said == f"{tmp_path / 'report'}: waiting for another run that is writing it.\n"
+    assert second.returncode == 0, errors
+    assert (tmp_path / "report" / "index.html").is_file()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_help_names_every_key_before_anything_heavy_is_loaded():

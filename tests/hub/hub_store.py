@@ -7,7 +7,7 @@
     tokens.json                                      {token: {user, role, orgs: {org: role}}}
     collections/<namespace>/<slug>.json
 
-Everything lives on disk and is read anew at each request, so several servers over one folder serve the same Hub.
+Everything lives on disk and is read again at each request, so several servers over one folder serve the same Hub.
 """
 
 import hashlib

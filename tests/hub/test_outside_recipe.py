@@ -77,9 +77,9 @@ def test_no_key_that_is_taken_names_a_place_a_repo_or_a_report():
         ({"attn_implementation": "someone/kernel"}, "attn_implementation is one of eager, sdpa"),
         ({"attn_implementation": "flash_attention_2|someone/x"}, "attn_implementation is one of"),
         ({"dtype": "x"}, "dtype is one of"),
-        ({"train_config": "../../x"}, "is no name for train_config"),
-        ({"train_config": "--push_to_hub"}, "is no name for train_config"),
-        ({"test_sets": ["../hans"]}, "is no name for test_sets"),
+        ({"train_config": "../../x"}, "is not a name for train_config"),
+        ({"train_config": "--push_to_hub"}, "is not a name for train_config"),
+        ({"test_sets": ["../hans"]}, "is not a name for test_sets"),
         ({"lora_target_modules": [["x"]]}, "holds lists or dicts within others"),
         ({"lr_scheduler_kwargs": {"a": {"b": 1}}}, "holds lists or dicts within others"),
         ({"lr_scheduler_type": "cosine\n--push_to_hub"}, "holds a control character"),
@@ -132,12 +132,12 @@ def test_a_hostile_release_leaves_the_repos_of_its_reader_alone(released, strang
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", "../../etc", "is no Hub id"),
-        ("name", "--push_to_hub", "is no Hub id"),
-        ("role", "start --push_to_hub", "is no role of a parent"),
-        ("revision", "main", "is no commit of 40 hexadecimal digits"),
-        ("tag", "v1 --x", "is no tag"),
-        ("repo_type", "kernel", "is no type of repo"),
+        ("name", "../../etc", "is not a Hub id"),
+        ("name", "--push_to_hub", "is not a Hub id"),
+        ("role", "start --push_to_hub", "is not the role of a parent"),
+        ("revision", "main", "is not a commit of 40 hexadecimal digits"),
+        ("tag", "v1 --x", "is not a tag"),
+        ("repo_type", "kernel", "is not a type of repo"),
     ],
 )
 def test_a_lineage_that_names_what_it_may_not_is_refused_in_one_line(released, stranger, field, value, said):  # noqa: F811

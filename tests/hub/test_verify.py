@@ -87,8 +87,8 @@ GONE = "it belongs to the release and is gone, or has no tag v0.1 any more"
         (untagged_parent, rf"blindspots/demo-models-{CELL}: parent train, \S+ has the tag v0.1 no more"),
         (no_lineage, rf"blindspots/{PREDICTIONS}: it has no lineage.json"),
         (lineage_as(b"{}"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be used: its artifact is missing"),
-        (lineage_as(b"[]"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be used: it is no lineage"),
-        (lineage_as(b"null"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be used: it is no lineage"),
+        (lineage_as(b"[]"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be used: it is not a lineage"),
+        (lineage_as(b"null"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be used: it is not a lineage"),
         (lineage_as(b"\xff{"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be read"),
         (no_manifest, f"blindspots/{MANIFEST}: there is no manifest of v0.1"),
         (broken_manifest, f"blindspots/{MANIFEST}@v0.1: release.json can't be read"),
@@ -130,9 +130,9 @@ def test_a_file_damaged_in_the_cache_is_fetched_again_and_not_blamed_on_the_rele
 # A finished release is not pushed into
 
 
-def test_a_finished_release_takes_nothing_more_and_is_not_mended(released, tiny_grid):
+def test_a_finished_release_takes_nothing_more_and_is_not_repaired(released, tiny_grid):
     repo(released, "datasets", PREDICTIONS).delete()
     refused = release(released, "push", "outputs/demo", cwd=tiny_grid)
     assert refused.returncode == 1
-    assert f"blindspots/{PREDICTIONS}: {GONE}. A release is not mended" in refused.stderr
+    assert f"blindspots/{PREDICTIONS}: {GONE}. A release is not repaired" in refused.stderr
     assert released.requests("POST") == []

@@ -18,10 +18,12 @@ from huggingface_hub import (
     eval_result_entries_to_yaml,
 )
 from huggingface_hub.constants import ENDPOINT
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
+from blindspots.artifacts.files import write_whole
 from blindspots.artifacts.lineage import repo_type
 from blindspots.artifacts.markdown import block, code, inline, without_embeds
+from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
 
 LANGUAGE = "en"
@@ -29,28 +31,34 @@ LANGUAGE = "en"
 
 def write_card(folder: Path, lineage: dict[str, Any]) -> None:
     """Write folder/README.md for an artifact of `lineage["artifact_type"]`, a template's name."""
-    (folder / "README.md").write_text(render_card(folder, lineage))
+    write_whole(folder / "README.md", render_card(folder, lineage))
 
 
 def render_card(folder: Path, lineage: dict[str, Any], repo: str | None = None, tag: str | None = None) -> str:
-    """The card of an artifact folder; `repo` and `tag` are where it is pushed to, None for a local folder."""
+    """The card of an artifact folder; `repo` and `tag` are where it is pushed to, None for a local folder.
+
+    Raises UserError where the lineage lacks what the card states.
+    """
     is_model = repo_type(lineage["artifact_type"]) == "model"
     data = (_model_data if is_model else _dataset_data)(folder, lineage)
     parents = [{**parent, "id": hub_id(parent), "link": _link(parent)} for parent in lineage["parents"]]
     loader = FileSystemLoader([MODEL_CARDS, DATA_CARDS])
     environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"inline": inline, "code": code, "block": block, "quoted": json.dumps}
-    text = environment.get_template(f"{lineage['artifact_type']}.md.j2").render(
-        lineage={**lineage, "parents": parents},
-        name=lineage["artifact"],
-        repo=repo or lineage["artifact"],
-        revision=f", revision={json.dumps(tag)}" if tag else "",
-        recipe=(folder / "recipe.yaml").read_text().strip(),
-        headlines=headlines(lineage),
-        is_adapter=(folder / "adapter_config.json").is_file(),
-        configs=data.get("configs"),
-        audit=_audit(folder),
-    )
+    try:
+        text = environment.get_template(f"{lineage['artifact_type']}.md.j2").render(
+            lineage={**lineage, "parents": parents},
+            name=lineage["artifact"],
+            repo=repo or lineage["artifact"],
+            revision=f", revision={json.dumps(tag)}" if tag else "",
+            recipe=(folder / "recipe.yaml").read_text().strip(),
+            headlines=headlines(lineage),
+            is_adapter=(folder / "adapter_config.json").is_file(),
+            configs=data.get("configs"),
+            audit=_audit(folder),
+        )
+    except (TemplateError, OSError, TypeError, AttributeError) as error:
+        raise UserError(f"No card can be made of {folder}: {one_line(error)}. Make the artifact again.") from None
     card = (ModelCard if is_model else DatasetCard)(f"---\n{data.to_yaml()}\n---\n\n{text}\n")
     return str(card)
 
@@ -73,7 +81,7 @@ def _parents(lineage: dict[str, Any], repo_type: str) -> list[dict[str, Any]]:
 
 def hub_id(parent: dict[str, Any]) -> str:
     """A parent's Hub id; one that is a local folder goes by its artifact's name."""
-    return parent["name"] if parent["revision"] else parent["artifact"] or Path(parent["name"]).name
+    return parent["name"] if parent["revision"] else parent.get("artifact") or Path(parent["name"]).name
 
 
 def _link(parent: dict[str, Any]) -> str | None:

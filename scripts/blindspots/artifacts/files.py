@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from blindspots.artifacts.markdown import Markdown, inline
+
 # Written after the files that they describe.
 UNHASHED = {"lineage.json", "README.md"}
 # An object of plain values in indented JSON. A line break in the text of JSON is never part of a string.
@@ -41,18 +43,31 @@ def write_json(file: Path, value: Any, indent: int | None = 1, flat_objects: boo
     file.write_text(json_text(value, indent, flat_objects), encoding="utf-8")
 
 
-def markdown_table(rows: Sequence[dict[str, Any]], columns: Sequence[str] | None = None) -> str:
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file that a reader, or another writer, finds either as it was or as it will be."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(file)
+
+
+def markdown_table(rows: Sequence[dict[str, Any]], columns: Sequence[str] | None = None) -> Markdown:
     """Rows with the same keys as a pipe table; a column without letters is set right. Empty for no rows and columns.
+
+    Cells and names of columns are escaped, but for those that are Markdown already.
 
     Args:
         columns: names of the columns, by default the keys of the first row.
     """
     columns = list(rows[0]) if columns is None and rows else list(columns or [])
     if not columns:
-        return ""
+        return Markdown()
     align = ["---:" if is_numeric(str(row[column]) for row in rows) else "---" for column in columns]
-    lines = [columns, align, *([row[column] for column in columns] for row in rows)]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+    lines = [columns, map(Markdown, align), *([row[column] for column in columns] for row in rows)]
+    return Markdown("\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines) + "\n")
+
+
+def _cell(value: Any) -> Markdown:
+    return value if isinstance(value, Markdown) else inline(value)
 
 
 def is_numeric(texts: Iterator[str]) -> bool:

@@ -1,7 +1,6 @@
 """Artifact folders: each is a Hub repo on disk (files, card, `lineage.json`) that appears whole or not at all."""
 
 import dataclasses
-import json
 import os
 import re
 import shutil
@@ -12,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from blindspots.artifacts.cards import write_card
 from blindspots.artifacts.files import hash_json, write_json
 from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.lineage import describe, parent_records, without_placement
+from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.artifacts.output_dir import (
     apply_umask,
     checked_output,
     full_disk_in_words,
     local_inputs,
+    locked,
     recover_folder,
     swap_folder,
     work_folder,
@@ -83,33 +83,27 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[s
     if not is_main_process():
         yield OutputFolder(Path(os.path.realpath(recipe.output_dir)), artifact_type, time.time())
         return
-    final = checked_output(recipe.output_dir, what, lambda folder: strange_file(folder, artifact_type), inputs)
-    folder = OutputFolder(final, artifact_type, time.time())
-    lock = FileLock(final.parent / f".{final.name}.lock", timeout=-1 if recipe.wait_for_lock else 0)
-    try:
-        with lock, full_disk_in_words(recipe.output_dir):
-            recover_folder(final, folder.replaced)
-            shutil.rmtree(folder.staging, ignore_errors=True)
-            folder.staging.mkdir(parents=True)
-            yield folder
-    except Timeout:
-        raise UserError(
-            f"Another run is writing {recipe.output_dir}. Wait for it, or pass --wait_for_lock true."
-        ) from None
+    with locked(recipe.output_dir, recipe.wait_for_lock), full_disk_in_words(recipe.output_dir):
+        final = checked_output(recipe.output_dir, what, lambda folder: strange_file(folder, artifact_type), inputs)
+        folder = OutputFolder(final, artifact_type, time.time())
+        recover_folder(final, folder.replaced)
+        shutil.rmtree(folder.staging, ignore_errors=True)
+        folder.staging.mkdir(parents=True)
+        yield folder
 
 
 def strange_file(folder: Path, artifact_type: str) -> str | None:
     """A file of a folder that is not part of an artifact of this type, None where all are."""
     there = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
-    if "lineage.json" not in there and _has_card(folder, artifact_type):
+    if LINEAGE not in there and _has_card(folder, artifact_type):
         # Snakemake removes lineage.json, which it knows as the output of the job, before it runs the job again.
         return next(
             (name for name in there if not (ARTIFACT_FILE.fullmatch(name) or AUDIT_FILE.fullmatch(name))), None
         )
     try:
-        lineage = json.loads((folder / "lineage.json").read_text("utf-8"))
-        own = {"lineage.json", "README.md", *lineage["files"]} if lineage["artifact_type"] == artifact_type else set()
-    except (OSError, ValueError, KeyError, TypeError):
+        lineage = read_lineage(folder)
+        own = {LINEAGE, "README.md", *lineage["files"]} if lineage["artifact_type"] == artifact_type else set()
+    except UserError:
         own = set()
     return next((name for name in there if name not in own and not (own and AUDIT_FILE.fullmatch(name))), None)
 
@@ -129,10 +123,9 @@ def only_to_push(folder: OutputFolder, recipe: dict[str, Any], parents: dict[str
 
     Every process calls it; the first one removes the work folder where the answer is yes.
     """
-    file = folder.final / "lineage.json"
-    if not recipe["push_to_hub"] or not file.is_file():
+    if not recipe["push_to_hub"] or not (folder.final / LINEAGE).is_file():
         return False
-    lineage = json.loads(file.read_text())
+    lineage = read_lineage(folder.final)
     made = lineage.get("recipe_sha256"), lineage.get("parents")
     if made != (hash_json(without_placement(recipe)), parent_records(parents)):
         return False
@@ -230,7 +223,7 @@ def save_artifact(
     lineage = describe(
         staging, folder.final, folder.artifact_type, recipe, parents, row_counts, results, model, folder.started
     )
-    write_json(staging / "lineage.json", lineage, indent=2)
+    write_json(staging / LINEAGE, lineage, indent=2)
     write_card(staging, lineage)
     apply_umask(staging)
     swap_folder(staging, folder.final, folder.replaced)

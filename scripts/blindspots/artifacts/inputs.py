@@ -1,6 +1,5 @@
 """Inputs of a script: a folder, a file or a Hub repo, and which version of it was really read."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from huggingface_hub.errors import (
 )
 
 from blindspots.artifacts.files import hash_file, hash_folder
-from blindspots.artifacts.names import COMMIT
+from blindspots.artifacts.names import COMMIT, LINEAGE, read_lineage
 from blindspots.artifacts.remote import download, tree
 from blindspots.artifacts.retries import UnreadableAnswerError, retry_transient
 from blindspots.config.errors import UserError
@@ -42,9 +41,11 @@ class Source:
     repo_type: str
 
     def record(self, role: str) -> dict[str, str | None]:
-        """What `lineage.json` records of this parent; content_sha256 covers every file of a folder."""
-        file = self.path / "lineage.json"
-        lineage = json.loads(file.read_text()) if file.is_file() else {}
+        """What `lineage.json` records of this parent; content_sha256 covers every file of a folder.
+
+        Raises UserError where the parent has a lineage that can't be used.
+        """
+        lineage = read_lineage(self.path) if (self.path / LINEAGE).is_file() else {}
         return {
             "role": role,
             "name": self.name,
@@ -96,7 +97,7 @@ def _resolve(repo: str, repo_type: str, revision: str | None) -> str:
     Raises UserError where a tag has moved since this machine fetched it.
     """
     if revision is not None and (".." in revision or not REVISION.fullmatch(revision)):
-        raise UserError(f"{repo} has no revision {revision!r}: that is no name of a branch, tag or commit.")
+        raise UserError(f"{repo} has no revision {revision!r}: that is not the name of a branch, tag or commit.")
     if not HF_HUB_OFFLINE:
         known = _known_commit(repo, repo_type, revision)
         now = HfApi().repo_info(repo, repo_type=repo_type, revision=revision).sha
@@ -106,7 +107,7 @@ def _resolve(repo: str, repo_type: str, revision: str | None) -> str:
             )
     commit = resolve_revision(repo, repo_type=repo_type, revision=revision).resolved
     if not COMMIT.fullmatch(commit):
-        raise UnreadableAnswerError(f"{revision} stands at {commit!r}, which is no commit")
+        raise UnreadableAnswerError(f"{revision} stands at {commit!r}, which is not a commit")
     return commit
 
 

@@ -18,7 +18,7 @@ from yaml import YAMLError
 
 from blindspots.artifacts.files import hash_folder, hash_json
 from blindspots.artifacts.inputs import Source
-from blindspots.artifacts.names import one_line
+from blindspots.config.errors import one_line
 from blindspots.config.paths import MODEL_CARDS, ROOT
 from blindspots.config.processes import engine, started_processes
 

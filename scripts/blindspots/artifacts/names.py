@@ -1,11 +1,15 @@
-"""What a lineage from outside may say: names, commits and hashes are checked once, where it is read."""
+"""Reading a lineage: its names, commits, hashes and types are checked once, here, whoever wrote it."""
 
 import json
 import re
 from collections.abc import Iterator
+from numbers import Number
+from pathlib import Path
 from typing import Any
 
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
+
+LINEAGE = "lineage.json"
 
 # One part of a path: neither hidden, nor `..`, nor what a command line takes for an option.
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
@@ -13,6 +17,14 @@ REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 TAG = re.compile(r"v\d+(\.\d+)*([.-]\w+)*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPO_TYPES = ("model", "dataset", "space")
+_REQUIRED = {"artifact": str, "artifact_type": str, "content_sha256": str, "parents": list, "results": dict}
+_REQUIRED |= {"files": dict}
+_OPTIONAL: dict[str, type] = {
+    **dict.fromkeys(("code_commit", "finished", "recipe_sha256"), str),
+    **dict.fromkeys(("recipe", "versions", "hardware", "row_counts"), dict),
+    **dict.fromkeys(("wall_time_s", "processes"), Number),
+}
+_IN_WORDS = {str: "text", list: "a list", dict: "an object", Number: "a number"}
 # What may be uploaded; a checkpoint's optimizer state, caches and stray files stay here.
 ALLOWED = re.compile(
     r"(data|predictions)/(\w[\w.-]*/)?\w[\w.-]*\.parquet"
@@ -20,40 +32,54 @@ ALLOWED = re.compile(
 )
 
 
-def one_line(text: Any) -> str:
-    """The text without line breaks and control characters."""
-    printable = "".join(character if character.isprintable() else " " for character in str(text))
-    return " ".join(printable.split())
-
-
 def parse_lineage(content: bytes, where: str) -> dict[str, Any]:
-    """The lineage in a file's bytes. Raises UserError for what is no lineage or names what it may not."""
+    """The lineage in a file's bytes. Raises UserError for what is not a lineage or names what it may not."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where} can't be read: {one_line(error)}.") from None
+    return checked_lineage(value, where)
+
+
+def checked_lineage(value: Any, where: str) -> dict[str, Any]:
+    """The value of a lineage's JSON. Raises UserError for what is not a lineage or names what it may not."""
     for fault in _faults(value):
         raise UserError(f"{where} can't be used: {fault}.")
     return value
 
 
+def read_lineage(folder: Path) -> dict[str, Any]:
+    """The lineage of an artifact folder. Raises UserError for one that is not there or can't be used."""
+    file = folder / LINEAGE
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} can't be read: {error.strerror}.") from None
+    try:
+        return parse_lineage(content, str(file))
+    except UserError as error:
+        raise UserError(f"{error} Make the artifact again, or take this file out of the folder.") from None
+
+
 def _faults(value: Any) -> Iterator[str]:
     """What is wrong with a lineage, in words."""
     if not isinstance(value, dict):
-        yield "it is no lineage"
+        yield "it is not a lineage"
         return
-    wanted = {"artifact": str, "artifact_type": str, "content_sha256": str, "parents": list, "results": dict}
-    for key, kind in (wanted | {"files": dict}).items():
-        if not isinstance(value.get(key), kind):
-            yield f"its {key} is missing or no {kind.__name__}"
+    for key, wanted in _REQUIRED.items():
+        if not isinstance(value.get(key), wanted):
+            yield f"its {key} is missing or not {_IN_WORDS[wanted]}"
             return
+    for key, types in _OPTIONAL.items():
+        if value.get(key) is not None and not isinstance(value[key], types):
+            yield f"its {key} is not {_IN_WORDS[types]}"
     if not _is_folder_name(value["artifact"]):
-        yield f"{value['artifact']!r} is no name of an artifact"
+        yield f"{value['artifact']!r} is not the name of an artifact"
     if not NAME.fullmatch(value["artifact_type"]):
-        yield f"{value['artifact_type']!r} is no type of artifact"
+        yield f"{value['artifact_type']!r} is not a type of artifact"
     licences = value.get("license")
     if not all(isinstance(licence, str) for licence in (licences if isinstance(licences, list) else [licences or ""])):
-        yield "its license is no text"
+        yield "its license is not text"
     for name, file in value["files"].items():
         if not (isinstance(file, dict) and isinstance(file.get("sha256"), str) and type(file.get("bytes")) is int):
             yield f"it lists {name!r} without its hash and size"
@@ -78,17 +104,17 @@ def _faults_of_parent(parent: Any) -> Iterator[str]:
         return
     name, revision, tag = parent["name"], parent.get("revision", ""), parent.get("tag")
     if not (isinstance(parent.get("role"), str) and NAME.fullmatch(parent["role"])):
-        yield f"{parent.get('role')!r} is no role of a parent"
+        yield f"{parent.get('role')!r} is not the role of a parent"
     if parent.get("repo_type") not in REPO_TYPES:
-        yield f"{parent.get('repo_type')!r} is no type of repo"
+        yield f"{parent.get('repo_type')!r} is not a type of repo"
     if not name.isprintable() or (revision is not None and not REPO_ID.fullmatch(name)):
-        yield f"{name!r} is no Hub id (org/name)"
+        yield f"{name!r} is not a Hub id (org/name)"
     if revision is not None and not (isinstance(revision, str) and COMMIT.fullmatch(revision)):
-        yield f"{revision!r} is no commit of 40 hexadecimal digits"
+        yield f"{revision!r} is not a commit of 40 hexadecimal digits"
     if tag is not None and not (isinstance(tag, str) and TAG.fullmatch(tag)):
-        yield f"{tag!r} is no tag such as v1.0"
+        yield f"{tag!r} is not a tag such as v1.0"
     if parent.get("artifact") is not None and not _is_folder_name(parent["artifact"]):
-        yield f"{parent['artifact']!r} is no name of an artifact"
+        yield f"{parent['artifact']!r} is not the name of an artifact"
     if not isinstance(parent.get("content_sha256"), str):
         yield f"its parent {name} has no content_sha256"
 

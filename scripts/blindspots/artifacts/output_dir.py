@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from blindspots.config.errors import UserError
 
 # What a run keeps in its work folder; anything else there is not ours.
@@ -17,6 +19,35 @@ WORK_FILES = frozenset({"artifact", "checkpoints", "new", "replaced", "run", "sh
 def work_folder(final: Path) -> Path:
     """Where the files of `final` are made until they are whole: `.<name>.work` beside it."""
     return final.parent / f".{final.name}.work"
+
+
+@contextmanager
+def locked(output_dir: str | Path, wait: bool = True) -> Iterator[None]:
+    """Keep other runs from writing the same output; the lock file goes when the block ends.
+
+    Raises UserError where another run is writing it and this one is not to wait, and where the parent folder can't be
+    written to.
+    """
+    final = Path(os.path.realpath(output_dir))
+    file = final.parent / f".{final.name}.lock"
+    lock = FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        if not wait:
+            raise UserError(
+                f"Another run is writing {output_dir}. Wait for it, or pass --wait_for_lock true."
+            ) from None
+        print(f"{output_dir}: waiting for another run that is writing it.", flush=True)
+        lock.acquire()
+    except OSError as error:
+        raise _not_writable(output_dir, error) from None
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)  # while it is held: who waits for it sees that it is gone and makes a new one
+        lock.release()
 
 
 def checked_output(
@@ -81,9 +112,12 @@ def _try_parent(named: Path, final: Path) -> None:
     except OSError as error:
         for folder in (probe, renamed):
             shutil.rmtree(folder, ignore_errors=True)
-        raise UserError(
-            f"output_dir {named} can't be written ({error.strerror or error}); name a folder where you may write."
-        ) from None
+        raise _not_writable(named, error) from None
+
+
+def _not_writable(output_dir: str | Path, error: OSError) -> UserError:
+    why = error.strerror or error
+    return UserError(f"output_dir {output_dir} can't be written ({why}); name a folder where you may write.")
 
 
 def local_inputs(*keys: Mapping[str, Any]) -> dict[str, Path]:
@@ -134,18 +168,19 @@ def whole_folder(
 ) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `output_dir` when the block ends without an error.
 
-    Arguments and errors as in `checked_output`.
+    Where another run is writing the same output, it is waited for. Arguments and errors as in `checked_output`.
     """
-    final = checked_output(output_dir, what, strange, inputs)
-    work = work_folder(final)
-    recover_folder(final, work / "replaced")
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "new").mkdir(parents=True)
-    with full_disk_in_words(output_dir):
-        yield work / "new"
-        apply_umask(work / "new")
-    swap_folder(work / "new", final, work / "replaced")
-    shutil.rmtree(work)
+    with locked(output_dir):
+        final = checked_output(output_dir, what, strange, inputs)
+        work = work_folder(final)
+        recover_folder(final, work / "replaced")
+        shutil.rmtree(work, ignore_errors=True)
+        (work / "new").mkdir(parents=True)
+        with full_disk_in_words(output_dir):
+            yield work / "new"
+            apply_umask(work / "new")
+        swap_folder(work / "new", final, work / "replaced")
+        shutil.rmtree(work)
 
 
 @contextmanager

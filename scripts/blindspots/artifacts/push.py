@@ -11,8 +11,8 @@ from huggingface_hub.utils import validate_repo_id
 from blindspots.artifacts.cards import eval_results, render_card
 from blindspots.artifacts.files import json_text
 from blindspots.artifacts.lineage import artifact_name, repo_type
-from blindspots.artifacts.names import REPO_ID, TAG, parse_lineage
-from blindspots.artifacts.remote import LINEAGE, remote_lineage, tag_commit
+from blindspots.artifacts.names import LINEAGE, REPO_ID, TAG, read_lineage
+from blindspots.artifacts.remote import remote_lineage, tag_commit
 from blindspots.artifacts.retries import check_token, hub_errors_as_user_errors, retry_transient, without_token
 from blindspots.artifacts.upload import require_same, upload
 from blindspots.config.errors import UserError
@@ -76,11 +76,6 @@ def _check_rights(user: dict[str, Any], namespace: str) -> None:
     writable = {scope["entity"]["name"] for scope in scopes if "repo.write" in scope["permissions"]}
     if token.get("role") == "fineGrained" and namespace not in writable:
         raise UserError(f"The token {token.get('displayName', '')!r} may not write to {namespace}; widen it.")
-
-
-def read_lineage(folder: Path) -> dict[str, Any]:
-    """The lineage of an artifact folder. Raises UserError for one that can't be used."""
-    return parse_lineage((folder / LINEAGE).read_bytes(), str(folder / LINEAGE))
 
 
 def check_push(recipe: ArtifactRecipe, artifact_type: str) -> None:

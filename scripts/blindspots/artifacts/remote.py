@@ -11,12 +11,11 @@ from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, 
 from huggingface_hub.hf_api import RepoFile
 
 from blindspots.artifacts.files import hash_file
-from blindspots.artifacts.names import parse_lineage
+from blindspots.artifacts.names import LINEAGE, parse_lineage
 from blindspots.artifacts.retries import retry_transient
 from blindspots.config.errors import UserError
 
 FETCHES = 3
-LINEAGE = "lineage.json"
 ABSENT = (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError)
 
 

@@ -12,8 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 from huggingface_hub.utils._http import default_client_factory
 from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attempt, wait_exponential
 
-from blindspots.artifacts.names import one_line
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 
 LONGEST_WAIT_S = 60
 TOKEN = re.compile(r"[!-~]+")
@@ -34,7 +33,7 @@ def check_token() -> None:
     if token is not None and not TOKEN.fullmatch(token):
         raise UserError(
             "The token holds a character that no token has, such as a control character or a space. Set HF_TOKEN "
-            "anew, or run `hf auth login` again."
+            "again, or log in again with `hf auth login`."
         )
 
 

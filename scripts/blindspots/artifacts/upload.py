@@ -9,8 +9,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 from blindspots.artifacts.files import hash_file
-from blindspots.artifacts.names import ALLOWED
-from blindspots.artifacts.remote import LINEAGE, holds, remote_lineage, tag_commit, tree
+from blindspots.artifacts.names import ALLOWED, LINEAGE
+from blindspots.artifacts.remote import holds, remote_lineage, tag_commit, tree
 from blindspots.artifacts.retries import hub_errors_as_user_errors, retry_if_outdated, retry_transient
 from blindspots.config.errors import UserError
 

@@ -100,9 +100,9 @@ def label_noise(sample: Batch, reference: Batch, counts: Tally, recipe: AuditRec
         judged.append((rows, *judge(logits, rows.labels)))
     (rows, agrees, _), (other, other_agrees, _) = judged
     section = Section(
-        f"Agreement of the task model `{shown_name(model)}` with the labels of {len(rows):,} sampled rows "
-        f"(reference: {len(other):,}). It disagrees where the label is wrong and where it is; the reference's share "
-        "tells the two apart."
+        f"Agreement of a task model with the labels of {len(rows):,} sampled rows (reference: {len(other):,}). It "
+        "disagrees where the label is wrong and where it is; the reference's share tells the two apart.",
+        notes=[f"The task model is {shown_name(model)}."],
     )
     for label in ("all", *counts.labels):
         part = [_agreed(batch.labels, right, label) for batch, right in ((rows, agrees), (other, other_agrees))]

@@ -15,17 +15,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from blindspots.audit.render import TITLES
+from blindspots.config.errors import one_line
 
 DATASET, REFERENCE = STYLES = (
     {"color": "#E69F00", "marker": "o", "hatch": ""},
     {"color": "#0072B2", "marker": "s", "hatch": "///"},
 )
 FONT = {"font.size": 8}
+matplotlib.rcParams["text.parse_math"] = False  # a name with $ is no formula
 
 
 def figure(audit: dict[str, Any]) -> Figure:
     """Label shares, S:O ratios, hypothesis lengths, overlap, hypothesis-only accuracy, duplicates."""
-    names = audit["dataset"]["name"], audit["reference"]["name"]
+    names = [one_line(audit[role]["name"]) for role in ("dataset", "reference")]
     panels: dict[str, Callable[[Axes, dict], None]] = {
         "labels": labels,
         "heuristics": heuristics,

@@ -3,6 +3,8 @@
 from typing import Any
 
 from blindspots.artifacts.files import markdown_table
+from blindspots.artifacts.markdown import code, inline
+from blindspots.config.errors import one_line
 
 # The few findings that tell most, in the order of the summary: section and start of the finding's name.
 HEADLINES = (
@@ -47,18 +49,18 @@ def markdown(audit: dict[str, Any]) -> str:
     """The whole report, with headings of level 2 and 3 so that a card can hold it."""
     data, reference, sections = audit["dataset"], audit["reference"], audit["sections"]
     parts = [
-        f"## First-order audit: {data['name']} against {reference['name']}",
+        f"## First-order audit: {inline(data['name'])} against {inline(reference['name'])}",
         "The data as they are, before any training. Every number has a 95% interval in brackets; they treat rows as "
         "independent, which rows of one premise are not.",
         markdown_table(
             [
                 {
                     "": role,
-                    "name": f"`{one['name']}`",
+                    "name": code(one["name"]),
                     "split": one["split"],
                     "rows": f"{one['rows']:,}",
                     "labels": ", ".join(f"{label} {count:,}" for label, count in one["labels"].items()) or "none",
-                    "version": f"`{one['revision'] or one['content_sha256'][:16]}`",
+                    "version": code(one["revision"] or one["content_sha256"][:16]),
                 }
                 for role, one in (("dataset", data), ("reference", reference))
             ]
@@ -70,7 +72,7 @@ def markdown(audit: dict[str, Any]) -> str:
     for name, section in sections.items():
         parts += [f"### {TITLES[name]}", *section_parts(name, section)]
     settings = ", ".join(f"{key} {value}" for key, value in audit["settings"].items())
-    parts.append(f"Settings: {settings}. The numbers in full: `audit.json`.")
+    parts.append(f"Settings: {inline(settings)}. The numbers in full: `audit.json`.")
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 
@@ -87,16 +89,16 @@ def headlines(sections: dict[str, dict]) -> list[tuple[str, dict]]:
 def section_parts(name: str, section: dict[str, Any]) -> list[str]:
     """The paragraphs of one section."""
     if "not_computed" in section:
-        return [f"not computed: {section['not_computed'].rstrip('.')}."]
+        return [f"not computed: {inline(section['not_computed'].rstrip('.'))}."]
     parts = [
         section["about"],
-        *section["notes"],
+        *map(inline, section["notes"]),
         markdown_table([row(finding, name) for finding in section["findings"]]),
     ]
     for title, rows in section["tables"].items():
         if rows:
             parts += [
-                f"**{title}**",
+                f"**{inline(title)}**",
                 markdown_table([{key: cell(value) for key, value in one.items()} for one in rows]),
             ]
     return parts
@@ -104,47 +106,42 @@ def section_parts(name: str, section: dict[str, Any]) -> list[str]:
 
 def row(finding: dict[str, Any], section: str, title: str = "") -> dict[str, str]:
     """A finding as a row of a table."""
-    kind = "words" if section == "lengths" else "number" if finding["what"].startswith(NOT_SHARES) else "share"
+    unit = "words" if section == "lengths" else "number" if finding["what"].startswith(NOT_SHARES) else "share"
     reference = finding["reference"]
     shown = {
         "finding": f"{title}: {finding['what']}" if title else finding["what"],
         "n": f"{finding['n']:,}",
-        "dataset": interval(finding, kind),
-        "reference": interval(reference, kind) if reference else NOTHING,
+        "dataset": interval(finding, unit),
+        "reference": interval(reference, unit) if reference else NOTHING,
     }
     if finding.get("ratio"):
         return shown | {"difference or ratio": f"× {interval(finding['ratio'], 'ratio')}"}  # noqa: RUF001
     apart = finding.get("difference")
-    return shown | {"difference or ratio": interval(apart, kind, signed=True) if apart else NOTHING}
+    return shown | {"difference or ratio": interval(apart, unit, signed=True) if apart else NOTHING}
 
 
-def interval(value: dict[str, Any], kind: str, signed: bool = False) -> str:
+def interval(value: dict[str, Any], unit: str, signed: bool = False) -> str:
     """An estimate and its limits: a share in percent (a difference of shares in points), anything else as it is."""
     numbers = [value[key] for key in ("estimate", "low", "high")]
     sign = "+" if signed else ""
-    if kind == "share":
+    if unit == "share":
         digits = 2 if max((abs(x) for x in numbers if x is not None), default=1) < 0.1 else 1
         shown = [NOTHING if x is None else f"{100 * x:{sign}.{digits}f}" for x in numbers]
-        unit = " pp" if signed else "%"
+        symbol = " pp" if signed else "%"
     else:
-        digits = {"words": 2, "ratio": 2, "number": 4}[kind]
-        shown, unit = [NOTHING if x is None else f"{x:{sign}.{digits}f}" for x in numbers], ""
-    return f"{shown[0]}{unit} [{shown[1]}, {shown[2]}]"
+        digits = {"words": 2, "ratio": 2, "number": 4}[unit]
+        shown, symbol = [NOTHING if x is None else f"{x:{sign}.{digits}f}" for x in numbers], ""
+    return f"{shown[0]}{symbol} [{shown[1]}, {shown[2]}]"
 
 
 def cell(value: Any) -> str:
-    """A value of a table; text is cut, and kept from breaking it."""
+    """A value of a table as text, which is cut."""
     if value is None:
         return NOTHING
     if isinstance(value, float):
         return f"{value:.2f}"
-    text = " ".join(f"{value:,}".split() if isinstance(value, int) else str(value).split())
-    text = text if len(text) <= 160 else text[:159] + "…"
-    return (
-        text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
-        if isinstance(value, str)
-        else text
-    )
+    text = f"{value:,}" if isinstance(value, int) else one_line(value)
+    return text if len(text) <= 160 else text[:159] + "…"
 
 
 def overview(audits: dict[str, dict[str, Any]]) -> str:

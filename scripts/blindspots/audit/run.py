@@ -10,7 +10,7 @@ from blindspots.audit import balance, classify, duplicates, text
 from blindspots.audit.findings import NotComputedError, Section
 from blindspots.audit.rows import Columns, Rows, opened, shown_name
 from blindspots.audit.tally import tally
-from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.errors import RecipeError, UserError, one_line
 from blindspots.config.recipes import AuditRecipe
 
 # role -> (key of the recipe, split), of the sets that rows may have leaked from.
@@ -101,7 +101,7 @@ def answer(name: str, question: Callable[[], Section]) -> dict[str, Any]:
     except (NotComputedError, UserError) as why:
         return {"not_computed": str(why)}
     except Exception as error:
-        print(f"{name}: {type(error).__name__}: {error}")
+        print(one_line(f"{name}: {type(error).__name__}: {error}"))
         return {"not_computed": f"an unexpected {type(error).__name__}: {error}", FAILED: True}
 
 

@@ -1,13 +1,13 @@
 """The files of an audit, put in place together: audit.json, audit.md, audit.png."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from blindspots.artifacts.cards import write_card
 from blindspots.artifacts.files import without_nan, write_json
-from blindspots.artifacts.output_dir import checked_output, whole_folder
+from blindspots.artifacts.names import LINEAGE, read_lineage
+from blindspots.artifacts.output_dir import checked_output, locked, whole_folder
 from blindspots.audit.figure import figure
 from blindspots.audit.render import markdown
 
@@ -17,7 +17,10 @@ FILES = {"audit.json", "audit.md", "audit.png"}
 def check_folder(folder: Path, inputs: dict[str, Path]) -> None:
     """Raise UserError where the audit can't go, see `checked_output`; <artifact>/audit may lie inside an input."""
     own = {key: path for key, path in inputs.items() if folder.absolute() != path.absolute() / "audit"}
-    checked_output(folder, "audit", strange_file, own)
+    with locked(folder):
+        checked_output(folder, "audit", strange_file, own)
+    if artifact := _artifact(folder):
+        read_lineage(artifact)
 
 
 def strange_file(folder: Path) -> str | None:
@@ -32,9 +35,15 @@ def write_audit(folder: Path, audit: dict[str, Any]) -> None:
         write_json(new / "audit.json", audit)
         (new / "audit.md").write_text(markdown(audit), "utf-8")
         figure(audit).savefig(new / "audit.png", dpi=130, metadata={"Software": None})
-    lineage = folder.absolute().parent / "lineage.json"
-    if folder.absolute().name == "audit" and lineage.is_file():
-        write_card(lineage.parent, json.loads(lineage.read_text()))
+    if artifact := _artifact(folder):
+        with locked(artifact):
+            write_card(artifact, read_lineage(artifact))
+
+
+def _artifact(folder: Path) -> Path | None:
+    """The artifact whose audit goes to `folder`, None where the folder is not <artifact>/audit."""
+    artifact = folder.absolute().parent
+    return artifact if folder.absolute().name == "audit" and (artifact / LINEAGE).is_file() else None
 
 
 def rounded(value: Any) -> Any:

@@ -27,10 +27,10 @@ _BUILTIN = {"int", "float", "str", "bool", "list", "dict", "None"}
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """One recipe key: name, kinds of value (and of a list's items) that it takes, default as text, meaning, limits."""
+    """One recipe key: name, types of its value (and of a list's items), default as text, meaning, limits."""
 
     name: str
-    kinds: frozenset[str]
+    types: frozenset[str]
     default: str
     help: str
     choices: tuple[str, ...] = ()
@@ -48,29 +48,29 @@ class Key:
             return self.default
 
 
-def kinds_of(annotation: str) -> frozenset[str]:
-    """The builtin kinds that an annotation such as `SchedulerType | str | None` admits; an enum is written as str."""
-    return frozenset(_kinds(ast.parse(annotation, mode="eval").body))
+def types_of(annotation: str) -> frozenset[str]:
+    """The builtin types that an annotation such as `SchedulerType | str | None` admits; an enum is written as str."""
+    return frozenset(_types(ast.parse(annotation, mode="eval").body))
 
 
-def item_kinds(annotation: str) -> frozenset[str]:
-    """The kinds of the items of the first list in an annotation; str where it holds none."""
+def item_types(annotation: str) -> frozenset[str]:
+    """The types of the items of the first list in an annotation; str where it holds none."""
     lists = [node for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Subscript)]
-    items = [_kinds(node.slice) for node in lists if ast.unparse(node.value) == "list"]
+    items = [_types(node.slice) for node in lists if ast.unparse(node.value) == "list"]
     return frozenset(items[0] if items else {"str"})
 
 
-def _kinds(node: ast.expr) -> set[str]:
+def _types(node: ast.expr) -> set[str]:
     if isinstance(node, ast.BinOp):
-        return _kinds(node.left) | _kinds(node.right)
+        return _types(node.left) | _types(node.right)
     if isinstance(node, ast.Subscript):
         name = ast.unparse(node.value)
         if name == "Optional":
-            return {"None"} | _kinds(node.slice)
+            return {"None"} | _types(node.slice)
         if name == "Literal":
             values = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             return {type(value.value).__name__ for value in values}
-        return _kinds(node.value)
+        return _types(node.value)
     name = ast.unparse(node)
     return {name} if name in _BUILTIN else {"str"}
 
@@ -106,11 +106,11 @@ def _read_key(node: ast.stmt) -> Key | None:
             metadata = {key.value: _literal(value) for key, value in entries}
     return Key(
         name=node.target.id,
-        kinds=kinds_of(ast.unparse(node.annotation)),
+        types=types_of(ast.unparse(node.annotation)),
         default=ast.unparse(default) if default is not None else "None",
         help=" ".join(str(metadata.get("help", "")).replace("%%", "%").split()),
         choices=tuple(metadata.get("choices", ())),
-        items=item_kinds(ast.unparse(node.annotation)),
+        items=item_types(ast.unparse(node.annotation)),
     )
 
 

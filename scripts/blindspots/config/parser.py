@@ -11,13 +11,11 @@ import difflib
 import sys
 from typing import Any, TypeVar
 
-import yaml
-
 from blindspots.config.errors import RecipeError
-from blindspots.config.library_keys import Key, class_keys, item_kinds, kinds_of, library_keys
-from blindspots.config.recipes import TestSetSources, test_set_keys
+from blindspots.config.library_keys import Key, class_keys, item_types, library_keys, types_of
 from blindspots.config.refused_keys import REFUSED, without_effect
-from blindspots.config.yaml_files import read_yaml
+from blindspots.config.test_set_keys import TestSetSources, test_set_keys
+from blindspots.config.yaml_files import parse_yaml, read_yaml
 
 Recipe = TypeVar("Recipe")
 
@@ -30,12 +28,12 @@ def own_keys(recipe_class: type) -> dict[str, Key]:
         default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
         keys[field.name] = Key(
             name=field.name,
-            kinds=kinds_of(field.type),
+            types=types_of(field.type),
             default="required" if required else repr(default),
             help=field.metadata["help"],
             choices=field.metadata.get("choices", ()),
             required=required,
-            items=item_kinds(field.type),
+            items=item_types(field.type),
             minimum=field.metadata.get("minimum"),
             group=field.metadata.get("group"),
         )
@@ -43,9 +41,9 @@ def own_keys(recipe_class: type) -> dict[str, Key]:
 
 
 def check_value(where: str, key: Key, value: Any) -> Any:
-    """Return the value in the key's kind. Raises RecipeError naming the key, what it wants and what was given."""
-    wanted = " or ".join(sorted(key.kinds))
-    converted = _convert(key.kinds, value)
+    """Return the value in the key's type. Raises RecipeError naming the key, what it wants and what was given."""
+    wanted = " or ".join(sorted(key.types))
+    converted = _convert(key.types, value)
     if isinstance(converted, list):
         wanted = f"list of {' or '.join(sorted(key.items))}"
         converted = [_convert(key.items, item) for item in converted]
@@ -63,16 +61,16 @@ def check_value(where: str, key: Key, value: Any) -> Any:
 _WRONG = object()
 
 
-def _convert(kinds: frozenset[str], value: Any) -> Any:
-    """The value in the first of the kinds that fits, or _WRONG."""
+def _convert(types: frozenset[str], value: Any) -> Any:
+    """The value in the first of the types that fits, or _WRONG."""
     convert = {"int": _to_int, "float": _to_float, "bool": _to_bool, "dict": _to_dict, "list": _to_list}
-    if "None" in kinds and (value is None or value == "null"):
+    if "None" in types and (value is None or value == "null"):
         return None
-    for kind in ("bool", "int", "float", "dict", "list"):
-        converted = convert[kind](value) if kind in kinds else None
+    for name in ("bool", "int", "float", "dict", "list"):
+        converted = convert[name](value) if name in types else None
         if converted is not None:
             return converted
-    return value if "str" in kinds and isinstance(value, str) else _WRONG
+    return value if "str" in types and isinstance(value, str) else _WRONG
 
 
 def _to_int(value: Any) -> int | None:
@@ -90,18 +88,19 @@ def _to_float(value: Any) -> float | None:
 
 
 def _to_bool(value: Any) -> bool | None:
-    return {"true": True, "false": False}.get(str(value).lower()) if isinstance(value, str | bool) else None
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    return words.get(str(value).lower()) if isinstance(value, str | bool) else None
 
 
 def _to_dict(value: Any) -> dict | None:
     if isinstance(value, str) and value.startswith("{"):
-        value = yaml.safe_load(value)
+        value = parse_yaml(value, value)
     return value if isinstance(value, dict) else None
 
 
 def _to_list(value: Any) -> list | None:
     if isinstance(value, str) and value.startswith("["):
-        value = yaml.safe_load(value)
+        value = parse_yaml(value, value)
     return value if isinstance(value, list) else None
 
 
@@ -124,15 +123,15 @@ def _argument_parser(description: str, groups: dict[str, dict[str, Key]]) -> arg
     for title, keys in groups.items():
         group = parser.add_argument_group(title)
         for key in keys.values():
-            nargs = "+" if "list" in key.kinds else "?" if key.kinds & {"bool"} else None
-            kinds = " or ".join(sorted(key.kinds - {"None"}))
-            text = f"{key.help} ({kinds}; default: {key.default})".replace("%", "%%")
+            nargs = "+" if "list" in key.types else "?" if key.types & {"bool"} else None
+            types = " or ".join(sorted(key.types - {"None"}))
+            text = f"{key.help} ({types}; default: {key.default})".replace("%", "%%")
             group.add_argument(
                 f"--{key.name}",
                 nargs=nargs,
                 const="true" if nargs == "?" else None,
                 action=_Once,
-                metavar=kinds.split(" ")[0].upper(),
+                metavar=types.split(" ")[0].upper(),
                 help=text,
             )
     return parser
@@ -151,7 +150,7 @@ def _command_line(
     recipes = [given.pop(name) for name in ("recipe", "config") if given.get(name)]
     given = {
         name: value[0]
-        if isinstance(value, list) and len(value) == 1 and ("str" in known[name].kinds or value[0].startswith("["))
+        if isinstance(value, list) and len(value) == 1 and ("str" in known[name].types or value[0].startswith("["))
         else value
         for name, value in given.items()
     }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -20,7 +20,7 @@ def run_script(main: Callable[[], None]) -> None:
         main()
         _leave_together()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("error: interrupted; run it again to go on.", file=sys.stderr)

@@ -14,8 +14,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from blindspots.artifacts.names import one_line
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.data.text_files import TEXT_ENDINGS, ending
 
 # Their ending and the builder of `datasets` that reads them.

@@ -11,7 +11,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import TestSetSources
+from blindspots.config.test_set_keys import TestSetSources
 from blindspots.data.nli import LABELS
 from blindspots.data.reading import load_split
 from blindspots.data.row_ids import as_text, note, repeated, row_ids

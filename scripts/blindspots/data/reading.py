@@ -11,11 +11,12 @@ from datasets import ClassLabel, Dataset, NamedSplit, load_dataset
 from datasets.exceptions import DatasetsError
 
 from blindspots.artifacts.inputs import Source
-from blindspots.artifacts.names import one_line
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.data.data_files import BINARY_ENDINGS, KNOWN, DataFolder
 from blindspots.data.text_files import TEXT_ENDINGS, ending, joined, read_text_file
 
+# Given to `datasets`, whose own number, that of a file's first row group, may be 0.
+BATCH_ROWS = 10_000
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -28,8 +29,8 @@ def load_split(
         source: a folder, or a file, which is the split that is asked for.
         name: of the source, for messages.
 
-    Raises UserError where config or split is not there, where a README names files outside its folder, and where a
-    file is broken or does not hold rows.
+    Raises UserError where config or split is not there or has no rows, where a README names files outside its folder,
+    and where a file is broken or does not hold rows.
     """
     arguments = {"split": split, "cache_dir": cache, "keep_in_memory": keep_in_memory}
     path = Path(os.path.abspath(source.path))  # a relative one may be the name of a builder, such as json
@@ -45,6 +46,9 @@ def load_split(
         folder.require_known_keys()
         return _as_stated(_dataset(files, split), folder, split)
     wanted = f"config {config}, split {split}" if config else f"split {split}"
+    if _all_parquet(files):
+        _require_rows(files, split)
+        arguments["batch_size"] = BATCH_ROWS
     return _load(name, wanted, str(path), config, **arguments)
 
 
@@ -54,6 +58,8 @@ def _load_file(file: Path, name: str, split: str, arguments: Mapping) -> Dataset
         return _dataset({file: name}, split)
     if ending(file) not in BINARY_ENDINGS:
         raise UserError(f"{name} is none of {KNOWN}. Name a file of fields between tabs .tsv.")
+    if _all_parquet({file: name}):
+        _require_rows({file: name}, split)
     return _load(
         name, f"split {split}", BINARY_ENDINGS[ending(file)], data_files={split: glob.escape(str(file))}, **arguments
     )
@@ -68,7 +74,19 @@ def _load(name: str, wanted: str, *arguments, **keys) -> Dataset:
     except (DatasetsError, pa.ArrowException) as error:
         raise UserError(f"{name}, {wanted}: can't be read: {one_line(error.__cause__ or error)}") from None
     except (ValueError, RuntimeError) as error:
+        if "corresponds to no data" in str(error):
+            raise UserError(f"{name}: {wanted} has no rows.") from None
         raise UserError(f"{name} has no {wanted}: {one_line(error)}") from None
+
+
+def _all_parquet(files: Mapping[Path, str]) -> bool:
+    return bool(files) and all(ending(file) == ".parquet" for file in files)
+
+
+def _require_rows(files: Mapping[Path, str], split: str) -> None:
+    """Raise UserError where parquet files have no rows."""
+    if not any(pq.read_metadata(file).num_rows for file in files):
+        raise UserError(f"{', '.join(files.values())}: split {split} has no rows.")
 
 
 def _require_whole(file: Path, where: str) -> None:

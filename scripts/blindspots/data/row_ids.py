@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from blindspots.config.errors import one_line
 from blindspots.config.processes import is_main_process
 
 
@@ -30,7 +31,7 @@ def row_ids(values: Sequence[Any] | None, numbers: Sequence[int], where: str, pr
 def note(text: str) -> None:
     """Print a line, once where several processes read the same rows."""
     if is_main_process():
-        print(text)
+        print(one_line(text))
 
 
 def repeated(names: Sequence[str]) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from blindspots.config.errors import RecipeError
 from blindspots.config.paths import TEST_SETS
-from blindspots.config.recipes import TestSetSources, test_set_keys
+from blindspots.config.test_set_keys import TestSetSources, test_set_keys
 from blindspots.config.yaml_files import read_yaml
 from blindspots.data.nli import LABELS
 
@@ -88,7 +88,7 @@ class TestSet:
         return [whole, *slices]
 
     def fold(self, label: str) -> str:
-        """A predicted or gold label as one of the set's own. Raises ValueError for one that is no NLI label."""
+        """A predicted or gold label as one of the set's own. Raises ValueError for one that is not an NLI label."""
         for own, labels in self.folding.items():
             if label == own or label in labels:
                 return own

@@ -16,8 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from blindspots.artifacts.names import one_line
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 
 BATCH_ROWS = 10_000
 # One record by RFC 4180: a field with a quote in it stands in quotes, and there the quote is doubled.

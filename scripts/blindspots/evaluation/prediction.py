@@ -21,7 +21,7 @@ from transformers import DynamicCache
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.config.paths import EVALUATE_MODULES
-from blindspots.config.recipes import TestSetKeys, TestSetSources, test_set_keys
+from blindspots.config.test_set_keys import TestSetKeys, TestSetSources, test_set_keys
 from blindspots.data.examples import task_texts
 from blindspots.data.length_batches import length_batches
 from blindspots.data.nli import LABELS

@@ -162,10 +162,10 @@ def _bootstrap_means(arms: Sequence[NDArray], sizes: NDArray, resamples: int, rn
     Args:
         arms: sums of the clusters, each of shape [seeds, clusters]; the mean is of their total.
 
-    Clusters with equal sums and size are drawn as one kind, which is the same distribution with far fewer numbers.
+    Clusters with equal sums and size are drawn as one, which is the same distribution with far fewer numbers.
     """
-    kinds, counts = np.unique(np.vstack([*arms, sizes]), axis=1, return_counts=True)
-    *sums, sizes = np.split(kinds, np.cumsum([len(arm) for arm in arms]))
+    distinct, counts = np.unique(np.vstack([*arms, sizes]), axis=1, return_counts=True)
+    *sums, sizes = np.split(distinct, np.cumsum([len(arm) for arm in arms]))
     means = []
     for start in range(0, resamples, step := max(1, _CELLS // counts.size)):
         n = min(step, resamples - start)

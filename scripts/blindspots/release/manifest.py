@@ -14,9 +14,9 @@ from typing import Any
 
 from blindspots.artifacts.files import hash_file, hash_json, write_json
 from blindspots.artifacts.lineage import code_commit
-from blindspots.artifacts.names import COMMIT, REPO_ID, REPO_TYPES
+from blindspots.artifacts.names import COMMIT, LINEAGE, REPO_ID, REPO_TYPES
 from blindspots.artifacts.push import repo_id
-from blindspots.artifacts.remote import LINEAGE, download_file, tag_commit
+from blindspots.artifacts.remote import download_file, tag_commit
 from blindspots.artifacts.upload import upload
 from blindspots.config.errors import UserError
 

@@ -16,7 +16,8 @@ from blindspots.artifacts.names import NAME
 from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import Key, library_keys
 from blindspots.config.parser import check_value, own_keys
-from blindspots.config.recipes import TaskRecipe, test_set_keys
+from blindspots.config.recipes import TaskRecipe
+from blindspots.config.test_set_keys import test_set_keys
 from blindspots.config.yaml_files import read_yaml
 
 # Keys of a tuning that its evaluation shares.
@@ -83,7 +84,7 @@ def _checked(where: str, key: Key, value: Any) -> Any:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
     # Checked before anything prints it: nested aliases of YAML are endless when written out.
     if not all(part is None or isinstance(part, str | int | float) for part in parts):
-        raise RecipeError(f"{where}: {key.name} holds lists or dicts within others; that is no value of this key.")
+        raise RecipeError(f"{where}: {key.name} holds lists or dicts within others; that is not a value of this key.")
     if any(isinstance(part, str) and not part.isprintable() for part in parts):
         raise RecipeError(f"{where}: {key.name} holds a control character.")
     value = check_value(where, key, value)
@@ -92,7 +93,7 @@ def _checked(where: str, key: Key, value: Any) -> Any:
     if key.name in ("train_config", "test_sets"):
         for name in value if isinstance(value, list) else [value]:
             if name is not None and not NAME.fullmatch(name):
-                raise RecipeError(f"{where}: {name!r} is no name for {key.name}.")
+                raise RecipeError(f"{where}: {name!r} is not a name for {key.name}.")
     return value
 
 

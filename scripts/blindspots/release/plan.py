@@ -10,9 +10,9 @@ from huggingface_hub import HfApi, RepoCard
 
 from blindspots.artifacts.files import hash_file, hash_json, json_text
 from blindspots.artifacts.lineage import code_commit, repo_type
-from blindspots.artifacts.names import ALLOWED
-from blindspots.artifacts.push import check_target, preflight, push_artifact, read_lineage, repo_id
-from blindspots.artifacts.remote import LINEAGE, remote_lineage, tag_commit
+from blindspots.artifacts.names import ALLOWED, LINEAGE, read_lineage
+from blindspots.artifacts.push import check_target, preflight, push_artifact, repo_id
+from blindspots.artifacts.remote import remote_lineage, tag_commit
 from blindspots.artifacts.retries import retry_transient
 from blindspots.artifacts.upload import check_files, upload
 from blindspots.config.errors import UserError
@@ -132,7 +132,7 @@ def _require_listed(artifacts: list[Artifact], finished: list[Entry], recipe: di
             raise UserError(f"The release {tag} is finished and does not hold {repo}. Raise hub_tag.")
         fault = fault_of_tag(entry, tag, tag_commit(repo, tag, artifact.repo_type))
         if fault:
-            raise UserError(f"{repo}: {fault}. A release is not mended under its tag; raise hub_tag.")
+            raise UserError(f"{repo}: {fault}. A release is not repaired under its tag; raise hub_tag.")
 
 
 def _preflight(artifact: Artifact, recipe: dict[str, Any]) -> None:

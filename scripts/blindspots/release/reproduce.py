@@ -10,7 +10,8 @@ from scipy import stats
 
 from blindspots.artifacts.remote import remote_lineage, tag_commit
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import ReproduceRecipe, test_set_keys
+from blindspots.config.recipes import ReproduceRecipe
+from blindspots.config.test_set_keys import test_set_keys
 from blindspots.evaluation.prediction import LOGITS, read_predictions, score, score_rows
 from blindspots.evaluation.statistics import wilson
 from blindspots.grid import Cell

@@ -12,10 +12,10 @@ from yaml import YAMLError
 from blindspots.artifacts.cards import headlines, hub_id
 from blindspots.artifacts.files import hash_file, hash_json
 from blindspots.artifacts.lineage import repo_type
-from blindspots.artifacts.names import ALLOWED, one_line
+from blindspots.artifacts.names import ALLOWED
 from blindspots.artifacts.remote import download, remote_lineage, tag_commit, tree
 from blindspots.artifacts.retries import OUT_OF_REACH, reason, retry_transient
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.evaluation.prediction import score
 from blindspots.release.manifest import Entry, fault_of_tag, manifest_repo, read_manifest
 from blindspots.release.plan import MODULE, Released

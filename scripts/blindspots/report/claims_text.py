@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from blindspots.artifacts.markdown import inline
 from blindspots.report import claims as rules
 from blindspots.report.claims import Claim
 from blindspots.report.contrasts import Reading
@@ -72,8 +73,8 @@ def claims_markdown(claims: list[Claim]) -> str:
     """claims.md: a table of the verdicts, then each claim with its rule, readings and notes."""
     parts = ["# The paper's claims", PREFACE, verdicts_markdown(claims)]
     for claim in claims:
-        parts += [f"## {claim.id}: {claim.verdict}", claim.statement, f"Rule: {claim.rule}"]
+        parts += [f"## {claim.id}: {claim.verdict}", inline(claim.statement), f"Rule: {inline(claim.rule)}"]
         if claim.deciding or claim.beside:
             parts.append(markdown(readings_table(claim)))
-        parts.append("\n".join(f"- {note}" for note in claim.notes))
+        parts.append("\n".join(f"- {inline(note)}" for note in claim.notes))
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"

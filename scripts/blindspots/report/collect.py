@@ -1,7 +1,6 @@
 """The models of a grid with their scores and predicted rows, from artifact folders, a kept report or points."""
 
 import difflib
-import json
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.config.recipes import GridRecipe, ReportRecipe, test_set_keys
+from blindspots.config.recipes import GridRecipe, ReportRecipe
+from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.heuristics import HEURISTICS
 from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC, in_order, position
 from blindspots.data.nli import LABELS
 from blindspots.data.test_sets import Headline, test_set
 from blindspots.evaluation.prediction import read_predictions, score_rows
 from blindspots.grid import Cell, cells, start_of, starts
-from blindspots.report.kept import LINEAGE, Predictions, read_kept, read_lines
+from blindspots.report.kept import Predictions, read_kept, read_lineages
 
 START = "start"
 # The paper's three metrics, which its claims are about; a grid may have others.
@@ -112,7 +113,7 @@ def read_grid(recipe: ReportRecipe) -> Grid:
     """
     wanted = [cell.name for cell in sorted(starts(recipe) + cells(recipe), key=_order)]
     if recipe.kept:
-        rows, lines = read_kept(Path(recipe.kept)), read_lines(Path(recipe.kept) / LINEAGE)
+        rows, lines = read_kept(Path(recipe.kept)), read_lineages(Path(recipe.kept))
         there, rows = rows.models(), rows.only(wanted)
         lines = [line for line in lines if line["model"] in (None, *wanted)]
     else:
@@ -154,14 +155,14 @@ def lineage_lines(models: Path, names: list[str]) -> list[dict[str, Any]]:
     lines, queue = [], [models / name for name in names]
     seen = set()
     while queue:
-        file = queue.pop(0) / "lineage.json"
-        if file in seen or not file.is_file():
+        folder = queue.pop(0)
+        if folder in seen or not (folder / LINEAGE).is_file():
             continue
-        seen.add(file)
-        lineage = json.loads(file.read_text())
-        model = file.parent.name if file.parent.parent == models else None
+        seen.add(folder)
+        lineage = read_lineage(folder)
+        model = folder.name if folder.parent == models else None
         lines.append({"model": model} | {key: value for key, value in lineage.items() if key != "results"})
-        queue += [Path(parent["name"]) for parent in lineage.get("parents", []) if parent["revision"] is None]
+        queue += [Path(parent["name"]) for parent in lineage["parents"] if parent["revision"] is None]
     datasets = sorted((line for line in lines if not line["model"]), key=lambda line: line["artifact"])
     return [line for line in lines if line["model"] in names] + datasets
 

@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from blindspots.config.errors import one_line
 from blindspots.config.paths import PAPER_POINTS
 from blindspots.data.heuristics import HEURISTICS
 from blindspots.data.kinds import label_of, styles
@@ -33,6 +34,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 matplotlib.rcParams |= {
     "svg.hashsalt": "blindspots",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a title with $ is no formula
     "font.size": 9,
     "axes.grid": True,
     "grid.color": "0.92",
@@ -62,7 +64,7 @@ def figure1(grid: Grid, title: str, from_figure: bool = False) -> Figure:
     )
     paper = None if from_figure else _paper_points(grid)
     for row, metric in zip(panels, grid.metrics):
-        row[0].set_ylabel(f"{metric.title}\naccuracy")
+        row[0].set_ylabel(f"{one_line(metric.title)}\naccuracy")
         for panel, start in zip(row, starts):
             if paper is not None and f"{metric.name}.mean" in paper:
                 _curves(
@@ -75,7 +77,7 @@ def figure1(grid: Grid, title: str, from_figure: bool = False) -> Figure:
     for panel in panels[-1]:
         panel.set_xlabel("augmentation rows")
     _axes(panels, grid.axis("size"))
-    figure.suptitle(title + ("\n(points read off the published figure)" if from_figure else ""), fontsize=10)
+    figure.suptitle(one_line(title) + ("\n(points read off the published figure)" if from_figure else ""), fontsize=10)
     _legend(figure, grid, paper is not None)
     return figure
 
@@ -148,7 +150,7 @@ def add_titles(svg: Path, grid: Grid) -> None:
     for group in tree.iter(f"{SVG}g"):
         if not (group.get("id") or "").startswith("curve."):
             continue
-        _, start, kind, metric = group.get("id").split(".")
+        _, start, kind, metric = group.get("id").split(".", 3)
         part = table.loc[int(start)]
         places = [(START, 0)] if (START, 0) in part.index else []
         places += [place for place in part.index if place[0] == kind]
@@ -158,7 +160,7 @@ def add_titles(svg: Path, grid: Grid) -> None:
             point.set("data-place", f"{start} {place[0]} {place[1]}")
             value = f"{grid.title(metric)} {row[f'{metric}.mean']:.3f} ({_seeds(int(row['seeds']))})"
             title = ElementTree.SubElement(point, f"{SVG}title")
-            title.text = f"start {int(start):,}, {label_of(place[0])}{rows}: {value}"
+            title.text = one_line(f"start {int(start):,}, {label_of(place[0])}{rows}: {value}")
     tree.write(svg, encoding="utf-8", xml_declaration=True)
 
 
@@ -170,9 +172,10 @@ def learning_curve(grid: Grid) -> Figure:
     """The starts alone: the accuracies by rows of MNLI, on a logarithmic axis that begins at 0."""
     table = summary(grid, grid.models[grid.models["kind"] == START]).reset_index()
     figure, panel = pyplot.subplots(figsize=(5.5, 4.2), layout="constrained")
+    lines = []
     for number, metric in enumerate(grid.metrics):
         style = METRIC_STYLES[number % len(METRIC_STYLES)]
-        panel.plot(table["start"], table[f"{metric.name}.mean"], label=metric.title, **style)
+        lines += panel.plot(table["start"], table[f"{metric.name}.mean"], label=one_line(metric.title), **style)
         low, high = table[f"{metric.name}.low"], table[f"{metric.name}.high"]
         panel.fill_between(table["start"], low, high, alpha=0.2, linewidth=0, color=style["color"])
     positive = [start for start in table["start"] if start]
@@ -180,7 +183,7 @@ def learning_curve(grid: Grid) -> Figure:
     panel.set_xticks(table["start"], [_short(start) for start in table["start"]])
     panel.minorticks_off()
     panel.set(xlabel="rows of MNLI that the start was tuned on", ylabel="accuracy", title="Starting models")
-    panel.legend(frameon=False)
+    panel.legend(handles=lines, frameon=False)  # one made by itself leaves out titles that begin with _
     return figure
 
 
@@ -198,7 +201,7 @@ def seed_spread(grid: Grid) -> Figure:
             values = models[metric.name]
             points = {"color": style["color"], "marker": style["marker"], "markerfacecolor": "none"}
             panel.plot(values, [heights[place]] * len(values), linestyle="none", **points)
-        panel.set(title=metric.title, xlabel="accuracy, a point per seed")
+        panel.set(title=one_line(metric.title), xlabel="accuracy, a point per seed")
     panels[0, 0].set_yticks(list(heights.values()), [_place(*place) for place in heights], fontsize=7)
     return figure
 
@@ -217,9 +220,10 @@ def subcases(grid: Grid) -> Figure | None:
     ]
     if not rows:
         return None
-    slices = pd.DataFrame(rows).merge(grid.models.rename_axis("name").reset_index(), on="name")
-    slices["heuristic"] = pd.Categorical(slices["heuristic"], HEURISTICS)
     columns = ["label", "heuristic", "subcase"]
+    places = grid.models.rename_axis("name").reset_index()[["name", "start", "kind", "size"]]
+    slices = pd.DataFrame(rows)[["name", *columns, "accuracy"]].merge(places, on="name")
+    slices["heuristic"] = pd.Categorical(slices["heuristic"], HEURISTICS)
     table = slices.pivot_table(index=["start", "kind", "size"], columns=columns, values="accuracy", observed=True)
     order = [place for place in summary(grid).index if place in table.index]
     table = table.loc[order]
@@ -229,7 +233,7 @@ def subcases(grid: Grid) -> Figure | None:
     figure, panel = pyplot.subplots(figsize=size, layout="constrained")
     image = panel.imshow(table, vmin=0, vmax=1, cmap="cividis", aspect="auto")
     panel.set_yticks(range(len(table)), [_place(*place) for place in table.index], fontsize=7)
-    panel.set_xticks(range(table.shape[1]), [subcase for _, _, subcase in table.columns], rotation=90, fontsize=7)
+    panel.set_xticks(range(table.shape[1]), [one_line(column[2]) for column in table.columns], rotation=90, fontsize=7)
     panel.grid(False)
     if table.size <= 2000:
         for (row, column), value in np.ndenumerate(table.to_numpy()):
@@ -244,6 +248,7 @@ def _group_columns(panel: Axes, columns: pd.MultiIndex) -> None:
     """Name the label and heuristic of the columns above them, with a line between the groups."""
     groups = pd.Series(range(len(columns)), index=columns).groupby(level=["label", "heuristic"], observed=True)
     for (label, heuristic), at in groups:
-        panel.text(at.mean(), -0.7, f"{heuristic.replace('_', ' ')}\n{label}", ha="center", va="bottom", fontsize=7)
+        group = f"{heuristic.replace('_', ' ')}\n{one_line(label)}"
+        panel.text(at.mean(), -0.7, group, ha="center", va="bottom", fontsize=7)
         if at.max() < len(columns) - 1:
             panel.axvline(at.max() + 0.5, color="white", linewidth=2)

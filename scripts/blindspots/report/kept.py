@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blindspots.artifacts.files import json_text
+from blindspots.artifacts.names import checked_lineage
 from blindspots.config.errors import UserError
 from blindspots.data.nli import LABELS
 
-PREDICTIONS, LINEAGE, EXAMPLES = "predictions.parquet", "lineage.jsonl", "examples.jsonl"
+PREDICTIONS, LINEAGES, EXAMPLES = "predictions.parquet", "lineage.jsonl", "examples.jsonl"
 # Units of the kept probability of entailment.
 PARTS = 1000
 
@@ -158,3 +159,18 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError as error:
             raise UserError(f"{file}, line {number} is not JSON: {error}") from None
     return records
+
+
+def read_lineages(folder: Path) -> list[dict[str, Any]]:
+    """The lineages of a kept report, without their results; `model` is None for that of a dataset.
+
+    Raises UserError naming a line that is not a lineage.
+    """
+    lines = read_lines(folder / LINEAGES)
+    for number, line in enumerate(lines, 1):
+        where = f"{folder / LINEAGES}, line {number}"
+        model = line.get("model", 0) if isinstance(line, dict) else 0
+        if not (model is None or isinstance(model, str)):
+            raise UserError(f"{where} does not say which model it is of.")
+        checked_lineage({**line, "results": {}}, where)
+    return lines

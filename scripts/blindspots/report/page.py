@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ PICTURES = {
     "subcases.png": "HANS by subcase, in percent",
 }
 NUMBERS = ("n", "accuracy", "low", "high")
+# The page loads nothing, and runs the one script whose hash is here.
+POLICY = (
+    "default-src 'none'; script-src 'sha256-{hash}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
 # Of a lineage the page shows all but what it shows elsewhere.
 SHOWN_ELSEWHERE = ("model", "recipe", "files")
 
@@ -48,11 +54,15 @@ def write_page(
     environment = Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
     svg = (folder / "figure1.svg").read_text(encoding="utf-8")
+    titles = {metric.name: metric.title for metric in grid.metrics}
+    models = {name: details(grid, name, changed.get(name)) for name in grid.models.index}
     page = environment.get_template("page.html.j2").render(
+        policy=POLICY.format(hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()),
+        script=script,
         title=title,
-        metrics={metric.name: metric.title for metric in grid.metrics},
+        metrics=titles,
         findings=findings,
         comparisons=comparisons,
         figure=svg[svg.index("<svg") :],
@@ -66,7 +76,7 @@ def write_page(
         missing=grid.missing,
         others=grid.others,
         models=[model(grid, name) for name in grid.models.index],
-        details=_packed({name: details(grid, name, changed.get(name)) for name in grid.models.index}),
+        details=_packed({"metrics": titles, "models": models}),
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
 

@@ -1,23 +1,18 @@
 """README.md of a report: every number as text, and what it was measured with. It is the card of a static Space."""
 
-import json
 from typing import Any
 
 import pandas as pd
+import yaml
 
+from blindspots.artifacts.markdown import inline
 from blindspots.config.recipes import ReportRecipe
 from blindspots.report.claims import Claim
 from blindspots.report.claims_text import verdicts_markdown
 from blindspots.report.collect import Grid
 from blindspots.report.tables import grid_table, markdown
 
-SPACE = """\
----
-title: {title}
-sdk: static
-app_file: index.html
----
-"""
+SPACE = {"sdk": "static", "app_file": "index.html"}
 AGAIN = """\
 `index.html` is the whole report. It is made from `predictions.parquet` (a line per model and row: predicted label and
 probability of entailment in thousandths) and `lineage.jsonl` (a line per model and dataset: recipe, inputs, code,
@@ -42,8 +37,8 @@ def readme(
         table1: from `tables.shown_table1`, or None.
     """
     parts = [
-        SPACE.format(title=json.dumps(recipe.title, ensure_ascii=False)),
-        f"# {recipe.title}",
+        f"---\n{yaml.safe_dump({'title': recipe.title} | SPACE, sort_keys=False, allow_unicode=True, width=1000)}---",
+        f"# {inline(recipe.title)}",
         findings_markdown(findings),
         "![Figure 1: accuracy by start and augmentation set](figure1.png)",
         conditions(grid) if grid.lineages else "The points were read off a figure: there are no predictions here.",
@@ -61,7 +56,8 @@ def readme(
 
 def findings_markdown(findings: list[str]) -> str:
     """findings.md: what the numbers are of, then a bullet per finding; empty where there is none."""
-    return "\n".join([*findings[:1], "", *(f"- {sentence}" for sentence in findings[1:])]) + "\n" if findings else ""
+    first, *others = map(inline, findings or [""])
+    return "\n".join([first, "", *(f"- {sentence}" for sentence in others)]) + "\n" if findings else ""
 
 
 def conditions(grid: Grid) -> str:
@@ -79,7 +75,7 @@ def conditions(grid: Grid) -> str:
     ]
     if grid.missing:
         lines.append(f"Missing from the grid: {len(grid.missing)} models.")
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {inline(line)}" for line in lines)
 
 
 def base_models(models: list[dict[str, Any]]) -> set[str]:
@@ -87,9 +83,9 @@ def base_models(models: list[dict[str, Any]]) -> set[str]:
     own = {model.get("artifact") for model in models}
     parents = [parent for model in models for parent in model.get("parents", []) if parent["role"] == "start"]
     return {
-        parent["name"] + (f"@{parent['revision'][:12]}" if parent["revision"] else f" ({parent['artifact']})")
+        parent["name"] + (f"@{parent['revision'][:12]}" if parent["revision"] else f" ({parent.get('artifact')})")
         for parent in parents
-        if parent["artifact"] not in own or parent["artifact"] is None
+        if parent.get("artifact") not in own or parent.get("artifact") is None
     }
 
 

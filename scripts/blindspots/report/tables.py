@@ -9,7 +9,7 @@ from scipy import stats
 
 from blindspots.artifacts.files import is_numeric, markdown_table
 from blindspots.artifacts.inputs import fetch
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import EVALUATE_MODULES
 from blindspots.data.kinds import label_of
 from blindspots.data.nli import LABELS
@@ -101,8 +101,8 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame) -> str:
     """A booktabs table; ± becomes \\pm."""
     align = "".join("r" if is_numeric(map(str, table[column])) else "l" for column in table)
-    escaped = table.replace({"±": r"$\\pm$", "%": r"\\%"}, regex=True)
-    return escaped.to_latex(index=False, column_format=align)
+    table = table.map(one_line).rename(columns=one_line)
+    return table.to_latex(index=False, column_format=align, escape=True).replace("±", r"$\pm$")
 
 
 def heuristic_counts(original: str, synthetic: str) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from blindspots.report.collect import Grid
 from blindspots.report.contrasts import compared
 from blindspots.report.findings import findings
 from blindspots.report.flips import flips, shown_examples, texts
-from blindspots.report.kept import EXAMPLES, LINEAGE, write_lines
+from blindspots.report.kept import EXAMPLES, LINEAGES, write_lines
 from blindspots.report.page import write_page
 from blindspots.report.readme import findings_markdown, readme
 
@@ -72,7 +72,7 @@ def write_kept(folder: Path, recipe: ReportRecipe, grid: Grid, changed: dict[str
     (folder / RECIPE).write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
     grid.rows.write(folder)
     lines = [*grid.lineages.values(), *grid.datasets]
-    for name, records in {LINEAGE: lines, EXAMPLES: shown_examples(changed)}.items():
+    for name, records in {LINEAGES: lines, EXAMPLES: shown_examples(changed)}.items():
         if records:
             write_lines(folder / name, records)
 

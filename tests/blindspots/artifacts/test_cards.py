@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 from huggingface_hub import DatasetCard, ModelCard
+from rendered import HOSTILE, embeds, shown_text
 
 from blindspots.artifacts.cards import eval_results, render_card
 from blindspots.artifacts.lineage import repo_type
+from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
 
 TYPES = sorted(file.name.split(".")[0] for folder in (MODEL_CARDS, DATA_CARDS) for file in folder.glob("[a-z]*.md.j2"))
@@ -153,14 +155,11 @@ def test_a_dataset_card_lists_every_config_and_split(folder):
     assert config["data_files"] == [{"split": "train", "path": ["data/n9/train-00000-of-00001.parquet"]}]
 
 
-HOSTILE = "x`|![i](http://e)<img src=e> $a$ \"'\n---\n# Title\n```\n"
-
-
 @pytest.mark.parametrize("artifact_type", TYPES)
 def test_nothing_that_a_lineage_quotes_is_markup_in_a_card(folder, artifact_type):
     """Names of rows, labels, machines, licences and parents, and the recipe."""
     described = lineage(artifact_type)
-    described |= {"row_counts": {HOSTILE: 3}, "license": [HOSTILE, "mit"], "code_commit": HOSTILE}
+    described |= {"row_counts": {HOSTILE: {HOSTILE: 3}}, "license": [HOSTILE, "mit"], "code_commit": HOSTILE}
     described["hardware"] = {"cpu": HOSTILE, "cores": 2, "gpus": [HOSTILE]}
     described["recipe"] = described["recipe"] | {"kind": HOSTILE}
     described["parents"] = [PARENTS[0] | {"revision": None, "name": HOSTILE, "artifact": HOSTILE}, *PARENTS[1:]]
@@ -169,6 +168,30 @@ def test_nothing_that_a_lineage_quotes_is_markup_in_a_card(folder, artifact_type
     card = render_card(folder, described)
     front, _, text = card.removeprefix("---\n").partition("\n---\n")
     assert yaml.safe_load(front)["license"] == [HOSTILE, "mit"]
-    without_code = re.sub(r"(?ms)^(`{3,})\w*$.*?^\1$|(`+).*?\2", "", text)
-    assert not re.search(r"(?<!\\)<|!\[|\[i\](?=\()|(?<!\\)\$", without_code)
+    assert embeds(text) <= {link for link in embeds(text) if link.startswith("https://huggingface.co/")}
+    assert one_line(HOSTILE) in shown_text(text)
+    assert "$" not in re.sub(r"(?ms)\\.|^(`{3,})\w*$.*?^\1$|(`+).*?\2", "", text)
     assert [line for line in text.splitlines() if line.startswith("# ")] == ["# demo-thing"]
+
+
+@pytest.mark.parametrize("artifact_type", TYPES)
+def test_the_metadata_holds_quotes_dollars_and_colons_as_they_are(folder, artifact_type):
+    name = 'it\'s "5$": #1 [a] & {b} %c'
+    described = lineage(artifact_type) | {"artifact": name, "license": name}
+    described["parents"] = [PARENTS[0] | {"revision": None, "artifact": name}, PARENTS[1] | {"artifact": name}]
+    described["results"] = {}
+    text = render_card(folder, described)
+    data = yaml.safe_load(text.split("\n---\n")[0].removeprefix("---\n"))
+    assert data["license"] == name
+    if repo_type(artifact_type) == "model":
+        assert (data["base_model"], data["datasets"]) == ([name], [name])
+    else:
+        assert (data["pretty_name"], data["source_datasets"]) == (name, [name])
+    assert f"# {name}" in text.replace("\\", "")
+
+
+def test_a_lineage_that_lacks_what_the_card_states_is_refused_in_one_line(folder):
+    for missing in ("hardware", "row_counts", "finished"):
+        described = {key: value for key, value in lineage("generator").items() if key != missing}
+        with pytest.raises(UserError, match=f"No card can be made of .*{missing}.* Make the artifact again"):
+            render_card(folder, described)

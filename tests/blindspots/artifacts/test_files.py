@@ -16,7 +16,9 @@ from blindspots.artifacts.files import (
     markdown_table,
     without_nan,
     write_json,
+    write_whole,
 )
+from blindspots.artifacts.markdown import code
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(PLAIN, lambda part: st.lists(part) | st.dictionaries(st.text(), part), max_leaves=12)
@@ -51,6 +53,22 @@ def test_a_file_is_utf_8(tmp_path):
     assert (tmp_path / "x.json").read_bytes() == '{\n "name": "Cramér"\n}\n'.encode()
 
 
+def test_a_text_that_can_not_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    file = tmp_path / "README.md"
+    write_whole(file, "old")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_whole(file, "new")
+    assert file.read_text() == "old"
+    write_whole(file, "new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("README.md", "new")]
+
+
 # Tables
 
 
@@ -63,6 +81,14 @@ def test_a_table_may_have_no_rows_or_a_part_of_the_columns():
     assert markdown_table([]) == ""
     assert markdown_table([], ["a"]) == "| a |\n| ---: |\n"
     assert markdown_table([{"a": 1, "b": "x"}], ["b"]) == "| b |\n| --- |\n| x |\n"
+
+
+def test_a_cell_is_text_unless_it_is_markdown_already():
+    rows = [{"a|b": "x | ![i](http://e) <b> `c` $d$", "code": code("x|y"), "n": 1}]
+    head, align, line = markdown_table(rows).splitlines()
+    assert head == "| a\\|b | code | n |"
+    assert align == "| --- | --- | ---: |"
+    assert line == "| x \\| ![i\\](http\\://e) \\<b\\> \\`c\\` \\$d\\$ | `x\\|y` | 1 |"
 
 
 # Hashes

@@ -1,11 +1,22 @@
 """Inputs: a folder or file as it is, and a clear line for what is neither folder nor repo."""
 
+import json
+
 import pytest
 
 from blindspots.artifacts.files import hash_file, hash_folder
 from blindspots.artifacts.inputs import fetch
 from blindspots.artifacts.lineage import licence
 from blindspots.config.errors import UserError
+
+LINEAGE = {
+    "artifact": "rows",
+    "artifact_type": "raw_synthetic",
+    "content_sha256": "abc",
+    "parents": [],
+    "results": {},
+    "files": {},
+}
 
 
 def test_a_folder_is_taken_as_it_is(tmp_path):
@@ -18,9 +29,32 @@ def test_a_folder_is_taken_as_it_is(tmp_path):
 
 
 def test_an_artifact_is_recorded_by_its_own_name_and_hash(tmp_path):
-    (tmp_path / "lineage.json").write_text('{"artifact": "demo-mnli", "content_sha256": "abc"}')
+    (tmp_path / "lineage.json").write_text(json.dumps(LINEAGE | {"artifact": "demo-mnli", "content_sha256": "abc"}))
     record = fetch(str(tmp_path), "dataset").record("train")
     assert (record["artifact"], record["content_sha256"]) == ("demo-mnli", "abc")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[]", "can't be used: it is not a lineage"),
+        ("null", "can't be used: it is not a lineage"),
+        ('{"artifact": "demo-mn', "can't be read"),
+        (json.dumps(LINEAGE | {"artifact": 3}), "its artifact is missing or not text"),
+        (json.dumps(LINEAGE | {"content_sha256": None}), "its content_sha256 is missing or not text"),
+        (json.dumps(LINEAGE | {"files": ["rows"]}), "its files is missing or not an object"),
+        (json.dumps(LINEAGE | {"recipe": "x"}), "its recipe is not an object"),
+    ],
+    ids=["list", "null", "torn", "artifact", "content", "files", "recipe"],
+)
+def test_a_parent_whose_lineage_can_not_be_used_is_refused_in_one_line(tmp_path, content, said):
+    (tmp_path / "lineage.json").write_text(content)
+    source = fetch(str(tmp_path), "dataset")
+    with pytest.raises(UserError, match=said) as told:
+        source.record("train")
+    assert str(told.value).startswith(str(tmp_path / "lineage.json"))
+    assert str(told.value).endswith("Make the artifact again, or take this file out of the folder.")
+    assert str(told.value).isprintable()
 
 
 def test_a_dataset_may_be_a_file_and_is_recorded_by_its_content(tmp_path):

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from blindspots.artifacts.names import ALLOWED, one_line, parse_lineage
-from blindspots.config.errors import UserError
+from blindspots.artifacts.names import ALLOWED, parse_lineage
+from blindspots.config.errors import UserError, one_line
 
 PARENT = {
     "role": "train",
@@ -51,26 +51,32 @@ def test_a_lineage_of_ours_is_read():
     ("value", "said"),
     [
         ({}, "its artifact is missing"),
-        ([], "it is no lineage"),
-        (None, "it is no lineage"),
-        (changed("files", to=None), "its files is missing or no dict"),
-        (changed("parents", to={}), "its parents is missing or no list"),
-        (changed("license", to={"a": 1}), "its license is no text"),
-        (changed("license", to=["mit", 3]), "its license is no text"),
+        ([], "it is not a lineage"),
+        (None, "it is not a lineage"),
+        (changed("files", to=None), "its files is missing or not an object"),
+        (changed("parents", to={}), "its parents is missing or not a list"),
+        (changed("license", to={"a": 1}), "its license is not text"),
+        (changed("license", to=["mit", 3]), "its license is not text"),
         (changed("files", "x", to=[]), "without its hash and size"),
         (changed("parents", 0, to="x"), "a parent has no name"),
         (changed("parents", 0, "content_sha256", to=None), "has no content_sha256"),
         (changed("results", "headlines", to=3), "a headline lacks its name"),
         (changed("results", "headlines", 0, "accuracy", to=float("nan")), "no accuracy from 0 to 1"),
         (changed("results", "headlines", 0, "slice", to={"label": 3}), "has no slice"),
-        *((changed("artifact", to=name), "is no name of an artifact") for name in ("../x", ".", "/x", "a\x1bb", "")),
-        *((changed("parents", 0, "artifact", to=name), "is no name of an") for name in ("..", "a/b", "-x", "a\nb")),
-        *((changed("artifact_type", to=name), "is no type of artifact") for name in ("../x", "", "a\nb")),
-        *((changed("parents", 0, "role", to=name), "is no role") for name in ("--x", "a b", 3, None)),
-        *((changed("parents", 0, "name", to=name), "is no Hub id") for name in ("/etc", "a/b/c", "../x", "a/b\n")),
-        *((changed("parents", 0, "revision", to=name), "is no commit") for name in ("main", "A" * 40, "a" * 39, 7)),
-        *((changed("parents", 0, "tag", to=name), "is no tag") for name in ("latest", "v1\n", "v1 --x", 1)),
-        *((changed("parents", 0, "repo_type", to=name), "is no type of repo") for name in ("kernel", None)),
+        *(
+            (changed("artifact", to=name), "is not the name of an artifact")
+            for name in ("../x", ".", "/x", "a\x1bb", "")
+        ),
+        *(
+            (changed("parents", 0, "artifact", to=name), "is not the name of an")
+            for name in ("..", "a/b", "-x", "a\nb")
+        ),
+        *((changed("artifact_type", to=name), "is not a type of artifact") for name in ("../x", "", "a\nb")),
+        *((changed("parents", 0, "role", to=name), "is not the role") for name in ("--x", "a b", 3, None)),
+        *((changed("parents", 0, "name", to=name), "is not a Hub id") for name in ("/etc", "a/b/c", "../x", "a/b\n")),
+        *((changed("parents", 0, "revision", to=name), "is not a commit") for name in ("main", "A" * 40, "a" * 39, 7)),
+        *((changed("parents", 0, "tag", to=name), "is not a tag") for name in ("latest", "v1\n", "v1 --x", 1)),
+        *((changed("parents", 0, "repo_type", to=name), "is not a type of repo") for name in ("kernel", None)),
     ],
 )
 def test_what_a_lineage_may_not_say_is_told_in_one_line(value, said):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -11,6 +12,7 @@ from blindspots.artifacts.output_dir import (
     apply_umask,
     checked_output,
     local_inputs,
+    locked,
     recover_folder,
     swap_folder,
     whole_folder,
@@ -75,6 +77,44 @@ def test_a_swap_keeps_what_was_there_until_it_is_recovered_or_replaced(tmp_path)
     final.rename(tmp_path / "gone")
     recover_folder(final, replaced)
     assert held(final) == "first"
+
+
+def test_two_that_write_one_folder_at_once_do_it_one_after_the_other(tmp_path, capsys):
+    inside, leave = Event(), Event()
+
+    def slowly():
+        with whole_folder(tmp_path / "a", "note", strange) as new:
+            (new / "note").write_text("first")
+            inside.set()
+            leave.wait()
+
+    first = Thread(target=slowly)
+    second = Thread(target=write, args=(tmp_path / "a", "second"))
+    first.start()
+    inside.wait()
+    second.start()
+    said = ""
+    while not said:  # the second one says that it waits
+        said = capsys.readouterr().out
+    assert said == f"{tmp_path / 'a'}: waiting for another run that is writing it.\n"
+    leave.set()
+    first.join()
+    second.join()
+    assert held(tmp_path / "a") == "second"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_lock_goes_with_the_run_that_held_it_and_that_of_a_killed_one_stops_nobody(tmp_path):
+    (tmp_path / ".a.lock").write_text("")
+    with locked(tmp_path / "a", wait=False):
+        assert [path.name for path in tmp_path.iterdir()] == [".a.lock"]
+        with (
+            pytest.raises(UserError, match=r"Another run is writing .*a\. Wait for it"),
+            locked(tmp_path / "a", False),
+        ):
+            pass
+        assert (tmp_path / ".a.lock").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_of_somebody_else_are_never_replaced(tmp_path):

@@ -8,16 +8,16 @@ import pytest
 from transformers import TrainingArguments
 from trl import ModelConfig, SFTConfig
 
-from blindspots.config.library_keys import kinds_of, library_keys
+from blindspots.config.library_keys import library_keys, types_of
 from blindspots.config.refused_keys import REFUSED
 
 CLASSES = {"TrainingArguments": TrainingArguments, "SFTConfig": SFTConfig, "ModelConfig": ModelConfig}
 
 
-def kinds(annotation: object) -> set[str]:
-    """The builtin kinds of a type object, found without its text."""
+def types_in(annotation: object) -> set[str]:
+    """The builtin types in an annotation, found without its text."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        return set().union(*map(kinds, typing.get_args(annotation)))
+        return set().union(*map(types_in, typing.get_args(annotation)))
     if typing.get_origin(annotation) is typing.Literal:
         return {type(value).__name__ for value in typing.get_args(annotation)}
     origin = typing.get_origin(annotation) or annotation
@@ -26,11 +26,11 @@ def kinds(annotation: object) -> set[str]:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_names_and_kinds_are_those_of_the_dataclass(name):
+def test_names_and_types_are_those_of_the_dataclass(name):
     hints = typing.get_type_hints(CLASSES[name])
     fields = [field for field in dataclasses.fields(CLASSES[name]) if field.init and not field.name.startswith("_")]
-    expected = {field.name: kinds(hints[field.name]) for field in fields if field.name not in REFUSED}
-    assert {key.name: set(key.kinds) for key in library_keys(name).values()} == expected
+    expected = {field.name: types_in(hints[field.name]) for field in fields if field.name not in REFUSED}
+    assert {key.name: set(key.types) for key in library_keys(name).values()} == expected
 
 
 def test_every_refused_key_is_a_real_one():
@@ -55,5 +55,5 @@ def test_every_key_says_what_it_means(name):
         ("dict[str, Any]", {"dict"}),
     ],
 )
-def test_kinds_of_an_annotation(annotation, expected):
-    assert kinds_of(annotation) == expected
+def test_types_of_an_annotation(annotation, expected):
+    assert types_of(annotation) == expected

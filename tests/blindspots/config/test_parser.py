@@ -110,6 +110,24 @@ def test_a_switch_is_on_by_its_name_alone(words, value):
     assert task("--output_dir", "out", *words)[1] == {"bf16": value}
 
 
+@pytest.mark.parametrize("written", ["yes", "on", "true", "True", "'yes'"])
+def test_a_switch_takes_the_words_of_yaml(recipe, written):
+    assert task(recipe(f"output_dir: out\nbf16: {written}\n"))[1] == {"bf16": True}
+
+
+def test_names_of_labels_are_text_however_they_are_written(recipe):
+    names = "{Yes: entailment, No: contradiction, 0: neutral, true: neutral}"
+    expected = {"Yes": "entailment", "No": "contradiction", "0": "neutral", "true": "neutral"}
+    words = ["--output_dir", "o", "--dataset", "d", "--reference", "r"]
+    assert parse_recipe(AuditRecipe, argv=[*words, "--label_names", names])[0].label_names == expected
+    assert parse_recipe(AuditRecipe, argv=[recipe(f"label_names: {names}\n"), *words])[0].label_names == expected
+
+
+def test_a_word_that_yaml_takes_for_false_is_text_where_text_is_wanted(recipe):
+    ours, training, _ = task(recipe("output_dir: out\neval_strategy: no\nhub_name: off\n"))
+    assert (ours.hub_name, training["eval_strategy"]) == ("off", "no")
+
+
 def test_null_takes_a_value_back(recipe):
     ours, _, _ = task(recipe("output_dir: out\ntrain_dataset: data\n"), "--train_dataset", "null")
     assert ours.train_dataset is None
@@ -154,6 +172,7 @@ def test_a_recipe_that_cannot_be_used_says_why(recipe, text, message):
         (["--seed=1", "--seed=1"], r"--seed is given two values"),
         (["a.yaml", "--config", "b.yaml"], r"two recipes are named, a.yaml and b.yaml"),
         (["a.yaml", "b.yaml"], r"'b.yaml' belongs to no key"),
+        (["--lora_target_modules", "[a"], r"is not valid YAML"),
     ],
 )
 def test_a_command_line_that_cannot_be_used_says_why(words, message):

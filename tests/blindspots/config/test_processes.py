@@ -17,6 +17,18 @@ def test_a_mistake_is_one_line_and_an_exit_code(capsys, error, code):
     assert capsys.readouterr().err == "error: The folder is not there.\n"
 
 
+def test_nothing_that_a_message_quotes_reaches_the_terminal_as_more_than_text(capsys):
+    def main() -> None:
+        raise UserError("There is no column label; it has \x1b[2J\x1b]0;title\x07, a\nb, \u202eabc.")
+
+    with pytest.raises(SystemExit):
+        run_script(main)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.rstrip("\n").isprintable()
+    assert "a b" in said
+
+
 def test_another_error_keeps_its_traceback():
     def main() -> None:
         raise ZeroDivisionError

@@ -3,7 +3,7 @@
 import pytest
 
 from blindspots.config.errors import RecipeError
-from blindspots.config.yaml_files import read_yaml
+from blindspots.config.yaml_files import parse_yaml, read_yaml
 
 
 def test_a_file_is_read_as_it_is_written(tmp_path):
@@ -14,6 +14,21 @@ def test_a_file_is_read_as_it_is_written(tmp_path):
         "test_sets": ["hans"],
         "folding": {"neutral": ["neutral", "contradiction"]},
     }
+
+
+@pytest.mark.parametrize("name", ["Yes", "No", "on", "n", "true", "0", "010", "1.0", "1e3", "null", "~", "2020-01-01"])
+def test_a_key_is_text_as_it_is_written(name):
+    assert parse_yaml(f"{{{name}: entailment}}", "x") == {name: "entailment"}
+    assert parse_yaml(f"a:\n  {name}: entailment\n", "x") == {"a": {name: "entailment"}}
+
+
+def test_values_but_yes_and_no_are_what_yaml_makes_of_them():
+    text = "[yes, No, on, OFF, true, FALSE, trueish, 1, 1.5, null, 'true', n]"
+    assert parse_yaml(text, "x") == ["yes", "No", "on", "OFF", True, False, "trueish", 1, 1.5, None, "true", "n"]
+
+
+def test_a_mapping_may_be_used_again():
+    assert parse_yaml("a: &a {1: x, b: y}\nc: {<<: *a, b: z}\n", "x")["c"] == {"1": "x", "b": "z"}
 
 
 def test_a_missing_file_names_the_nearest(tmp_path):

@@ -1,5 +1,6 @@
 """Splits of folders and files: which files they are, that each is read whole, and what is refused."""
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, load_dataset
 from hypothesis import given, settings
@@ -267,3 +270,33 @@ def test_real_rows_written_as_tab_separated_text_are_all_read(shared, tmp_path, 
     assert len(rows) == count
     for column in columns:
         assert rows[column][:] == frame[column].tolist()
+
+
+# Splits without rows
+
+
+def parquet(rows: int) -> bytes:
+    table = pa.table({"premise": [f"row {row}" for row in range(rows)]}, schema=pa.schema({"premise": pa.string()}))
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def test_a_parquet_split_without_rows_names_its_file(write):
+    folder = write(**{"data/train-00000-of-00001.parquet": parquet(0)})
+    refused(r"mine: data/train-00000-of-00001\.parquet: split train has no rows", folder)
+    refused(r"train-00000-of-00001\.parquet: split train has no rows", folder / "data/train-00000-of-00001.parquet")
+
+
+def test_an_arrow_file_without_rows_says_so(tmp_path):
+    schema = pa.schema({"premise": pa.string()})
+    with pa.OSFile(str(tmp_path / "rows.arrow"), "wb") as file, pa.ipc.new_stream(file, schema):
+        pass
+    refused(r"rows\.arrow: split train has no rows", tmp_path / "rows.arrow")
+
+
+def test_an_empty_file_or_split_beside_rows_is_no_hindrance(write):
+    files = {f"data/train-0000{part}-of-00003.parquet": parquet(rows) for part, rows in enumerate((0, 2, 0))}
+    folder = write(**files, **{"data/validation-00000-of-00001.parquet": parquet(0)})
+    assert texts(folder) == ["row 0", "row 1"]
+    refused("split validation has no rows", folder, "validation")

@@ -10,7 +10,7 @@ from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import RecipeError
 from blindspots.config.paths import TEST_SETS
 from blindspots.config.recipes import EvaluateRecipe
-from blindspots.config.recipes import test_set_keys as keys_of_test_sets
+from blindspots.config.test_set_keys import test_set_keys as keys_of_test_sets
 from blindspots.data import test_sets
 from blindspots.data.nli import HANS_LABELS, LABELS, fold_for_hans
 from blindspots.data.nli_datasets import read_test_set

@@ -1,11 +1,13 @@
-"""index.html: stands alone, and works in a real browser."""
+"""index.html: stands alone, runs no script but its own, and works in a real browser."""
 
 import base64
 import gzip
+import hashlib
 import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -25,13 +27,19 @@ def page(make_grid) -> Path:
     return Path(recipe.output_dir) / "index.html"
 
 
-def dom(page: Path, profile: Path, fragment: str = "", script: str = "") -> str:
-    """The page's document after its scripts, and then `script`, have run in headless Chromium."""
+def dom(page: Path, profile: Path, fragment: str = "", script: str = "", allowed: bool = True) -> str:
+    """The page's document after its script, and then `script`, have run in headless Chromium.
+
+    Args:
+        allowed: add `script` to the scripts that the page's policy allows.
+    """
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")
     if script:
+        text = page.read_text() + f"<script>{script}</script>"
         page = page.with_name("scripted.html")
-        page.write_text((page.parent / "index.html").read_text() + f"<script>{script}</script>")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        page.write_text(text.replace("script-src ", f"script-src 'sha256-{digest}' ") if allowed else text)
     flags = [
         "--headless",
         "--no-sandbox",
@@ -59,6 +67,30 @@ def test_the_page_needs_no_other_file(page):
     assert "url(http" not in names
 
 
+def test_the_page_allows_its_own_script_and_nothing_from_elsewhere(page):
+    text = page.read_text()
+    policy = unescape(re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)[1])
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert rules == {
+        "default-src": "'none'",
+        "script-src": f"'sha256-{digest}'",
+        "style-src": "'unsafe-inline'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    assert text.index("Content-Security-Policy") < text.index("<title>")
+    assert not re.search(r"\son\w+=", text)
+
+
+def test_a_script_that_is_not_the_pages_does_not_run(page, tmp_path):
+    script = "document.title = 'taken over';"
+    assert "<title>taken over</title>" in dom(page, tmp_path / "profile", script=script)
+    assert "<title>taken over</title>" not in dom(page, tmp_path / "profile", script=script, allowed=False)
+
+
 def test_text_of_others_is_escaped(page):
     text = page.read_text()
     assert "<b>A title</b>" not in text
@@ -67,7 +99,7 @@ def test_text_of_others_is_escaped(page):
 
 def test_the_details_are_those_of_every_model(page):
     packed = re.search(r'<script id="details"[^>]*>(.*?)</script>', page.read_text(), re.DOTALL)[1]
-    details = json.loads(gzip.decompress(base64.b64decode(packed)))
+    details = json.loads(gzip.decompress(base64.b64decode(packed)))["models"]
     assert len(details) == 7
     assert "learning_rate: 0.001" in details[CELL]["recipe"]
     assert "output_dir" not in details[CELL]["recipe"]

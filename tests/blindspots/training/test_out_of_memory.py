@@ -85,7 +85,7 @@ def test_what_the_failed_try_held_is_freed():
         (True, 1, 1, "It can't be smaller"),
     ],
 )
-def test_what_cannot_be_mended_is_reported_in_one_line(monkeypatch, allowed, processes, rows, said):
+def test_what_cannot_be_helped_is_reported_in_one_line(monkeypatch, allowed, processes, rows, said):
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     recipe = TaskRecipe(output_dir="unused", smaller_batches=allowed)
     with pytest.raises(UserError, match=said) as error:
