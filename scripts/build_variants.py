@@ -36,8 +36,11 @@ def main() -> None:
         parents = {
             pool: fetch(getattr(recipe, pool), "dataset", getattr(recipe, f"{pool}_revision")) for pool in kind.pools
         }
-        pools = {name: pool_pairs(source, getattr(recipe, f"{name}_config")) for name, source in parents.items()}
-        counts = {name: len(pool) for name, pool in pools.items()}
+        pools, counts = {}, {}
+        for name, source in parents.items():
+            left_out = {}
+            pools[name] = pool_pairs(source, getattr(recipe, f"{name}_config"), left_out)
+            counts |= {name: len(pools[name])} | {f"{name} {why}": count for why, count in left_out.items()}
         if recipe.exclude_config:
             excluded = nli_pairs(read_split(parents[ORIGINAL], "train", recipe.exclude_config), recipe.exclude_config)
             pools[ORIGINAL] = without_rows(pools[ORIGINAL], excluded)

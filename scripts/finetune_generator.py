@@ -89,7 +89,8 @@ def main() -> None:
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
-        pairs = run.training_pairs(recipe, parents)
+        left_out = {}
+        pairs = run.training_pairs(recipe, parents, left_out)
         while True:  # until a batch fits into memory
             tokenizer, trainer, row_counts = load_trainer(recipe, training, model_config, base, pairs)
             run.print_plan(trainer)
@@ -105,7 +106,7 @@ def main() -> None:
             trainer.model.generation_config.save_pretrained(folder.staging)  # an adapter is saved without it
             precision = described(trainer.model) | {"trained": trained_dtype(trainer.model)}
             facts = {"precision": precision, "training": run.training_record(trainer)}
-            save_artifact(folder, resolved, parents, row_counts, model=facts)
+            save_artifact(folder, resolved, parents, row_counts | left_out, model=facts)
             push_if_asked(recipe)
 
 

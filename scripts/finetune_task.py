@@ -102,7 +102,8 @@ def main() -> None:
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
-        tests, pairs = load_test_sets(recipe, parents), run.training_pairs(recipe, parents)
+        left_out = {}
+        tests, pairs = load_test_sets(recipe, parents), run.training_pairs(recipe, parents, left_out)
         if pairs[0] is None:
             run.stop_sharded_loading()
         while True:  # until a batch fits into memory
@@ -128,7 +129,7 @@ def main() -> None:
         clear_device_cache(garbage_collection=True)  # evaluation loads another model
         results, precision = evaluate(recipe, model_config, tests, folder)
         if is_main_process():
-            row_counts |= {name: len(test) for name, test in tests.items()}
+            row_counts |= left_out | {name: len(test) for name, test in tests.items()}
             facts = {"precision": precision | trained, "training": training_record}
             save_artifact(folder, resolved, parents, row_counts, results, facts)
             push_if_asked(recipe)

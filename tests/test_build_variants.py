@@ -37,6 +37,16 @@ def test_original_and_synthetic_sets_have_equal_labels_and_are_nested(build, wor
         assert "11, 10, 10" in (out / "README.md").read_text()
 
 
+def test_rows_without_an_agreed_label_are_counted_in_lineage_and_card(build, tmp_path):
+    labels = [*LABELS * 4, "-", "-"]
+    lines = [f"p{row}\th{row}\t{label}" for row, label in enumerate(labels)]
+    (tmp_path / "snli.tsv").write_text("\n".join(["sentence1\tsentence2\tgold_label", *lines]) + "\n")
+    out = build("original", "--original", tmp_path / "snli.tsv", "--sizes", 12)
+    counts = json.loads((out / "lineage.json").read_text())["row_counts"]
+    assert (counts["original"], counts["original without label"], counts["drawn from"]) == (12, 2, 12)
+    assert "original without label 2" in (out / "README.md").read_text()
+
+
 def test_a_biased_set_is_biased_through_and_through(build, tmp_path):
     pool = [
         {"premise": f"dog {i} ran", "hypothesis": f"dog {i}" if i % 2 else "cat", "label": LABELS[i % 3]}

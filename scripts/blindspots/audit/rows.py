@@ -15,7 +15,7 @@ from tqdm import tqdm
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.data.nli import LABELS, NON_ENTAILMENT
-from blindspots.data.nli_datasets import NO_LABEL
+from blindspots.data.nli_datasets import NO_LABEL, OTHER_COLUMNS, with_our_columns
 from blindspots.data.reading import load_split
 
 ALL_LABELS = (*LABELS, NON_ENTAILMENT)
@@ -157,7 +157,8 @@ def opened(source: Source, name: str, split: str, columns: Columns, config: str 
     labels.
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as cache:
-        dataset = load_split(source, name, split, config, cache)
+        by_default = [ours for ours in OTHER_COLUMNS if getattr(columns, ours) == ours]
+        dataset = with_our_columns(load_split(source, name, split, config, cache), name, by_default)
         check_columns(dataset, columns, f"{name} {split}")
         yield Rows(name, dataset, columns, why_unlabelled(dataset, columns))
 

@@ -52,8 +52,8 @@ def check(recipe: AuditRecipe) -> None:
 
 def columns(recipe: AuditRecipe, prefix: str = "") -> Columns:
     """How the dataset's (prefix "") or the reference's ("reference_") columns and labels are named."""
-    names = {str(name): ours for name, ours in getattr(recipe, f"{prefix}label_names").items()}
-    return Columns(*(getattr(recipe, f"{prefix}{key}_column") for key in ("premise", "hypothesis", "label")), names)
+    names = (getattr(recipe, f"{prefix}{key}_column") for key in ("premise", "hypothesis", "label"))
+    return Columns(*names, getattr(recipe, f"{prefix}label_names"))
 
 
 def audit(recipe: AuditRecipe, sources: dict[str, Source]) -> dict[str, Any]:

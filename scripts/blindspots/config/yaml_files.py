@@ -22,14 +22,14 @@ class _Loader(yaml.SafeLoader):
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise RecipeError(f"{node.start_mark.name}: {name} is given two values; keep one.")
         self.flatten_mapping(node)
         for key, _ in node.value:
             if key.tag in _NOT_TEXT:
                 key.tag = f"{_TAG}str"
-        names = [self.construct_object(key) for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise RecipeError(f"{node.start_mark.name}: {name} is given two values; keep one.")
         return super().construct_mapping(node, deep)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,8 +25,8 @@ PAIR_FEATURES = Features(
         "label": ClassLabel(names=list(LABELS)),
     }
 )
-# As SNLI's and MNLI's own files and WANLI's call the column where it is not `label`.
-OTHER_LABEL_COLUMNS = ("gold_label", "gold")
+# As the files of GLUE, SNLI, MNLI and HANS and those of WANLI call them, where a file has no column of our name.
+OTHER_COLUMNS = {"premise": ("sentence1",), "hypothesis": ("sentence2",), "label": ("gold_label", "gold")}
 # MNLI writes no gold label as -1 on the Hub and as "-" in the original files.
 NO_LABEL = "-"
 
@@ -81,30 +81,42 @@ def label_names(
     return found
 
 
-def with_label_column(dataset: Dataset) -> Dataset:
-    """The dataset with one of OTHER_LABEL_COLUMNS as `label` where it has no such column."""
-    other = next((column for column in OTHER_LABEL_COLUMNS if column in dataset.column_names), None)
-    if other and "label" not in dataset.column_names:
-        return dataset.rename_column(other, "label")
-    return dataset
+def with_our_columns(dataset: Dataset, where: str, wanted: Iterable[str] = tuple(OTHER_COLUMNS)) -> Dataset:
+    """The dataset with its OTHER_COLUMNS under our names, where it has no column of these; says which are taken.
+
+    Args:
+        wanted: our names, of the columns that may be taken.
+    """
+    there = set(dataset.column_names)
+    others = {ours: next(filter(there.__contains__, OTHER_COLUMNS[ours]), None) for ours in wanted}
+    taken = {other: ours for ours, other in others.items() if other and ours not in there}
+    if taken:
+        note(f"{where}: {', '.join(f'{other} is taken as the {ours}' for other, ours in taken.items())}.")
+    return dataset.rename_columns(taken)
 
 
-def nli_pairs(dataset: Dataset, where: str, unlabelled: bool = False) -> Dataset:
+def nli_pairs(
+    dataset: Dataset, where: str, unlabelled: bool = False, row_counts: dict[str, Any] | None = None
+) -> Dataset:
     """Rows as PAIR_FEATURES: id, premise, hypothesis, label (0 entailment, 1 neutral, 2 contradiction).
 
     Args:
         dataset: any NLI dataset; its `id`, else its `pairID` becomes the id, and the row number where these are not
-            there or do not tell the rows apart. The label is in `label`, else in one of OTHER_LABEL_COLUMNS.
+            there or do not tell the rows apart. Texts and labels may be in OTHER_COLUMNS.
         where: name of the dataset, for messages.
-        unlabelled: leave rows without a gold label out instead of refusing them.
+        unlabelled: leave rows whose label is missing out instead of refusing them. A label that is `-`, as writers
+            have no agreed label in SNLI and MNLI, is always left out.
+        row_counts: gets the number of rows that are left out.
 
     Raises UserError for a missing column, an unknown label or an empty text.
     """
-    dataset = with_label_column(dataset)
+    dataset = with_our_columns(dataset, where)
     require_columns(dataset, ("premise", "hypothesis", "label"), where)
-    names = label_names(dataset, (*LABELS, NO_LABEL) if unlabelled else LABELS, where)
+    names = label_names(dataset, (*LABELS, NO_LABEL), where)
     id_column = next((column for column in ("id", "pairID") if column in dataset.column_names), None)
-    labelled = [row for row, name in enumerate(names) if name in LABELS]
+    labelled = _labelled(dataset["label"], names, where, unlabelled)
+    if row_counts is not None and len(labelled) < len(names):
+        row_counts["without label"] = len(names) - len(labelled)
     dataset = dataset.select(labelled)
     require_text(dataset, where)
     ids = row_ids(dataset[id_column] if id_column else None, labelled, where)
@@ -122,10 +134,33 @@ def nli_pairs(dataset: Dataset, where: str, unlabelled: bool = False) -> Dataset
     )
 
 
-def pool_pairs(source: Source, config: str | None = None) -> Dataset:
-    """The train rows of a prepared or raw synthetic dataset of ours (config full), or of a set made elsewhere."""
+def _labelled(values: Sequence[Any], names: list[str], where: str, drop_missing: bool) -> list[int]:
+    """Numbers of the rows that have a label; says how many have none.
+
+    Args:
+        values: labels as the dataset has them.
+        names: the same by name.
+        drop_missing: leave rows whose label is missing out, not only those that state that they have none.
+
+    Raises UserError for a label that is missing.
+    """
+    for row, (value, name) in enumerate(zip(values, names)):
+        if name == NO_LABEL and value != NO_LABEL and not drop_missing:
+            raise UserError(f"{where}, row {row}: the label is missing. Correct or drop the row.")
+    labelled = [row for row, name in enumerate(names) if name != NO_LABEL]
+    if len(labelled) < len(names):
+        note(f"{where}: {len(names) - len(labelled)} of {len(names)} rows have no gold label and are left out.")
+    return labelled
+
+
+def pool_pairs(source: Source, config: str | None = None, row_counts: dict[str, Any] | None = None) -> Dataset:
+    """The train rows of a prepared or raw synthetic dataset of ours (config full), or of a set made elsewhere.
+
+    Errors and `row_counts` as in `nli_pairs`.
+    """
     ours = (source.path / "lineage.json").is_file()
-    return nli_pairs(read_split(source, "train", config or ("full" if ours else None)), source.name)
+    rows = read_split(source, "train", config or ("full" if ours else None))
+    return nli_pairs(rows, source.name, row_counts=row_counts)
 
 
 def test_set_sources(recipe: TestSetSources) -> dict[str, Source]:
@@ -155,11 +190,10 @@ def read_test_set(test_set: TestSet, source: Source, expected_rows: int | None =
     own = source.revision is not None and source.name == test_set.dataset
     split = read_split(source, test_set.split, test_set.config if own else None)
     where = f"{source.name} {test_set.split}"
-    rows = _with_our_columns(split, test_set)
+    rows = _with_columns_of(test_set, split, where)
     require_columns(rows, ("premise", "hypothesis", "label", *_needed_columns(test_set)), where)
-    allowed = (*test_set.labels, NO_LABEL) if test_set.unlabelled == "drop" else test_set.labels
-    gold = label_names(rows, allowed, where, test_set.label_names)
-    kept = [row for row, name in enumerate(gold) if name != NO_LABEL]
+    gold = label_names(rows, (*test_set.labels, NO_LABEL), where, test_set.label_names)
+    kept = _labelled(rows["label"], gold, where, drop_missing=test_set.unlabelled == "drop")
     gold, rows = [gold[row] for row in kept], rows.select(kept)
     _require_rows(test_set, rows, gold, where, expected_rows, own)
     require_text(rows, where)
@@ -174,13 +208,13 @@ def read_test_set(test_set: TestSet, source: Source, expected_rows: int | None =
     return Dataset.from_dict(columns | texts | {"cluster": _clusters(test_set, rows)})
 
 
-def _with_our_columns(rows: Dataset, test_set: TestSet) -> Dataset:
+def _with_columns_of(test_set: TestSet, rows: Dataset, where: str) -> Dataset:
     """The rows with the columns that the test set's file names under our names, where they are there."""
     for ours, theirs in test_set.columns.items():
         if ours != theirs and theirs in rows.column_names:
             rows = rows.remove_columns(ours) if ours in rows.column_names else rows
             rows = rows.rename_column(theirs, ours)
-    return with_label_column(rows)
+    return with_our_columns(rows, where)
 
 
 def _needed_columns(test_set: TestSet) -> list[str]:
@@ -220,7 +254,7 @@ def rows_sha256(rows: Dataset, gold: Sequence[str]) -> str:
 def _require_allowed(test_set: TestSet, rows: Dataset, where: str) -> None:
     for column, allowed in test_set.allowed.items():
         for row, value in enumerate(rows[column]):
-            if value not in allowed:
+            if as_text(value) not in allowed:
                 raise UserError(f"{where}, row {row}: {column} {value!r} is not one of {', '.join(allowed)}.")
 
 

@@ -12,6 +12,13 @@ from blindspots.data.nli import LABELS
 
 # Columns that the predictions of every test set have, empty where a set has no such column.
 SLICES = ("heuristic", "subcase", "genre")
+# What else predictions, the metric's results and reports call a column; no slice may be called so.
+OUR_COLUMNS = frozenset(
+    "id premise hypothesis gold label prediction right score right_probability entailment entailment_score test_set "
+    "cluster model n accuracy low high logit_entailment logit_neutral logit_contradiction".split()
+)
+# The same of a headline: it is a key of the metric's results and a column of a report.
+OUR_RESULTS = frozenset("start kind size seed replicate slices scores headlines name".split())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +47,8 @@ class TestSet:
     id_prefix: put before the row number where there is no id column.
     label_names: the dataset's label -> ours, where it has other names.
     folding: the set's own label -> which of the three predicted labels count as it; empty for a three-way set.
-    unlabelled: `drop` where rows without a gold label are left out, else they are an error.
+    unlabelled: `drop` where rows whose label is missing are left out, else they are an error. A label that is `-`, as
+        the writers have no agreed label in SNLI and MNLI, is always left out.
     slices: columns by which accuracy is split; allowed: the values that such a column may have.
     cluster: column of what rows share, or several, of which the first that is there counts; None: rows stand alone.
     stratify: column whose shares a part keeps.
@@ -102,7 +110,7 @@ class TestSet:
             "labels": list(self.labels),
             "folding": {own: list(labels) for own, labels in self.folding.items()},
             "rows": self.rows,
-            "allowed": {column: list(values) for column, values in self.allowed.items()},
+            "allowed": dict(self.allowed),
             "headlines": {headline.name: dict(headline.slice) for headline in self.shown},
         }
 
@@ -121,7 +129,8 @@ def test_set(name: str) -> TestSet:
     required = [key for key, field in fields.items() if _required(field) and key not in values]
     if required:
         raise RecipeError(f"{file}: {required[0]} is required.")
-    found = TestSet(name, **{"key": names[name], **values})
+    allowed = {column: list(map(str, values)) for column, values in values.get("allowed", {}).items()}
+    found = TestSet(name, **{"key": names[name], **values, "allowed": allowed})
     _check(found, str(file))
     return found
 
@@ -131,7 +140,13 @@ def _required(field: dataclasses.Field) -> bool:
 
 
 def _check(found: TestSet, where: str) -> None:
-    """Raise RecipeError for values that contradict one another."""
+    """Raise RecipeError for values that contradict one another, and for names that are taken."""
+    for column in found.slices:
+        if column in OUR_COLUMNS:
+            raise RecipeError(f"{where}: slices names {column}, which is a column of ours; give it another name.")
+    for headline in found.shown:
+        if headline.name in OUR_RESULTS or headline.name.startswith("auroc_"):
+            raise RecipeError(f"{where}: {headline.name} is a name of ours; call the headline otherwise.")
     for headline in found.shown[1:]:
         if headline.name in test_set_keys():
             raise RecipeError(f"{where}: headline {headline.name} has the name of a test set; give it another one.")

@@ -91,16 +91,25 @@ def training_sources(recipe: TrainingDataKeys) -> dict[str, Source]:
     return {role: fetch(name, "dataset", revision) for role, (name, revision) in named.items() if name}
 
 
-def training_pairs(recipe: TrainingDataKeys, sources: dict[str, Source]) -> tuple[Dataset | None, Dataset | None]:
-    """Checked train and dev pairs (PAIR_FEATURES), None where the recipe names none. Raises UserError for no rows."""
+def training_pairs(
+    recipe: TrainingDataKeys, sources: dict[str, Source], row_counts: dict[str, Any] | None = None
+) -> tuple[Dataset | None, Dataset | None]:
+    """Checked train and dev pairs (PAIR_FEATURES), None where the recipe names none.
+
+    Args:
+        row_counts: gets the number of train rows that are left out since they have no label.
+
+    Raises UserError where there is no row with a label.
+    """
     train = dev = None
     if "train" in sources:
-        train = nli_pairs(read_split(sources["train"], "train", recipe.train_config), sources["train"].name)
+        rows = read_split(sources["train"], "train", recipe.train_config)
+        train = nli_pairs(rows, sources["train"].name, row_counts=row_counts)
     if "dev" in sources:
         dev = nli_pairs(read_split(sources["dev"], "validation"), sources["dev"].name)
     for role, pairs in (("train", train), ("dev", dev)):
         if pairs is not None and not len(pairs):
-            raise UserError(f"{sources[role].name} has no rows; name another {role}_dataset.")
+            raise UserError(f"{sources[role].name} has no rows with a label; name another {role}_dataset.")
     return train, dev
 
 

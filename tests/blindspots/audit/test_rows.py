@@ -22,6 +22,20 @@ def test_columns_and_labels_under_other_names_are_mapped(folder):
     assert (batch.premises, batch.labels) == (["a", "b", "c"], ["entailment", "neutral", "contradiction"])
 
 
+def test_the_columns_of_glue_are_taken_unless_others_are_named(folder, capsys):
+    path = folder("mine", sentence1=["a", "b"], sentence2=["c", "d"], gold_label=["neutral", "-"])
+    batch, _ = read(path)
+    assert (batch.premises, batch.hypotheses, batch.labels) == (["a", "b"], ["c", "d"], ["neutral", NO_LABEL])
+    assert [(row, why) for row, why, _ in batch.problems] == [(1, UNLABELLED)]
+    assert capsys.readouterr().out == (
+        "mine: sentence1 is taken as the premise, sentence2 is taken as the hypothesis, gold_label is taken as the "
+        "label.\n"
+    )
+    batch, _ = read(path, Columns("sentence2", "sentence1", "gold_label"))
+    assert (batch.premises, batch.hypotheses) == (["c", "d"], ["a", "b"])
+    assert capsys.readouterr().out == ""
+
+
 def test_numbers_without_names_are_labels_only_when_they_are_named(folder):
     path = folder("mine", names=None, premise=["a", "b"], hypothesis=["c", "d"], label=[2, 0])
     batch, rows = read(path)

@@ -48,7 +48,7 @@ def test_a_key_of_sftconfig_is_refused_where_it_would_be_one(name):
 
 def test_a_key_of_our_own_with_the_name_of_a_refused_one_is_taken():
     words = ["--dataset", "a", "--reference", "b", "--output_dir", "out", "--label_names", "{0: neutral}"]
-    assert parse_recipe(AuditRecipe, argv=words)[0].label_names == {0: "neutral"}
+    assert parse_recipe(AuditRecipe, argv=words)[0].label_names == {"0": "neutral"}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_label_column_of_another_name_is_known(column):
 
 def test_rows_without_a_gold_label_are_left_out_where_that_is_asked_for():
     assert nli_pairs(rows(list(LABELS), [0, -1, 2]), "here", unlabelled=True)["id"] == ["0", "2"]
-    with pytest.raises(UserError, match="row 1: label '-'"):
+    with pytest.raises(UserError, match="here, row 1: the label is missing"):
         nli_pairs(rows(list(LABELS), [0, -1, 2]), "here")
 
 
@@ -84,6 +84,79 @@ def test_text_that_is_missing_is_refused():
     dataset = Dataset.from_dict({"premise": ["p", None], "hypothesis": ["h", "h"], "label": ["neutral", "neutral"]})
     with pytest.raises(UserError, match="row 1: the premise is empty or not text"):
         nli_pairs(dataset, "here")
+
+
+# Files as GLUE, SNLI and HANS have them
+
+
+GLUE = {
+    "index": list("0123"),
+    "pairID": ["a", "b", "c", "d"],
+    "sentence1_parse": ["(S p)"] * 4,
+    "sentence1": ["a dog ran", "a cat sat", "no cat sat", "p"],
+    "sentence2": ["a dog", "a cat", "cats sat", "h"],
+    "label1": ["neutral"] * 4,
+    "gold_label": ["entailment", "-", "contradiction", "neutral"],
+}
+
+
+def test_the_columns_of_glue_are_taken_and_rows_without_an_agreed_label_are_counted(capsys):
+    counts = {}
+    pairs = nli_pairs(Dataset.from_dict(GLUE), "dev.tsv", row_counts=counts)
+    assert pairs["id"] == ["a", "c", "d"]
+    assert pairs["premise"] == ["a dog ran", "no cat sat", "p"]
+    assert [LABELS[label] for label in pairs["label"]] == ["entailment", "contradiction", "neutral"]
+    assert counts == {"without label": 1}
+    assert capsys.readouterr().out.splitlines() == [
+        "dev.tsv: sentence1 is taken as the premise, sentence2 is taken as the hypothesis, gold_label is taken as the "
+        "label.",
+        "dev.tsv: 1 of 4 rows have no gold label and are left out.",
+    ]
+
+
+def test_columns_of_our_names_come_before_those_of_glue(capsys):
+    ours = {"premise": ["p"] * 4, "hypothesis": ["h"] * 4, "label": ["neutral"] * 4}
+    pairs = nli_pairs(Dataset.from_dict(GLUE | ours), "both.tsv")
+    assert (set(pairs["premise"]), len(pairs)) == ({"p"}, 4)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_label_that_is_missing_is_refused_beside_those_that_are_not_agreed_on():
+    rows = Dataset.from_dict(GLUE | {"gold_label": ["entailment", "-", None, "neutral"]})
+    with pytest.raises(UserError, match=r"dev\.tsv, row 2: the label is missing"):
+        nli_pairs(rows, "dev.tsv")
+
+
+def test_a_test_set_may_be_a_file_of_glue_or_hans(tmp_path, capsys):
+    """HANS's own file: gold_label, parses, sentence1, sentence2, pairID, heuristic, subcase, template."""
+    header, line = zip(
+        ("gold_label", "non-entailment"),
+        ("sentence1_parse", "(ROOT (S x))"),
+        ("sentence1", "The actor saw the judge ."),
+        ("sentence2", "The judge saw the actor ."),
+        ("pairID", "ex0"),
+        ("heuristic", "lexical_overlap"),
+        ("subcase", "ln_subject/object_swap"),
+        ("template", "temp1"),
+    )
+    (tmp_path / "hans.tsv").write_text("\n".join("\t".join(part) for part in (header, line)) + "\n")
+    test = read_test_set(HANS, Source("hans.tsv", tmp_path / "hans.tsv", None, "dataset"), 1)
+    assert test[0] | {"genre": ""} == {
+        "id": "ex0",
+        "premise": "The actor saw the judge .",
+        "hypothesis": "The judge saw the actor .",
+        "gold": "non-entailment",
+        "heuristic": "lexical_overlap",
+        "subcase": "ln_subject/object_swap",
+        "genre": "",
+        "cluster": "ln_subject/object_swap",
+    }
+    Dataset.from_dict(GLUE).to_parquet(tmp_path / "dev.parquet")
+    test = read_test_set(MNLI, Source("dev.parquet", tmp_path / "dev.parquet", None, "dataset"))
+    assert test["id"] == ["a", "c", "d"]
+    assert (
+        "dev.parquet validation_matched: 1 of 4 rows have no gold label and are left out." in capsys.readouterr().out
+    )
 
 
 def source(world, name):
@@ -209,7 +282,7 @@ def test_rows_without_a_label_are_dropped_or_refused_and_the_rest_keep_their_num
     unlabelled = made(gold_label=["-", "neutral", None], pairID=None)
     kept = read_test_set(made_set(unlabelled="drop", id_prefix="x"), unlabelled)
     assert (kept["id"], kept["gold"]) == (["x1"], ["neutral"])
-    with pytest.raises(UserError, match="mine test, row 0: label '-' is not one of entailment"):
+    with pytest.raises(UserError, match="mine test, row 2: the label is missing"):
         read_test_set(made_set(), unlabelled)
 
 

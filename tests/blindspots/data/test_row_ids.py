@@ -75,7 +75,10 @@ def test_repeated_ids_of_training_rows_give_way_to_the_row_numbers(capsys):
     for ids, named in ((["a", "b", "a"], "id a occurs more than once"), (["a", "b", None], "a row has no id")):
         pairs = nli_pairs(Dataset.from_dict(columns | {"id": ids}), "mine", unlabelled=True)
         assert pairs["id"][:] == ["0", "2"]
-        assert capsys.readouterr().out == f"mine: {named}, so that all rows go by their number.\n"
+        assert capsys.readouterr().out.splitlines() == [
+            "mine: 1 of 3 rows have no gold label and are left out.",
+            f"mine: {named}, so that all rows go by their number.",
+        ]
     assert nli_pairs(Dataset.from_dict(columns | {"id": list("aab")}), "mine", unlabelled=True)["id"][:] == ["a", "b"]
 
 

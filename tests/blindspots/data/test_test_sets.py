@@ -131,6 +131,14 @@ def test_an_unknown_key_is_named_with_those_that_there_are(made, key):
             {"headlines": {"part": {"label": "neutral"}}, "folding": {"non-entailment": ["neutral", "contradiction"]}},
             "headline part names label neutral, which the set has not",
         ),
+        *(
+            ({"slices": ["genre", name]}, f"slices names {name}, which is a column of ours")
+            for name in ("label", "prediction", "test_set", "id", "cluster", "accuracy", "logit_neutral")
+        ),
+        *(
+            ({"headlines": {name: {}}}, f"{name} is a name of ours")
+            for name in ("slices", "size", "auroc_lexical_overlap")
+        ),
         ({"allowed": {"genre": ["fiction"]}}, "allowed names genre, which is not in slices"),
         ({"label_names": {"e": "entailed"}}, "'entailed' is not an NLI label"),
         ({"folding": {"non-entailment": ["neutral", "contradicts"]}}, "'contradicts' is not an NLI label"),

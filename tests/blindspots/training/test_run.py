@@ -90,7 +90,7 @@ def test_a_dataset_without_rows_is_refused(world, monkeypatch):
     empty = Dataset.from_dict({name: [] for name in features}, features=features)
     monkeypatch.setattr(run, "read_split", lambda *arguments: empty)
     recipe = TaskRecipe(output_dir="unused", train_dataset=str(world / "corpus/mnli"))
-    with pytest.raises(UserError, match="corpus/mnli has no rows; name another train_dataset"):
+    with pytest.raises(UserError, match="corpus/mnli has no rows with a label; name another train_dataset"):
         training_pairs(recipe, training_sources(recipe))
 
 
