@@ -62,7 +62,7 @@ def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
     if recipe.estimate:
         return estimate_run(recipe, training_keys, model_keys)
-    from trl import ModelConfig, SFTConfig
+    from trl import SFTConfig
 
     from blindspots.artifacts.folder import (
         only_to_push,
@@ -73,6 +73,7 @@ def main() -> None:
     )
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.modeling.adapters import read_model_config
     from blindspots.modeling.precision import described, trained_dtype
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
@@ -81,7 +82,7 @@ def main() -> None:
     check_push(recipe, "generator")
     resolved = resolved_recipe(recipe, training_keys, model_keys)
     recipe, training_keys = divide_batch(recipe, training_keys)
-    model_config = ModelConfig(**model_keys)
+    model_config = read_model_config(model_keys)
     with output_folder(recipe, "generator", model_keys) as folder, memory_errors_in_words():
         training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints, model_config)
         base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))

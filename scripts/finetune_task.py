@@ -73,7 +73,6 @@ def main() -> None:
         return estimate_run(recipe, training_keys, model_keys)
     from accelerate.utils.memory import clear_device_cache
     from transformers import TrainingArguments
-    from trl import ModelConfig
 
     from blindspots.artifacts.folder import (
         only_to_push,
@@ -86,6 +85,7 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.nli_datasets import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets, rehearse
+    from blindspots.modeling.adapters import read_model_config
     from blindspots.modeling.precision import trained_dtype
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
@@ -94,7 +94,7 @@ def main() -> None:
     check_push(recipe, "task_model")
     resolved = resolved_recipe(recipe, training_keys, model_keys)
     recipe, training_keys = divide_batch(recipe, training_keys)
-    model_config = ModelConfig(**model_keys)
+    model_config = read_model_config(model_keys)
     with output_folder(recipe, "task_model", model_keys) as folder, memory_errors_in_words():
         training = run.training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints, model_config)
         start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from peft import PeftModel, TaskType, get_peft_model, set_peft_model_state_dict
+from peft import PeftModel, TaskType, set_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import (
@@ -18,6 +18,7 @@ from trl import ModelConfig, get_peft_config
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.data.nli import LABELS
+from blindspots.modeling.adapters import add_adapter
 from blindspots.modeling.loading import (
     ADAPTER,
     adapter_base,
@@ -88,7 +89,8 @@ def load_classifier(
         UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without bitsandbytes, a
             checkpoint whose tensors are not those of the model (see `loading`), and an architecture that can't be
             evaluated.
-        RecipeError: a new adapter for a checkpoint that is one, and `float32` for a whole model in half precision.
+        RecipeError: a new adapter for a checkpoint that is one or that it does not fit, and `float32` for a whole
+            model in half precision.
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():
@@ -105,7 +107,7 @@ def load_classifier(
     if peft_config is not None:
         peft_config.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM, which PEFT takes for a generator
         set_seed(seed)
-        model = get_peft_model(name_the_base(model, source), peft_config, revision=source.revision)
+        model = add_adapter(name_the_base(model, source), peft_config, source.name, revision=source.revision)
     if float32:
         keep_in_float32(model, source.name)
     return Classifier(model, tokenizer)

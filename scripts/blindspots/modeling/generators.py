@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from peft import PeftModel, PeftType, get_peft_model
+from peft import PeftModel, PeftType
 from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from trl import ModelConfig, get_peft_config
@@ -12,6 +12,7 @@ from trl import ModelConfig, get_peft_config
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.data.nli import END_MARKER, LABELS, generator_completion, generator_prompt
+from blindspots.modeling.adapters import add_adapter
 from blindspots.modeling.classifier import name_the_base
 from blindspots.modeling.loading import adapter_base, first_line, load_adapter, load_model
 from blindspots.modeling.precision import keep_in_float32, quantized_loading
@@ -64,7 +65,8 @@ def load_base(source: Source, model_config: ModelConfig, seed: int = 0, float32:
         float32: keep what is to be trained in float32.
 
     Raises UserError for an adapter (its base would be tuned with it, and only the adapter saved) and for 4-bit without
-    bitsandbytes, and RecipeError for `float32` where a whole model is to be trained in half precision.
+    bitsandbytes, and RecipeError for an adapter that does not fit the model and for `float32` where a whole model is
+    to be trained in half precision.
     """
     if (source.path / "adapter_config.json").is_file():
         raise UserError(f"{source.name} is an adapter; a generator is tuned from a whole model, so merge it first.")
@@ -79,7 +81,7 @@ def load_base(source: Source, model_config: ModelConfig, seed: int = 0, float32:
     peft_config = get_peft_config(model_config)
     if peft_config is not None:
         set_seed(seed)
-        model = get_peft_model(model, peft_config, revision=source.revision)
+        model = add_adapter(model, peft_config, source.name, revision=source.revision)
     if float32:
         keep_in_float32(model, source.name)
     return model

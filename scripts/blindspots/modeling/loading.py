@@ -16,7 +16,7 @@ from blindspots.config.errors import UserError
 # Heads of a causal language model, which a classifier of the same base has no place for.
 LM_HEADS = ("lm_head.", "embed_out.")
 ADAPTER = "adapter_model.safetensors"
-_BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, HFValidationError)
+_BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, HFValidationError, ImportError)
 # How many tensors a message names.
 NAMED = 3
 
@@ -38,7 +38,9 @@ def load_model(model_class: Any, source: Source, new_head: Iterable[str] = (), *
             source.path, output_loading_info=True, trust_remote_code=False, use_safetensors=True, **arguments
         )
     except _BROKEN as error:
-        raise UserError(f"{source.name} can't be loaded: {first_line(error)}") from error
+        attention = arguments.get("attn_implementation")
+        how = f" with attn_implementation: {attention}" if attention else ""
+        raise UserError(f"{source.name} can't be loaded{how}: {first_line(error)}") from error
     new_head = tuple(new_head)
     missing = sorted(set(report["missing_keys"]) - set(new_head))
     unexpected = sorted(name for name in report["unexpected_keys"] if not (new_head and name.startswith(LM_HEADS)))

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import yaml
-from peft import PeftConfig, get_peft_model
+from peft import PeftConfig
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,6 +34,7 @@ from blindspots.config.errors import UserError
 from blindspots.config.paths import ACCELERATE_CONFIGS
 from blindspots.config.recipes import TrainingDataKeys
 from blindspots.data.nli import LABELS
+from blindspots.modeling.adapters import add_adapter, read_model_config
 from blindspots.training.run import require_rows
 
 GIB = 2**30
@@ -94,7 +95,9 @@ class Plan:
             config.num_labels, config.pad_token_id = len(LABELS), 0
         kind = AutoModelForSequenceClassification if self.task else AutoModelForCausalLM
         built = kind.from_config(config, dtype=dtype, attn_implementation="sdpa")
-        return built if self.peft is None else get_peft_model(built, copy.deepcopy(self.peft))
+        if self.peft is None:
+            return built
+        return add_adapter(built, self.peft, self.model.model_name_or_path)
 
 
 def footprint(plan: Plan, training: TrainingArguments, length: int) -> Footprint:
@@ -248,7 +251,7 @@ def print_estimate(
 
     Raises UserError where no row is short enough, and where the fullest batch fits under no accelerate config.
     """
-    model = ModelConfig(**model_keys)
+    model = read_model_config(model_keys)
     folder = fetch(model.model_name_or_path, "model", model_keys.get("model_revision"), weights=False).path
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     extra = 0 if task else 1  # SFTTrainer adds the eos token

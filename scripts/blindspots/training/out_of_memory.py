@@ -43,8 +43,10 @@ def smaller_batches(error: RuntimeError, recipe: TrainingDataKeys, keys: Keys) -
         keys: training keys of the recipe, those of TrainingArguments.
 
     Raises UserError where the recipe does not allow it, where several processes run (the others would wait for the
-    one that failed), and where a batch of one row does not fit.
+    one that failed), where a batch of one row does not fit, and where the device lacks an operation.
     """
+    if isinstance(error, NotImplementedError):
+        raise UserError(f"This device can't train the model: {_first_line(error)}") from error
     if not should_reduce_batch_size(error):
         raise error
     by_tokens = recipe.tokens_per_batch is not None

@@ -93,6 +93,13 @@ def test_what_cannot_be_helped_is_reported_in_one_line(monkeypatch, allowed, pro
     assert "\n" not in str(error.value)
 
 
+def test_an_operation_that_the_device_lacks_is_reported_in_one_line():
+    error = NotImplementedError("FlexAttention does not support backward on CPU.\nMore.")
+    with pytest.raises(UserError, match=r"This device can't train the model: FlexAttention .* on CPU") as told:
+        smaller_batches(error, TaskRecipe(output_dir="o"), {})
+    assert "\n" not in str(told.value)
+
+
 def test_a_batch_of_tokens_is_reported_as_such():
     with pytest.raises(UserError, match="a batch of 512 tokens"):
         smaller_batches(OUT_OF_MEMORY, TaskRecipe(output_dir="unused", tokens_per_batch=512), {})
