@@ -36,10 +36,15 @@ def load_trainer(recipe, training, model_config, base, pairs):
     tokenizer = load_tokenizer(base)
     model = load_base(base, model_config, training.seed, float32=not recipe.as_published)
     require_generator_tokenizer(tokenizer, base.name)
-    train, dev = (rows and generator_examples(rows, recipe.loss_on) for rows in pairs)
     row_counts = {}
-    lengths = [len(ids) + 1 for ids in tokenizer(generator_texts(train))["input_ids"]]  # SFTTrainer adds eos
-    train = within_length(train, lengths, training.max_length, row_counts)
+
+    def examples(rows, of_dev=False):
+        rows = generator_examples(rows, recipe.loss_on)
+        lengths = [len(ids) + 1 for ids in tokenizer(generator_texts(rows))["input_ids"]]  # SFTTrainer adds eos
+        return within_length(rows, lengths, training.max_length, row_counts, of_dev), lengths
+
+    train, lengths = examples(pairs[0])
+    dev = examples(pairs[1], of_dev=True)[0] if pairs[1] else None
     longest = training.max_length or max(lengths)
     trained = [(label, length) for label, length in zip(pairs[0]["label"], lengths) if length <= longest]
     model.generation_config = generation_config(tokenizer, trained)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from datasets import load_dataset
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
@@ -86,6 +87,26 @@ def test_a_generator_is_an_artifact_that_follows_its_seed(tune):
 def prompt_tokens(folder) -> int:
     tokenizer = load_tokenizer(fetch(str(folder), "model"))
     return len(prompt_ids(tokenizer, generator_prompt("neutral")))
+
+
+def test_dev_rows_are_not_cut_either(tune, world, tmp_path, monkeypatch, capsys):
+    """SFTTrainer would cut both sorts of rows at max_length."""
+    dev = load_dataset(str(world / "corpus/mnli"), split="validation_matched", cache_dir=str(tmp_path / "cache"))
+    (tmp_path / "dev").mkdir()
+    dev.to_parquet(tmp_path / "dev" / "validation.parquet")
+    ends = []
+
+    def watch(trainer, *args, **kwargs):
+        for rows in (trainer.train_dataset, trainer.eval_dataset):
+            ends.append({ids[-1] == trainer.processing_class.eos_token_id for ids in rows["input_ids"]})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GeneratorTrainer, "train", watch)
+    evaluated = ("--dev_dataset", tmp_path / "dev", "--eval_strategy", "epoch")
+    with pytest.raises(KeyboardInterrupt):
+        tune("generator", "--max_length", 40, *evaluated)
+    assert ends == [{True}, {True}]
+    assert "dev rows are longer than 40 tokens and are left out." in capsys.readouterr().out
 
 
 def test_a_resumed_generator_is_the_uninterrupted_one(tune, monkeypatch):

@@ -113,16 +113,24 @@ def training_pairs(
     return train, dev
 
 
-def within_length(rows: Dataset, lengths: list[int], max_length: int | None, row_counts: dict[str, Any]) -> Dataset:
+def within_length(
+    rows: Dataset, lengths: list[int], max_length: int | None, row_counts: dict[str, Any], of_dev: bool = False
+) -> Dataset:
     """Leave out rows of more than `max_length` tokens, and say how many; nothing is ever cut.
+
+    Args:
+        row_counts: gets the rows that are kept and left out.
+        of_dev: whether these are the rows of dev_dataset.
 
     Raises UserError where no row is left.
     """
     kept = [row for row, length in enumerate(lengths) if max_length is None or length <= max_length]
-    require_rows(kept, max_length)
-    row_counts |= {"trained on": len(kept), "too long": len(rows) - len(kept)}
+    require_rows(kept, max_length, of_dev)
+    used, too_long = ("dev", "dev too long") if of_dev else ("trained on", "too long")
+    row_counts |= {used: len(kept), too_long: len(rows) - len(kept)}
     if len(kept) < len(rows):
-        print(f"{len(rows) - len(kept)} of {len(rows)} rows are longer than {max_length} tokens and are left out.")
+        what = "dev rows" if of_dev else "rows"
+        print(f"{len(rows) - len(kept)} of {len(rows)} {what} are longer than {max_length} tokens and are left out.")
         return rows.select(kept)
     return rows
 
@@ -132,11 +140,12 @@ def is_sharded(trainer: TaskTrainer | GeneratorTrainer) -> bool:
     return trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled
 
 
-def require_rows(kept: Sized, max_length: int | None) -> None:
+def require_rows(kept: Sized, max_length: int | None, of_dev: bool = False) -> None:
     """Raise UserError where nothing is left of the rows of at most `max_length` tokens."""
     if not len(kept):
+        what, use = ("dev row", "evaluate") if of_dev else ("row", "train on")
         raise UserError(
-            f"Every row is longer than {max_length} tokens, so there is none to train on; raise max_length."
+            f"Every {what} is longer than {max_length} tokens, so there is none to {use}; raise max_length."
         )
 
 

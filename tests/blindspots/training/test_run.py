@@ -45,6 +45,16 @@ def test_rows_that_are_left_out_are_reported(capsys):
     assert "1 of 2 rows are longer than 1 tokens and are left out." in capsys.readouterr().out
 
 
+def test_dev_rows_are_left_out_by_the_same_rule_and_counted_apart(capsys):
+    counts = {"trained on": 3, "too long": 0}
+    rows = Dataset.from_dict({"input_ids": [[1], [1, 2]]})
+    assert within_length(rows, [1, 2], 1, counts, of_dev=True)["input_ids"] == [[1]]
+    assert counts == {"trained on": 3, "too long": 0, "dev": 1, "dev too long": 1}
+    assert "1 of 2 dev rows are longer than 1 tokens" in capsys.readouterr().out
+    with pytest.raises(UserError, match="Every dev row is longer than 0 tokens, so there is none to evaluate"):
+        within_length(rows, [1, 2], 0, counts, of_dev=True)
+
+
 def write_checkpoint(folder: Path) -> Path:
     """The files of a checkpoint, each readable."""
     folder.mkdir(parents=True)
