@@ -6,8 +6,6 @@ and of its first two, on tensors without storage counts operations and the bytes
 
 import copy
 import dataclasses
-import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,13 +33,11 @@ from blindspots.config.paths import ACCELERATE_CONFIGS
 from blindspots.config.recipes import TrainingDataKeys
 from blindspots.data.nli import LABELS
 from blindspots.modeling.adapters import add_adapter, read_model_config
+from blindspots.training.devices import GIB, REACHED, device_memory, device_rate, sharding
 from blindspots.training.run import require_rows
 
-GIB = 2**30
 # Assumptions: NF4 and its block constants, 8-bit weights, the share that the allocator loses, what the driver takes.
 BYTES_4BIT, BYTES_8BIT, FRAGMENTS, DRIVER = 0.5 + 4 / 64, 1.0, 1.1, 1 * GIB
-# Share of a device's matrix-product rate that training is taken to reach where the recipe gives no estimate_tflops.
-REACHED = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,42 +172,6 @@ def _without_storage(module: torch.nn.Module) -> None:
                     made[id(old)] = old, new  # the old one is kept, so that its id is not given twice
                 if old is not None:
                     tensors[name] = made[id(old)][1]
-
-
-def sharding(accelerate_config: dict) -> dict[str, int]:
-    """Over how many devices a config spreads weights, gradients and optimiser states."""
-    devices, kind = accelerate_config["num_processes"], accelerate_config["distributed_type"]
-    stage = accelerate_config.get("deepspeed_config", {}).get("zero_stage", 3 if kind == "FSDP" else 0)
-    return {
-        "devices": devices,
-        "weights": devices if stage == 3 else 1,
-        "gradients": devices if stage >= 2 else 1,
-        "optimiser": devices if stage >= 1 else 1,
-    }
-
-
-def device_memory() -> float:
-    """Bytes of the first CUDA device, else of this machine."""
-    return (
-        torch.cuda.mem_get_info()[1]
-        if torch.cuda.is_available()
-        else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    )
-
-
-def device_rate() -> float:
-    """Operations a second that training is taken to reach here: REACHED of a measured matrix product's."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    size, dtype = (8192, torch.bfloat16) if device == "cuda" else (1024, torch.float32)
-    matrix = torch.randn(size, size, device=device, dtype=dtype)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        matrix @ matrix
-        if device == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return REACHED * 2 * size**3 / min(seconds)
 
 
 def batch_tokens(recipe: TrainingDataKeys, training: TrainingArguments, lengths: Sequence[int]) -> int:

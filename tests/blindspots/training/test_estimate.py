@@ -17,7 +17,8 @@ from blindspots.config.paths import ACCELERATE_CONFIGS, ROOT
 from blindspots.config.recipes import TaskRecipe
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
-from blindspots.training.estimate import GIB, Footprint, Plan, footprint, report, require_fit, sharding
+from blindspots.training.devices import GIB
+from blindspots.training.estimate import Footprint, Plan, footprint, report, require_fit
 from blindspots.training.run import training_arguments
 
 # The shape of Llama-2-7B is that of LlamaConfig's defaults.
@@ -86,17 +87,6 @@ def test_the_bytes_kept_are_those_that_a_real_model_keeps():
     real = sum(storage.nbytes() for key, storage in storages.items() if key not in own)
     estimate = footprint(plan(True, config, dtype="float32"), arguments(), length=48)
     assert 48 * estimate.activation_bytes_per_token == pytest.approx(real, rel=0.06)
-
-
-def test_zero_and_fsdp_spread_what_they_are_known_to_spread():
-    zero = {
-        stage: {"num_processes": 8, "distributed_type": "DEEPSPEED", "deepspeed_config": {"zero_stage": stage}}
-        for stage in (2, 3)
-    }
-    assert sharding(zero[2]) == {"devices": 8, "weights": 1, "gradients": 8, "optimiser": 8}
-    assert sharding(zero[3]) == {"devices": 8, "weights": 8, "gradients": 8, "optimiser": 8}
-    assert sharding({"num_processes": 8, "distributed_type": "FSDP"}) == sharding(zero[3])
-    assert sharding({"num_processes": 8, "distributed_type": "MULTI_GPU"})["optimiser"] == 1
 
 
 @given(st.floats(2 * GIB, 200 * GIB), st.floats(1e3, 1e7), st.integers(1, 64))
