@@ -17,7 +17,7 @@ def rows(tmp_path) -> Path:
 
 
 @pytest.fixture
-def whole(hub, rows):
+def assert_pushed(hub, rows):
     """Asserts that what a push of `rows` returned is the artifact, tagged."""
 
     def check(pushed: dict) -> None:
@@ -48,28 +48,28 @@ def whole(hub, rows):
     ],
     ids=lambda value: value.strip("/") if isinstance(value, str) else "",
 )
-def test_a_push_survives(hub, rows, whole, kind, method, path, settings):
+def test_a_push_survives(hub, rows, assert_pushed, kind, method, path, settings):
     hub.fault(kind, method, path, **settings)
-    whole(hub.call(push, str(rows)))
+    assert_pushed(hub.call(push, str(rows)))
 
 
-def test_another_writer_commits_in_between(hub, rows, whole):
+def test_another_writer_commits_in_between(hub, rows, assert_pushed):
     hub.fault("other_writer", "POST", "/commit/")
     pushed = hub.call(push, str(rows))
-    whole(pushed)
+    assert_pushed(pushed)
     assert [entry["status"] for entry in hub.requests("POST", "/commit/")] == [412, 200]
     assert "by-another-writer-1.txt" in hub.store.repo("datasets", "blindspots/rows").tree(pushed["commit"])
 
 
 @pytest.mark.parametrize("path", ["/preupload/", "/commit/", "/tag/"])
-def test_a_token_that_expires_half_way_leaves_no_tag_and_a_new_one_completes_the_push(hub, rows, whole, path):
+def test_a_token_that_expires_half_way_leaves_no_tag_and_a_new_one_completes_the_push(hub, rows, assert_pushed, path):
     hub.fault("revoke_token", "POST", path)
     error = hub.call(push, str(rows))["error"]
     assert "The Hub refuses: Invalid credentials" in error
     assert f"{rows} is whole" in error
     assert hub.store.repo("datasets", "blindspots/rows").refs("tags") == {}
     hub.store.add_token(TOKEN, USER, orgs={"blindspots": "admin"})
-    whole(hub.call(push, str(rows)))
+    assert_pushed(hub.call(push, str(rows)))
 
 
 def test_a_server_that_is_down_is_told_and_a_later_push_completes(start_hub, rows):

@@ -1,6 +1,7 @@
 """Keys that would have no effect are refused by name, before anything is imported, with what to use instead."""
 
 import importlib.util
+import re
 from importlib.machinery import ModuleSpec
 
 import pytest
@@ -161,7 +162,8 @@ def test_a_task_model_takes_no_lora_of_a_generator():
 )
 @pytest.mark.parametrize("script", [TASK, GENERATOR], ids=["task", "generator"])
 def test_keys_that_have_an_effect_together_and_defaults_are_taken(script, words):
-    parse(script, words)
+    recipe, training, model = parse(script, words)
+    assert set(re.findall(r"--(\w+)", words)) <= vars(recipe).keys() | training.keys() | model.keys()
 
 
 def test_the_message_names_the_recipe_that_holds_the_key(tmp_path):

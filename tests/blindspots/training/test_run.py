@@ -137,7 +137,8 @@ def test_keys_that_the_libraries_ignore_or_do_not_take_are_one_line_before_a_mod
 )
 def test_keys_that_the_optimiser_reads_pass(keys):
     recipe = TaskRecipe(output_dir="unused", train_dataset="unused")
-    training_arguments(TrainingArguments, recipe, keys | {"use_cpu": True}, "unused")
+    made = training_arguments(TrainingArguments, recipe, keys | {"use_cpu": True}, "unused")
+    assert {name: getattr(made, name) for name in keys} == keys
 
 
 def test_a_generator_needs_rows_to_train_on():
