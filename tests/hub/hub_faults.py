@@ -64,6 +64,7 @@ class FaultyTransport:
         self.app, self.store = app, store
         self.faults: list[Fault] = []
         self.log: list[dict] = []
+        self.hit = asyncio.Event()
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
@@ -74,7 +75,13 @@ class FaultyTransport:
             await self.serve(scope, receive, send)
 
     async def control(self, request: Request) -> JSONResponse:
-        """`faults` are added by POST; both `faults` and `requests` are listed by GET and dropped by DELETE."""
+        """`faults` are added by POST; both `faults` and `requests` are listed by GET and dropped by DELETE.
+
+        `hit` is answered once a fault has happened to a request.
+        """
+        if request.url.path == "/_control/hit":
+            await self.hit.wait()
+            return JSONResponse([])
         target = self.faults if request.url.path == "/_control/faults" else self.log
         if request.method == "POST":
             target.append(Fault(**await request.json()))
@@ -102,6 +109,7 @@ class FaultyTransport:
         else:
             entry["fault"] = fault.kind
             await getattr(self, fault.kind)(fault, scope, receive, send_logged)
+            self.hit.set()
 
     async def status(self, fault: Fault, scope, receive, send) -> None:
         while (await receive()).get("more_body"):  # so that the client hears the answer and not a broken pipe

@@ -95,6 +95,10 @@ class LocalHub:
         """Let requests to come go wrong; see `hub_faults.Fault` for the kinds and settings."""
         self.control("POST", "faults", vars(Fault(kind, method, path, **settings)))
 
+    def wait_for_fault(self) -> None:
+        """Return once a fault has happened to a request, however long the client takes to make one."""
+        self.control("GET", "hit")
+
     def faults(self) -> list[dict]:
         """The faults asked for, with how many requests matched and how many were hit."""
         return self.control("GET", "faults")

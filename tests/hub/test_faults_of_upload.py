@@ -1,5 +1,6 @@
 """Refused uploads, answers that can't be read, damaged downloads, odd tokens: one line, and what was made is kept."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,16 @@ def test_an_interrupted_script_ends_in_one_line(capsys):
         run_script(main)
     assert ended.value.code == 130
     assert capsys.readouterr().err == "error: interrupted; run it again to go on.\n"
+
+
+def test_ctrl_c_ends_a_script_that_waits_for_a_busy_hub_in_one_line(hub, tmp_path):
+    """The Hub asks it to wait for a minute; nothing here depends on how fast either of them is."""
+    hub.fault("status", "GET", status=503, retry_after=60, times=None)
+    process = hub.start(SCRIPTS / "release.py", "verify", *RELEASE, cwd=tmp_path)
+    hub.wait_for_fault()
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert process.returncode == 130
+    *said, last = stderr.splitlines()
+    assert last == "error: interrupted; run it again to go on."
+    assert all(line.startswith(("HTTP Error 503", "Rate limited. Waiting")) for line in said)  # the client's own
