@@ -1,8 +1,12 @@
 """Task models: start 0, tuning, tuning further, and runs that continue where they stopped."""
 
+import contextlib
 import gc
 import json
 import re
+import signal
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -22,6 +26,7 @@ from blindspots.evaluation.prediction import LOGITS, predict_logits
 from blindspots.modeling.classifier import load_classifier
 from blindspots.training.trainers import TaskTrainer
 
+REPO_ROOT = Path(__file__).resolve().parent.parent
 RECIPE = """
 dtype: float32
 use_cpu: true
@@ -173,6 +178,27 @@ def test_a_resumed_epoch_continues_in_the_order_in_which_it_began(tune, interrup
             tune("stopped", *saving)
     interrupt(None)
     assert same(weights(tune("stopped", *saving)), weights(whole))
+
+
+def test_a_killed_run_continues_where_it_stopped_and_ends_with_the_same_predictions(tune, world, tmp_path, capsys):
+    """SIGKILL after the first checkpoint."""
+    keys = ("--save_strategy", "steps", "--save_steps", 5, "--num_train_epochs", 3, "--mnli", world / "corpus/mnli")
+    whole = tune("whole", *keys)
+    data = ("--model_name_or_path", world / "base", "--train_dataset", world / "corpus/mnli")
+    command = ["scripts/finetune_task.py", tmp_path / "recipe.yaml", *data, "--output_dir", tmp_path / "killed", *keys]
+    run = subprocess.Popen([sys.executable, *map(str, command)], cwd=REPO_ROOT, stderr=subprocess.DEVNULL)
+    checkpoints = tmp_path / ".killed.work" / "checkpoints"
+    while not list(checkpoints.glob("*/trainer_state.json")):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"ended with {run.wait(0.02)} before it was killed")
+    run.kill()
+    assert run.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed").exists()
+    killed = tune("killed", *keys)
+    assert "is cleared" not in capsys.readouterr().out
+    assert same(weights(killed), weights(whole))
+    predictions = [folder / "predictions/mnli_matched.parquet" for folder in (killed, whole)]
+    assert predictions[0].read_bytes() == predictions[1].read_bytes()
 
 
 def test_a_run_killed_while_it_saved_continues_from_the_checkpoint_before(tune, interrupt):

@@ -121,6 +121,9 @@ def test_readme_commands_run_in_order(clone):
     assert {"figure1.png", "table1.csv", "index.html"} <= {file.name for file in clone.glob("outputs/demo/report/*")}
     for command in shown[1:]:
         run(command, clone)
+    assert shown[-1] == "make results MODEL=demo GRID=seeds"
+    kept = yaml.safe_load((clone / "results/demo/report.yaml").read_text())
+    assert {axis: kept[axis] for axis in SHRUNKEN["seeds"]} == SHRUNKEN["seeds"]
 
 
 def test_a_deleted_artifact_is_made_again_with_what_depends_on_it_and_nothing_else(clone):

@@ -14,6 +14,10 @@ import pytest
 import yaml
 from made_accelerate import made_accelerate
 
+from blindspots.config.recipes import GridRecipe
+from blindspots.config.yaml_files import read_yaml
+from blindspots.grid import cells, starts
+
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -60,6 +64,21 @@ def test_a_set_made_elsewhere_needs_no_generator(clone):
     jobs = snakemake(clone, "-n", "--config", "model=smollm2-135m-cpu")
     assert {"generator", "synthesize", "audit"}.isdisjoint(jobs)
     assert (jobs["start"], jobs["cell"], jobs["variant"]) == (3, 9, 3)
+
+
+def test_a_dry_run_prints_models_device_hours_and_disk(clone):
+    printed = run_snakemake(clone, "-n", "--config", "model=smollm2-135m").stderr
+    said = r"^smollm2-135m: \d+ models, about \d+\.\d GPU hours, \d+\.\d GB of disk$"
+    assert re.search(said, printed, re.MULTILINE), printed
+
+
+def test_the_seeds_of_the_demo_are_the_papers_grid_five_times(clone):
+    files = (clone / "recipes" / name for name in ("llama2-7b/grid.yaml", "demo/seeds.yaml"))
+    paper, demo = (GridRecipe(**read_yaml(file)) for file in files)
+    assert len(demo.seeds) == 5
+    assert [len(axis) for axis in (demo.starts, demo.sizes)] == [len(axis) for axis in (paper.starts, paper.sizes)]
+    assert demo.kinds == paper.kinds
+    assert len(starts(demo) + cells(demo)) == 5 * len(starts(paper) + cells(paper)) == 300
 
 
 def change(clone: Path, recipe: str, **values: object) -> None:

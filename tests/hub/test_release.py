@@ -77,18 +77,33 @@ def test_a_release_again_changes_nothing(released, tiny_grid):
     assert {entry["method"] for entry in released.requests()} <= {"GET", "HEAD"}
 
 
-def test_a_release_that_was_cut_off_is_completed_by_running_it_again(hub, tiny_grid):
+def test_the_manifest_says_which_repos_belong_to_the_release_at_which_commits(released):
+    manifest = json.loads(read(released, "datasets", MANIFEST, "release.json"))
+    commits = {
+        (item.id, repo_type): item.refs("tags")["v0.1"]
+        for repo_type in ("model", "dataset", "space")
+        for item in released.store.repos(f"{repo_type}s")
+    }
+    del commits[f"blindspots/{MANIFEST}", "dataset"]
+    assert {(one["repo"], one["repo_type"]): one["commit"] for one in manifest["repos"]} == commits
+
+
+def test_a_release_that_was_cut_off_is_completed_by_running_it_again_and_its_manifest_comes_last(hub, tiny_grid):
     hub.fault("status", "POST", "/commit/", status=403, skip=3, times=None)
     cut = release(hub, "push", "outputs/demo", cwd=tiny_grid)
     assert cut.returncode == 1
     assert "The Hub refuses" in cut.stderr
     assert "Traceback" not in cut.stderr
     assert cut.stdout.count(" pushed, commit ") == 3
+    assert not [item for item in hub.store.repos("datasets") if item.id.endswith(MANIFEST)]
     hub.clear()
     whole = release(hub, "push", "outputs/demo", cwd=tiny_grid)
     assert whole.returncode == 0, whole.stderr
     assert whole.stdout.count("is already there.") == 3
-    assert len(hub.requests("POST", "/tag/")) == len(MODELS | DATASETS | MODULES) - 3 + 1
+    tagged = hub.requests("POST", "/tag/")
+    assert len(tagged) == len(MODELS | DATASETS | MODULES) - 3 + 1
+    assert f"/{MANIFEST}/tag/" in tagged[-1]["path"]
+    assert hub.requests("POST")[-1] == tagged[-1]
 
 
 def test_an_artifact_whose_parent_is_not_released_is_refused(hub, tiny_grid):

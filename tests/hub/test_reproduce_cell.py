@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,34 @@ def test_other_predictions_than_the_released_ones_end_in_an_error(released, stra
     done = reproduce(released, stranger, "--from-release")
     assert done.returncode == 1
     assert re.search(r"error: \d+ rows are predicted differently from the released predictions", done.stderr)
+
+
+ALL_WRONG = """
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+output = Path(sys.argv[-1].removeprefix("--output_dir="))
+(output / "predictions").mkdir(parents=True)
+for file in Path({folder!r}).glob("predictions/*.parquet"):
+    rows = pd.read_parquet(file)
+    entailed = rows["gold"] == "entailment"
+    rows.assign(logit_entailment=(~entailed) * 9.0, logit_neutral=entailed * 9.0, logit_contradiction=-9.0).to_parquet(
+        output / "predictions" / file.name
+    )
+"""
+
+
+def test_a_cell_that_differs_by_more_than_the_released_seeds_do_is_exit_code_1(
+    released, stranger, tiny_grid, tmp_path
+):
+    """In the place of the training stands a script whose model is wrong about every row."""
+    (tmp_path / "all_wrong.py").write_text(ALL_WRONG.format(folder=str(tiny_grid / f"outputs/demo/models/{CELL}")))
+    done = reproduce(released, stranger, "--launch", f"{sys.executable} {tmp_path / 'all_wrong.py'}")
+    assert done.returncode == 1
+    assert table(done.stdout)["hans"][4] == "no"
+    assert re.search(r"error: Outside the tolerance: .*\bhans\b", done.stderr)
 
 
 def test_an_input_whose_tag_was_moved_is_an_error_naming_both_commits(released, stranger):

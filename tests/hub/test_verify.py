@@ -6,6 +6,7 @@ import re
 import pytest
 
 from .local_hub import LocalHub
+from .made_artifacts import dataset_artifact
 from .test_release import CELL, KIND, MANIFEST, read, release, repo, tamper
 
 pytestmark = pytest.mark.hub
@@ -128,6 +129,16 @@ def test_a_file_damaged_in_the_cache_is_fetched_again_and_not_blamed_on_the_rele
 
 
 # A finished release is not pushed into
+
+
+def test_a_finished_release_takes_no_further_repos_under_its_tag(released, tiny_grid, tmp_path):
+    further = dataset_artifact(tmp_path / "outputs/demo/further")
+    refused = release(released, "push", str(further), cwd=tiny_grid)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "error: The release v0.1 is finished and does not hold blindspots/demo-further. Raise hub_tag.\n"
+    )
+    assert released.requests("POST") == []
 
 
 def test_a_finished_release_takes_nothing_more_and_is_not_repaired(released, tiny_grid):
