@@ -12,7 +12,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.errors import RecipeError, UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import ReleaseRecipe
@@ -34,7 +34,7 @@ def print_plan(artifacts) -> None:
     for item in artifacts:
         licence = item.lineage["license"]
         licence = licence if isinstance(licence, str) else ", ".join(licence or ["unknown"])
-        print(f"{item.repo_type:8} {item.lineage['artifact']:48} {item.size / 2**20:10.2f} MiB  {licence}")
+        print(f"{item.repo_type:8} {item.lineage['artifact']:48} {item.size / 2**20:10.2f} MiB  {one_line(licence)}")
     print(f"{len(artifacts)} repos, {sum(item.size for item in artifacts) / 2**20:.2f} MiB")
 
 
@@ -44,7 +44,7 @@ def print_failures(released, recipe) -> None:
 
     count = 0
     for line in failures_of_release(released, recipe):
-        print(line, flush=True)
+        print(one_line(line), flush=True)
         count += 1
     if count:
         raise UserError(f"{count} things are wrong with the release.")

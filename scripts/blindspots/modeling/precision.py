@@ -11,7 +11,7 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import ModelConfig, get_quantization_config
 
 from blindspots.artifacts.inputs import Source
-from blindspots.artifacts.names import parse_lineage
+from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.config.errors import RecipeError, UserError
 
 # The keys of ModelConfig that decide the numbers that a base's weights are, and their values.
@@ -54,11 +54,11 @@ def tuned_precision(source: Source) -> ModelConfig:
     That of the checkpoint (`dtype: auto`) for a whole model and where no lineage tells. Raises UserError for a lineage
     with another value than those of PRECISION_KEYS.
     """
-    file = source.path / "lineage.json"
+    file = source.path / LINEAGE
     if not (source.path / "adapter_config.json").is_file() or not file.is_file():
         return ModelConfig(dtype="auto")
-    recipe = parse_lineage(file.read_bytes(), str(file)).get("recipe")
-    given = {name: recipe[name] for name in PRECISION_KEYS if name in recipe} if isinstance(recipe, dict) else {}
+    recipe = read_lineage(source.path).get("recipe") or {}
+    given = {name: recipe[name] for name in PRECISION_KEYS if name in recipe}
     for name, value in given.items():
         if not any(type(value) is type(known) and value == known for known in PRECISION_KEYS[name]):
             raise UserError(f"{file} can't be used: its recipe has {name}: {value!r}.")
@@ -69,7 +69,7 @@ def tuned_precision(source: Source) -> ModelConfig:
 
 def require_precision_of_start(start: Source, model_config: ModelConfig) -> None:
     """Raise RecipeError where an adapter is to be tuned further on a base of another quantisation than before."""
-    if not (start.path / "adapter_config.json").is_file() or not (start.path / "lineage.json").is_file():
+    if not (start.path / "adapter_config.json").is_file() or not (start.path / LINEAGE).is_file():
         return
     before, now = _quantization(tuned_precision(start)), _quantization(model_config)
     if before != now:

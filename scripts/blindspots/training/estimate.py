@@ -28,7 +28,7 @@ from trl import ModelConfig, get_peft_config
 
 from blindspots.artifacts.files import markdown_table
 from blindspots.artifacts.inputs import fetch
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import ACCELERATE_CONFIGS
 from blindspots.config.recipes import TrainingDataKeys
 from blindspots.data.nli import LABELS
@@ -184,7 +184,7 @@ def require_fit(plan: Plan, recipe: TrainingDataKeys, training: TrainingArgument
     try:
         run = footprint(plan, training, max(lengths))
     except Exception as error:  # an architecture that can't be run without storage is still trained
-        print(f"The memory of a batch could not be estimated for this model: {error}")
+        print(f"The memory of a batch could not be estimated for this model: {one_line(error)}")
         return
     tokens, memory = batch_tokens(recipe, training, lengths), device_memory()
     spread = dict.fromkeys(("weights", "gradients", "optimiser"), training.world_size)

@@ -67,6 +67,8 @@ def lineage(artifact_type: str) -> dict:
             "seed": 3,
             "engine": "transformers",
             "sizes": [9],
+            "origin": "a file of somebody's",
+            "gguf_sha256": "b" * 64,
         },
         "code_commit": "abc",
         "finished": "2026-01-02T03:04:05+00:00",

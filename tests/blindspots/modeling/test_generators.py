@@ -1,5 +1,6 @@
 """Generators: their prompts and tokenizers, merged adapters, and how long their completions are."""
 
+import json
 import re
 import shutil
 
@@ -149,7 +150,8 @@ def test_the_name_at_a_server_changes_with_the_content_and_follows_the_artifact(
     assert re.fullmatch("generator-[0-9a-f]{12}", plain)
     (folder / "config.json").write_text("{ }")
     assert served_name(fetch(str(folder), "model")) != plain
-    (folder / "lineage.json").write_text('{"artifact": "tiny-generator", "content_sha256": "0123456789abcdef"}')
+    made = {"artifact": "tiny-generator", "artifact_type": "generator", "content_sha256": "0123456789abcdef"}
+    (folder / "lineage.json").write_text(json.dumps(made | {"parents": [], "results": {}, "files": {}}))
     pushed = Source("org/other", folder, "c" * 40, "model")
     assert served_name(fetch(str(folder), "model")) == served_name(pushed) == "tiny-generator-0123456789ab"
     (folder / "lineage.json").unlink()
