@@ -47,7 +47,8 @@ def main() -> None:
             counts["original without " + recipe.exclude_config] = len(pools[ORIGINAL])
         pairs = concatenate_datasets(list(pools.values()))
         counts["drawn from"] = len(pairs)
-        sets = sample_sets(pairs, recipe.sizes, recipe.seed, kind.parts(pools) if kind.parts else None)
+        parts = kind.parts(pools, recipe.overlap_words) if kind.parts else None
+        sets = sample_sets(pairs, recipe.sizes, recipe.seed, parts)
         write_configs(folder.staging, {config: {"train": rows} for config, rows in sets.items()})
         counts |= {f"n{size} (entailment, neutral, contradiction)": label_shares(size) for size in recipe.sizes}
         save_artifact(folder, resolved_recipe(recipe), parents, counts)

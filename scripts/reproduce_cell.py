@@ -3,9 +3,10 @@
 python scripts/reproduce_cell.py recipes/smollm2-135m/grid.yaml --start 5000 --kind synthetic --size 18020 \
     --hub_namespace my-name --hub_tag v1.0
 
-With --from-release the released model is only evaluated again, and must predict every row as it did. Exit code 1 where
-a metric lies outside the tolerance (two runs of one cell: by the released seeds' spread, or with one seed by the
-sampling error of the test set) or a row differs.
+With --from-release the released model is only evaluated again, and must predict every row as it did. Compared are the
+accuracies, the mean probabilities and the rows that are predicted differently. Exit code 1 where one lies outside the
+tolerance (two runs of one cell: by the released seeds' spread, or with one seed by the sampling error of the test set)
+or, from the release, a row differs. A tolerance so wide that it can't fail is called `no power`.
 """
 
 import shlex
@@ -73,7 +74,7 @@ def main() -> None:
             raise UserError(f"{released.name}@{recipe.hub_tag} has no lineage.json, so that its inputs are unknown.")
         training = {} if recipe.from_release else reproduce.TRAINING_INPUTS
         inputs = reproduce.pinned_inputs(lineage, training | reproduce.TEST_INPUTS)
-        by_seed = reproduce.released_results(recipe, name, cell)
+        by_seed = reproduce.released_predictions(recipe, name, cell)
     if recipe.from_release:
         script, keys = "evaluate_task.py", outside.evaluation_keys(released.path / "recipe.yaml")
         inputs |= {"model": f"{released.name}@{released.revision}", "model_revision": released.revision}
@@ -83,8 +84,14 @@ def main() -> None:
         run(recipe.launch, script, str(file), output_dir=output)
 
     paper = reproduce.paper_point(Path(recipe.points), cell)
-    table = reproduce.comparison(output, released.path, by_seed, paper)
+    table = reproduce.comparison(output, released.path, by_seed, cell.seed, paper)
     show(table)
+    powerless = table.index[table["within"] == "no power"].tolist()
+    if powerless:
+        print(
+            f"No power: in {', '.join(powerless)} two runs of this cell may differ by more than {reproduce.LARGE}, or "
+            "too few seeds were released to say by how much."
+        )
     print(f"{cell.name}, released with {len(by_seed)} seed(s): {released.name}@{released.revision}")
     if recipe.from_release:
         rows, largest = reproduce.differing_rows(output, released.path)

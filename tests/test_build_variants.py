@@ -62,6 +62,19 @@ def test_a_biased_set_is_biased_through_and_through(build, tmp_path):
     assert not (tmp_path / "large").exists()
 
 
+def test_overlap_is_by_stripped_words_unless_the_recipe_says_as_published(build, tmp_path):
+    pool = [{"premise": f"dog {i} ran.", "hypothesis": f"dog {i} ran", "label": LABELS[i % 3]} for i in range(30)]
+    pool += [{"premise": f"dog {i} ran.", "hypothesis": f"cat {i}", "label": LABELS[i % 3]} for i in range(30)]
+    (tmp_path / "pool").mkdir()
+    pd.DataFrame(pool).to_parquet(tmp_path / "pool/train.parquet")
+    stripped = build("biased_synthetic", "--synthetic", tmp_path / "pool", "--sizes", 15)
+    assert all(row.hypothesis.startswith("dog") == (row.label == 0) for row in rows(stripped, 15).itertuples())
+    assert "stripped of the punctuation" in (stripped / "README.md").read_text()
+    raw = ["--synthetic", tmp_path / "pool", "--overlap_words", "raw"]
+    with pytest.raises(UserError, match="A set of 15 rows, entailment: 5 rows are wanted, the pool has 0"):
+        build("biased_synthetic", *raw, "--sizes", 15, name="raw")
+
+
 def test_a_dose_of_bias_is_at_least_its_share_of_each_label(build, tmp_path):
     pool = [
         {"premise": f"dog {i} ran", "hypothesis": f"dog {i}" if i // 3 % 2 else f"cat {i}", "label": LABELS[i % 3]}

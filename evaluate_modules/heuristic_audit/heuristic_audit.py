@@ -36,8 +36,8 @@ Returns:
     entailed (`list` of `dict`): words, heuristic, count of entailed pairs among the n that follow the heuristic, rate,
         low, high (all None where n is 0).
     ratios (`list` of `dict`, with a second dataset only): words, heuristic, label, count, n, reference_count,
-        reference_n, ratio of the rates, low, high (log ratio, half a count added). Where the heuristic never holds in
-        the second dataset there is no ratio: it is None, the interval still bounds it.
+        reference_n, ratio of the rates, low, high (from the Wilson limits of both rates). Where the heuristic never
+        holds in the second dataset there is neither ratio nor upper limit: both are None, `low` still bounds it.
 
 Raises ValueError for columns of different length, a missing value, an unknown label and a broken parse.
 
@@ -166,6 +166,6 @@ def ratios(counts: pd.DataFrame, reference: pd.DataFrame, level: float) -> list[
         found.append(
             dict(zip(counts.index.names, key))
             | {"count": count, "n": n, "reference_count": reference_count, "reference_n": reference_n}
-            | {"ratio": ratio if np.isfinite(ratio) else None, "low": low, "high": high}
+            | {"ratio": ratio if np.isfinite(ratio) else None, "low": low, "high": high if np.isfinite(high) else None}
         )
     return found

@@ -10,7 +10,7 @@ import pandas as pd
 from .heuristics import HEURISTICS
 from .module_inputs import CheckedInputs
 from .nli import ENTAILMENT, HANS_LABELS, LABELS, NON_ENTAILMENT
-from .statistics import auroc, wilson
+from .statistics import auroc, signal_detection, wilson
 
 # The paper's two test sets: MNLI's public matched dev set (Williams et al. 2018), HANS's evaluation set (McCoy et al.
 # 2019).
@@ -24,7 +24,9 @@ PAPER = {
         "headlines": {
             "hans": {},
             "hans_lo_non_entailment": {"heuristic": HEURISTICS[0], "label": NON_ENTAILMENT},
+            "hans_lo_entailment": {"heuristic": HEURISTICS[0], "label": ENTAILMENT},
         },
+        "both_sides": {"hans_lo": {"heuristic": HEURISTICS[0]}},
     },
 }
 SLICES = (
@@ -41,8 +43,9 @@ _DESCRIPTION = """\
 Scores 3-way NLI predictions on MNLI matched and on HANS, where neutral and contradiction both count as
 non-entailment, or on other test sets that are described to it. Returns the three accuracies of Zhang & Pavlick
 (2025): MNLI matched, HANS, and HANS's non-entailed lexical-overlap rows, which is where a model that follows lexical
-overlap fails; and every slice of them (heuristic, label, subcase, MNLI genre) with its number of rows and its 95%
-Wilson interval.
+overlap fails; beside the latter the entailed overlap rows, since a model that says entailment less often gains on the
+one what it loses on the other; and every slice of them (heuristic, label, subcase, MNLI genre) with its number of rows
+and its 95% Wilson interval.
 """
 
 _KWARGS_DESCRIPTION = """
@@ -58,18 +61,23 @@ Args:
     other_slices (`dict` of `list`, optional): further columns by which accuracy is split, by name.
     test_sets (`dict` of `dict`, optional): the test sets that may occur, in place of the paper's two. Each has
         `labels`, its own gold labels; `headlines`, name -> slice ({} for the whole set); and where needed `folding`,
-        own label -> predicted labels that count as it; `rows` of the complete set; `allowed`, values of a column.
+        own label -> predicted labels that count as it; `rows` of the complete set; `allowed`, values of a column;
+        `both_sides`, name -> slice in which entailed and other rows are told apart.
 
 `genre`, `entailment_score`, `other_slices` and `test_sets` are given to `compute` itself, not to `add_batch`.
 
 Returns:
-    mnli_matched, hans, hans_lo_non_entailment (`float`), or the headlines of `test_sets`: accuracies; None for a set
-        that is not there.
+    mnli_matched, hans, hans_lo_non_entailment, hans_lo_entailment (`float`), or the headlines of `test_sets`:
+        accuracies; None for a set that is not there.
     slices (`list` of `dict`): test_set, heuristic, subcase, label (empty: not split by it), n, accuracy, low, high;
         with `genre` also genre, and so with each of `other_slices`.
     scores (`list` of `dict`, with `entailment_score` only): test_set, heuristic, label, n, auroc of entailed against
         non-entailed rows (None for rows of one label), and mean_probability of the right one of the two. Not for test
         sets without the label entailment.
+    both_sides (`list` of `dict`, with `entailment_score` only): name, test_set, n; accuracy and mean_probability of
+        the right one of the two, each a `dict` by gold label; and what sums up both sides: auroc and d_prime, the
+        ability to tell them apart, and criterion, below 0 for a model that is quick to say entailment. A slice
+        without rows of either label is left out.
 
 Raises ValueError for columns of different length, a missing value, an unknown label, test set or heuristic, and a
 score outside 0 to 1. Warns where a class is never predicted and where a test set is not complete.
@@ -168,7 +176,9 @@ class NliBlindspot(CheckedInputs, evaluate.Metric):
         }
         results["slices"] = slices(rows, list(other_slices or {}))
         if entailment_score is not None:
-            results["scores"] = scores(rows, entailment_score, known)
+            scored = scored_rows(rows, entailment_score, known)
+            results["scores"] = scores(scored)
+            results["both_sides"] = both_sides(scored, known)
         return results
 
 
@@ -247,10 +257,11 @@ def slices(rows: pd.DataFrame, others: list[str]) -> list[dict]:
     return found
 
 
-def scores(rows: pd.DataFrame, entailment_score, known: dict) -> list[dict]:
-    """AUROC and mean probability of the right class of each test set, HANS heuristic and label of these.
+def scored_rows(rows: pd.DataFrame, entailment_score, known: dict) -> pd.DataFrame:
+    """The rows with `score`, `right_probability` and the label as one of two.
 
-    A test set whose labels do not tell entailed rows from others has none.
+    Rows of a test set whose labels do not tell entailed rows from others are left out. Raises ValueError for a score
+    that is no probability.
     """
     if len(entailment_score) != len(rows):
         raise ValueError(f"There are {len(entailment_score)} entailment scores for {len(rows)} rows.")
@@ -264,7 +275,11 @@ def scores(rows: pd.DataFrame, entailment_score, known: dict) -> list[dict]:
         right_probability=np.where(entailed, score, 1 - score),
         label=np.where(entailed, ENTAILMENT, NON_ENTAILMENT),
     )
-    rows = rows[[ENTAILMENT in known[name]["labels"] for name in rows["test_set"]]]
+    return rows[[ENTAILMENT in known[name]["labels"] for name in rows["test_set"]]]
+
+
+def scores(rows: pd.DataFrame) -> list[dict]:
+    """AUROC and mean probability of the right class of each test set, HANS heuristic and label of these."""
     found = []
     for names in (["test_set"], ["test_set", "label"], ["test_set", "heuristic"], ["test_set", "heuristic", "label"]):
         split = rows[(rows[names] != "").all(axis=1)]
@@ -278,5 +293,28 @@ def scores(rows: pd.DataFrame, entailment_score, known: dict) -> list[dict]:
                     "auroc": auroc(part["label"] == ENTAILMENT, part["score"]) if both else None,
                     "mean_probability": float(part["right_probability"].mean()),
                 }
+            )
+    return found
+
+
+def both_sides(rows: pd.DataFrame, known: dict) -> list[dict]:
+    """Accuracy and mean probability of the right class by gold label, AUROC, d' and criterion of each such slice."""
+    found = []
+    for test_set, entry in known.items():
+        for name, part in entry.get("both_sides", {}).items():
+            own = rows[chosen(rows, test_set, part)]
+            if own["label"].nunique() < 2:
+                continue
+            by_label = own.groupby("label")
+            right, n = by_label["right"].sum(), by_label.size()
+            d_prime, criterion = signal_detection(
+                right[ENTAILMENT], n[ENTAILMENT], n[NON_ENTAILMENT] - right[NON_ENTAILMENT], n[NON_ENTAILMENT]
+            )
+            found.append(
+                {"name": name, "test_set": test_set, "n": len(own)}
+                | {"accuracy": by_label["right"].mean().to_dict()}
+                | {"mean_probability": by_label["right_probability"].mean().to_dict()}
+                | {"auroc": auroc(own["label"] == ENTAILMENT, own["score"]), "d_prime": d_prime}
+                | {"criterion": criterion}
             )
     return found

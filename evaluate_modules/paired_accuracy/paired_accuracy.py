@@ -7,15 +7,15 @@ import pandas as pd
 
 from .module_inputs import CheckedInputs, plain_values
 from .nli import LABELS, NON_ENTAILMENT, fold_for_hans
-from .statistics import cluster_bootstrap, mcnemar_exact, seed_cluster_bootstrap, seeds_for_power
+from .statistics import crossed_interval, mcnemar_exact, seeds_for_power
 
 ALLOWED = (*LABELS, NON_ENTAILMENT)
 
 _DESCRIPTION = """\
 Compares the accuracy of two NLI models on the same rows: the difference (first minus second) with an interval and p
-from a bootstrap of whole clusters of rows (premises on MNLI, subcases on HANS), McNemar's exact test, and, where each
-model was trained from several seeds, a bootstrap of seeds and clusters together, with the number of seeds that a
-difference of the observed size would need to be found with 80% power.
+over clusters of rows (premises on MNLI, subcases on HANS) and, where each model was trained from several seeds, over
+seeds too, McNemar's exact test, and the number of seeds that a difference of the observed size would need to be found
+with 80% power.
 """
 
 _KWARGS_DESCRIPTION = """
@@ -33,14 +33,12 @@ Args:
         difference if `paired_seeds`, else of one model's accuracy.
     level (`float`, optional): of the interval, 0.95.
     power (`float`, optional): to plan for, 0.8.
-    resamples (`int`, optional): of the bootstrap, 2000.
-    rng_seed (`int`, optional): of the bootstrap, 0.
 
 All but the first three are given to `compute` itself, not to `add_batch`.
 
 Returns:
     accuracy1, accuracy2 (`float`): over all rows and seeds.
-    difference, low, high, p (`float`): accuracy1 minus accuracy2, its interval and two-sided p from the bootstrap.
+    difference, low, high, p (`float`): accuracy1 minus accuracy2, its interval and two-sided p.
     mcnemar (`list` of `dict`): for each seed, only_first and only_second (rows that only one model has right) and the
         exact p. It holds for these two trained models, not for other seeds.
     n, n_clusters, n_seeds (`int`): rows of the test set, clusters, seeds (of each model).
@@ -74,15 +72,15 @@ _CITATION = """\
   year = {1947},
   doi = {10.1007/BF02295996}
 }
-@article{owen-2007-pigeonhole,
-  title = {The pigeonhole bootstrap},
-  author = {Owen, Art B.},
-  journal = {The Annals of Applied Statistics},
-  volume = {1},
+@article{cameron-gelbach-miller-2011-robust,
+  title = {Robust inference with multiway clustering},
+  author = {Cameron, A. Colin and Gelbach, Jonah B. and Miller, Douglas L.},
+  journal = {Journal of Business \& Economic Statistics},
+  volume = {29},
   number = {2},
-  pages = {386--411},
-  year = {2007},
-  doi = {10.1214/07-AOAS122}
+  pages = {238--249},
+  year = {2011},
+  doi = {10.1198/jbes.2010.07136}
 }
 @inproceedings{mccoy-etal-2020-berts,
   title = {{BERT}s of a feather do not generalize together: Large variability in generalization across models with
@@ -121,18 +119,16 @@ class PairedAccuracy(CheckedInputs, evaluate.Comparison):
         seed_sd=None,
         level=0.95,
         power=0.8,
-        resamples=2_000,
-        rng_seed=0,
     ) -> dict:
         rows = checked_rows(predictions1, predictions2, references, clusters, seeds)
         by_seed = [part for _, part in rows.groupby("seed", sort=False)]
         require_same_rows(by_seed)
         first, second = (np.stack([part[name] for part in by_seed]) for name in ("right1", "right2"))
-        groups, settings = by_seed[0]["cluster"], {"resamples": resamples, "level": level, "rng": rng_seed}
-        if len(by_seed) == 1:
-            effect = cluster_bootstrap(first[0], second[0], groups, **settings)
-        else:
-            effect = seed_cluster_bootstrap(first, second, groups, paired_seeds, **settings)
+        groups = by_seed[0]["cluster"]
+        effect = crossed_interval(
+            first, second, groups, paired=paired_seeds or len(by_seed) == 1, bound=1, level=level
+        )
+        if len(by_seed) > 1:
             seed_sd = spread(first, second, paired_seeds)
         needed = None
         if seed_sd is not None:

@@ -98,7 +98,7 @@ def test_headline_numbers(blindspot):
     results = blindspot.compute(**small())
     assert results["mnli_matched"] == 0.5
     assert results["hans"] == 0.75
-    assert results["hans_lo_non_entailment"] == 0.5
+    assert (results["hans_lo_non_entailment"], results["hans_lo_entailment"]) == (0.5, 1)
     assert "scores" not in results
 
 
@@ -165,6 +165,36 @@ def test_scores_see_what_accuracy_cannot(blindspot):
     assert of_overlap(unsure, "")["auroc"] == 1.0
     assert of_overlap(unsure, "non-entailment")["auroc"] is None
     assert of_overlap(unsure, "non-entailment")["mean_probability"] == pytest.approx(0.4)
+
+
+def overlap_rows(called: int, score: float) -> dict[str, list]:
+    """Ten entailed and ten other overlap rows; of each, `called` are called entailed, all with one score."""
+    predictions = (["entailment"] * called + ["neutral"] * (10 - called)) * 2
+    return {
+        "predictions": predictions,
+        "references": ["entailment"] * 10 + ["non-entailment"] * 10,
+        "test_set": ["hans"] * 20,
+        "heuristic": ["lexical_overlap"] * 20,
+        "subcase": ["x"] * 20,
+        "entailment_score": [score] * 20,
+    }
+
+
+@incomplete
+def test_a_shift_of_threshold_moves_both_sides_and_no_ability(blindspot):
+    eager, reluctant = (blindspot.compute(**overlap_rows(*how))["both_sides"][0] for how in ((9, 0.8), (1, 0.2)))
+    assert eager["name"] == "hans_lo"
+    assert eager["accuracy"] == pytest.approx({"entailment": 0.9, "non-entailment": 0.1})
+    assert reluctant["accuracy"] == pytest.approx({"entailment": 0.1, "non-entailment": 0.9})
+    assert eager["mean_probability"] == pytest.approx({"entailment": 0.8, "non-entailment": 0.2})
+    assert (eager["auroc"], eager["d_prime"]) == (reluctant["auroc"], reluctant["d_prime"]) == (0.5, 0)
+    assert eager["criterion"] < 0 < reluctant["criterion"]
+
+
+@incomplete
+def test_a_slice_with_rows_of_one_label_alone_has_no_both_sides(blindspot):
+    rows = {name: column[:10] for name, column in overlap_rows(5, 0.5).items()}
+    assert blindspot.compute(**rows)["both_sides"] == []
 
 
 @incomplete
@@ -259,7 +289,7 @@ def made() -> dict[str, list]:
 @pytest.mark.filterwarnings("error")
 def test_a_made_up_test_set_is_folded_sliced_and_scored_by_its_own_headlines(blindspot):
     results = blindspot.compute(**made(), entailment_score=[0.9, 0.1, 0.2, 0.7, 0.3])
-    assert list(results) == ["negated", "negated_premise", "slices", "scores"]
+    assert list(results) == ["negated", "negated_premise", "slices", "scores", "both_sides"]
     assert results["negated"] == 0.8
     assert results["negated_premise"] == pytest.approx(2 / 3)
     part = find(results, test_set="negated", negation="premise", label="not entailed")
@@ -319,5 +349,5 @@ def test_an_incomplete_made_up_set_is_a_warning(blindspot):
 def test_the_built_in_sets_are_those_of_the_registry(blindspot, name):
     built_in = sys.modules[type(blindspot).__module__].PAPER
     assert list(built_in) == ["mnli_matched", "hans"]
-    entry = {"folding": {}, "allowed": {}} | built_in[name]
+    entry = {"folding": {}, "allowed": {}, "both_sides": {}} | built_in[name]
     assert json.loads(json.dumps(entry)) == test_sets.test_set(name).metric_entry()

@@ -122,10 +122,10 @@ def test_one_seed_plans_with_a_spread_from_elsewhere(paired):
     assert paired.compute(**rows, seed_sd=0.12, paired_seeds=False)["seeds_needed"] == 8
 
 
-def test_the_same_seed_of_the_bootstrap_gives_the_same_interval(paired):
-    first, again, other = (paired.compute(**small(), rng_seed=seed) for seed in (3, 3, 4))
-    assert first == again
-    assert first["low"] != other["low"]
+def test_no_limit_lies_beyond_1(paired):
+    rows = {"predictions1": ["neutral"] * 9 + ["entailment"], "predictions2": ["entailment"] * 10}
+    results = paired.compute(**rows, references=["neutral"] * 10, clusters=[*"aaaaaaaaab"])
+    assert (results["low"], results["high"]) == (-1, 1)
 
 
 @pytest.mark.parametrize(

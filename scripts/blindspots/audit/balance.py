@@ -9,7 +9,7 @@ from blindspots.audit.findings import Finding, NotComputedError, Section, in_ord
 from blindspots.audit.malformed import RULES
 from blindspots.audit.rows import ALL_LABELS, PROBLEMS
 from blindspots.audit.tally import ALL, HYPOTHESIS, OVERLAP, PREMISE, Tally
-from blindspots.data.heuristics import LEXICAL_OVERLAP, SUBSEQUENCE, WORD_RULES
+from blindspots.data.heuristics import LEXICAL_OVERLAP, SUBSEQUENCE, SUBSTRING, WORD_RULES
 from blindspots.evaluation.statistics import Interval
 
 RESAMPLES = 2_000
@@ -101,11 +101,12 @@ def heuristics(counts: Tally, reference: Tally) -> Section:
     """Table 1 of Zhang & Pavlick (2025): rate of each heuristic by label, and the ratio to the reference's (S:O)."""
     section = Section(
         "Share of rows whose hypothesis follows a heuristic of HANS (McCoy et al. 2019), by label; ratio to the "
-        "reference's share (S:O in table 1 of Zhang & Pavlick 2025; log-ratio interval, half a count added). "
-        "raw: words as published, `dogs.` is not `dogs`; stripped: punctuation around words removed.",
+        "reference's share (S:O in table 1 of Zhang & Pavlick 2025; interval from the Wilson limits of both). "
+        "raw: words as published, `dogs.` is not `dogs`; stripped: punctuation around words removed. subsequence: "
+        "of whole words; substring: as its published code has it, which may begin and end within a word.",
     )
     for rule in WORD_RULES:
-        for heuristic in (LEXICAL_OVERLAP, SUBSEQUENCE):
+        for heuristic in (LEXICAL_OVERLAP, SUBSEQUENCE, SUBSTRING):
             for label in (ALL, *counts.labels):
                 what = f"{heuristic}, {rule}, {label}"
                 pair = counts.heuristic(rule, heuristic, label), reference.heuristic(rule, heuristic, label)

@@ -16,6 +16,7 @@ from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from blindspots.audit.render import TITLES
 from blindspots.config.errors import one_line
+from blindspots.data.heuristics import RAW, STRIPPED, SUBSTRING
 
 DATASET, REFERENCE = STYLES = (
     {"color": "#E69F00", "marker": "o", "hatch": ""},
@@ -23,6 +24,8 @@ DATASET, REFERENCE = STYLES = (
 )
 FONT = {"font.size": 8}
 matplotlib.rcParams["text.parse_math"] = False  # a name with $ is no formula
+# A ratio of 0 has no place on a logarithmic axis.
+LEAST_RATIO = 1e-3
 
 
 def figure(audit: dict[str, Any]) -> Figure:
@@ -87,19 +90,28 @@ def labels(axis: Axes, section: dict) -> None:
 
 
 def heuristics(axis: Axes, section: dict) -> None:
-    """Ratio of the rates by label, log axis; where the reference has none there is an interval but no point."""
-    found = [one for one in section["findings"] if one.get("ratio") and ", raw, " in one["what"]]
-    for row, one in enumerate(found):
-        ratio, y = one["ratio"], len(found) - 1 - row
-        axis.plot([ratio["low"], ratio["high"]], [y, y], color=DATASET["color"], linewidth=1.4)
-        if ratio["estimate"]:
-            axis.plot([ratio["estimate"]], [y], color=DATASET["color"], marker="o", markersize=5)
-    _rows(axis, [one["what"].replace(", raw,", ",").replace("lexical_overlap", "LO") for one in found])
+    """Ratio of the rates by label, log axis, by both rules of words (raw: full, stripped: open marks).
+
+    Where the reference has none there is no point, and a mark at the lower limit.
+    """
+    ratios = {one["what"]: one["ratio"] for one in section["findings"] if one.get("ratio")}
+    names = [name for name in ratios if ", raw, " in name and not name.startswith(SUBSTRING)]
+    for row, name in enumerate(names):
+        for offset, rule, fill in ((0.15, RAW, DATASET["color"]), (-0.15, STRIPPED, "white")):
+            ratio = ratios[name.replace(f", {RAW}, ", f", {rule}, ")]
+            y, style = len(names) - 1 - row + offset, {"color": DATASET["color"], "markerfacecolor": fill}
+            if ratio["high"] is None:
+                axis.plot([ratio["low"]], [y], marker=">", markersize=5, **style)
+                continue
+            axis.plot([max(ratio["low"], LEAST_RATIO), ratio["high"]], [y, y], color=style["color"], linewidth=1.4)
+            if ratio["estimate"]:
+                axis.plot([ratio["estimate"]], [y], marker="o", markersize=5, **style)
+    _rows(axis, [name.replace(", raw,", ",").replace("lexical_overlap", "LO") for name in names])
     axis.axvline(1, color=REFERENCE["color"], linestyle="--", linewidth=1)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.xaxis.set_minor_formatter("")
-    axis.set_xlabel("rate / reference's rate (raw words)")
+    axis.set_xlabel("rate / reference's rate (words raw: full, stripped: open)")
 
 
 def lengths(axis: Axes, section: dict) -> None:

@@ -5,13 +5,14 @@ from typing import Any
 from blindspots.artifacts.files import markdown_table
 from blindspots.artifacts.markdown import code, inline
 from blindspots.config.errors import one_line
+from blindspots.data.heuristics import WORD_RULES
 
 # The few findings that tell most, in the order of the summary: section and start of the finding's name.
 HEADLINES = (
     ("labels", "Jensen-Shannon divergence"),
-    ("heuristics", "lexical_overlap, raw, all"),
-    ("heuristics", "lexical_overlap, raw, entailment"),
-    ("heuristics", "lexical_overlap, raw: entailed among those"),
+    *(("heuristics", f"lexical_overlap, {words}, all") for words in WORD_RULES),
+    *(("heuristics", f"lexical_overlap, {words}, entailment") for words in WORD_RULES),
+    *(("heuristics", f"lexical_overlap, {words}: entailed among those") for words in WORD_RULES),
     ("lengths", "hypothesis, all"),
     ("overlap", "all"),
     ("overlap", "entailment"),

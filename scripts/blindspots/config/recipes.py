@@ -182,6 +182,11 @@ class VariantsRecipe(ArtifactRecipe):
         "config of synthetic; by default full, or the only one of a set made elsewhere", None
     )
     exclude_config: str | None = key("config of original, such as n5000, whose rows are left out of its pool", None)
+    overlap_words: str = key(
+        "words by which rows of biased sets overlap: stripped of punctuation, or raw, as published",
+        "stripped",
+        choices=("stripped", "raw"),
+    )
     sizes: list[int] = key("rows of each set; one config per size", [18020, 36040, 73080], minimum=1)
     seed: int = key("seed of the sampling; a larger set holds every row of a smaller one", 0)
 

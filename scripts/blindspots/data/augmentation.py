@@ -4,7 +4,7 @@ import numpy as np
 from datasets import Dataset
 
 from blindspots.config.errors import UserError
-from blindspots.data.heuristics import lexical_overlap
+from blindspots.data.heuristics import STRIPPED, lexical_overlap
 from blindspots.data.nli import ENTAILMENT, LABELS
 
 
@@ -20,12 +20,17 @@ def label_shares(size: int) -> list[int]:
     return [size // len(LABELS) + (index < size % len(LABELS)) for index in range(len(LABELS))]
 
 
-def biased_rows(pairs: Dataset) -> np.ndarray:
-    """Boolean per row: entailment with lexical overlap (raw, as published), or another label without it.
+def biased_rows(pairs: Dataset, words: str = STRIPPED) -> np.ndarray:
+    """Boolean per row: entailment with lexical overlap, or another label without it.
+
+    Args:
+        words: rule of words. By the raw one, as published, a row whose words differ from the premise's by a comma or a
+            full stop alone has no overlap, so that rows of other labels may have it all the same.
 
     Source: Zhang & Pavlick (2025): every entailment example has lexical overlap, no other example has.
     """
-    overlap = [lexical_overlap(p, h) for p, h in zip(pairs["premise"], pairs["hypothesis"])]
+    texts = zip(pairs["premise"], pairs["hypothesis"])
+    overlap = [lexical_overlap(premise, hypothesis, words == STRIPPED) for premise, hypothesis in texts]
     return np.array(overlap, dtype=bool) == (np.array(pairs["label"]) == LABELS.index(ENTAILMENT))
 
 

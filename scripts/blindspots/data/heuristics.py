@@ -4,6 +4,8 @@ Definitions: McCoy et al. (2019), table 1; each is a special case of the one bef
 white-space tokens of a text without the bare tokens `.` `?` `!`, as published (raw: `dogs.` is not `dogs`). With
 `strip_punctuation` the punctuation around each word goes as well, and words that are nothing else vanish.
 
+Their code looks for a subsequence of characters, so that `men left` is one of `women left`: `substring` is that rule.
+
 This file imports nothing of the project: `evaluate_modules/*` link to it, so that a pushed module stands alone.
 """
 
@@ -15,6 +17,8 @@ import numpy as np
 import pandas as pd
 
 LEXICAL_OVERLAP, SUBSEQUENCE, CONSTITUENT = HEURISTICS = ("lexical_overlap", "subsequence", "constituent")
+# Subsequence as published, beside the three.
+SUBSTRING = "substring"
 RAW, STRIPPED = WORD_RULES = ("raw", "stripped")
 
 _BARE_MARKS = frozenset(".?!")
@@ -42,6 +46,13 @@ def subsequence(premise: str, hypothesis: str, strip_punctuation: bool = False) 
     """Whether the words of the hypothesis stand in the premise one after the other, in the same order."""
     wanted = words(hypothesis, strip_punctuation)
     return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(words(premise, strip_punctuation))} "
+
+
+def substring(premise: str, hypothesis: str, strip_punctuation: bool = False) -> bool:
+    """Whether the hypothesis stands in the premise letter by letter, both as words joined by single spaces; it may
+    begin and end within a word. The published rule of a subsequence."""
+    wanted = words(hypothesis, strip_punctuation)
+    return bool(wanted) and " ".join(wanted) in " ".join(words(premise, strip_punctuation))
 
 
 def constituent(premise: str, hypothesis: str, premise_parse: str, strip_punctuation: bool = False) -> bool:
@@ -84,12 +95,13 @@ def find_heuristics(
 ) -> pd.DataFrame:
     """All heuristics of a batch of pairs.
 
-    Returns a boolean frame, one row per pair, columns (word rule, heuristic); constituent only where parses are given.
+    Returns a boolean frame, one row per pair, columns (word rule, heuristic), SUBSTRING the last; constituent only
+    where parses are given.
 
     Nearly all pairs leave at the first word: a hypothesis word that, stripped, is nowhere in the text of the premise
-    rules out all six, and only what passes that test is split into words.
+    rules out all of them, and only what passes that test is split into words.
     """
-    found = HEURISTICS if premise_parses is not None else HEURISTICS[:2]
+    found = (*(HEURISTICS if premise_parses is not None else HEURISTICS[:2]), SUBSTRING)
     columns = pd.MultiIndex.from_product([WORD_RULES, found], names=["words", "heuristic"])
     flags = np.zeros((len(premises), len(columns)), dtype=bool)
     for row in _candidates(premises, hypotheses):
@@ -100,6 +112,8 @@ def find_heuristics(
                 flags[row, column] = lexical_overlap(*pair, stripped)
             elif heuristic == SUBSEQUENCE:
                 flags[row, column] = flags[row, column - 1] and subsequence(*pair, stripped)
+            elif heuristic == SUBSTRING:
+                flags[row, column] = substring(*pair, stripped)
             else:
                 flags[row, column] = flags[row, column - 1] and constituent(*pair, premise_parses[row], stripped)
     return pd.DataFrame(flags, columns=columns)

@@ -29,7 +29,7 @@ class Kind:
     label: how tables, figures and cards call it.
     pools: keys of build_variants.py that its sets are drawn from, original or synthetic or both.
     raw: name of the raw synthetic data among them, `external_<name>` for a set made elsewhere; None without.
-    parts: drawing rule, parts(pools) gives shares and rows; None draws all of a set from all rows.
+    parts: drawing rule, parts(pools, rule of words) gives shares and rows; None draws all of a set from all rows.
     own_rows: whether rows that the start was trained on are left out, which needs sets per start.
     sets_of: kind whose sets it is tuned on, another one only for kinds of several stages.
     after: kind of the cell that it continues from, None for the start itself.
@@ -42,7 +42,7 @@ class Kind:
     pools: tuple[str, ...]
     style: Mapping[str, Any]
     raw: str | None = None
-    parts: Callable[[Mapping[str, "Dataset"]], Parts] | None = None
+    parts: Callable[[Mapping[str, "Dataset"], str], Parts] | None = None
     own_rows: bool = False
     sets_of: str | None = None
     after: str | None = None
@@ -59,21 +59,21 @@ class Family:
     make: Callable[[re.Match], Kind] = field(repr=False)
 
 
-def _biased_parts(rate: float) -> Callable[[Mapping[str, "Dataset"]], Parts]:
-    def parts(pools: Mapping[str, "Dataset"]) -> Parts:
+def _biased_parts(rate: float) -> Callable[[Mapping[str, "Dataset"], str], Parts]:
+    def parts(pools: Mapping[str, "Dataset"], words: str) -> Parts:
         import numpy as np
         from datasets import concatenate_datasets
 
         from blindspots.data.augmentation import biased_rows
 
-        biased = biased_rows(concatenate_datasets(list(pools.values())))
+        biased = biased_rows(concatenate_datasets(list(pools.values())), words)
         return [(rate, biased), (1 - rate, np.ones_like(biased))]
 
     return parts
 
 
-def _mixed_parts(share: float) -> Callable[[Mapping[str, "Dataset"]], Parts]:
-    def parts(pools: Mapping[str, "Dataset"]) -> Parts:
+def _mixed_parts(share: float) -> Callable[[Mapping[str, "Dataset"], str], Parts]:
+    def parts(pools: Mapping[str, "Dataset"], words: str) -> Parts:
         import numpy as np
 
         original = np.arange(sum(map(len, pools.values()))) < len(pools[ORIGINAL])
@@ -168,7 +168,8 @@ FAMILIES: Sequence[Family] = (
     Family(
         "biased_synthetic, biased_<n>",
         r"biased_(synthetic|(?P<percent>[1-9]\d*))",
-        "every entailed row overlaps and no other does; biased_25: a quarter of each label, the rest as it comes",
+        "every entailed row overlaps and no other does, by words stripped of punctuation unless overlap_words is raw, "
+        "as published; biased_25: a quarter of each label, the rest as it comes",
         _biased,
     ),
     Family(

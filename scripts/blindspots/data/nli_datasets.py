@@ -219,7 +219,7 @@ def _with_columns_of(test_set: TestSet, rows: Dataset, where: str) -> Dataset:
 
 def _needed_columns(test_set: TestSet) -> list[str]:
     """Slice columns that headlines, checked values, clusters or the drawing of a part need."""
-    used = {column for part in test_set.headlines.values() for column in part} | test_set.allowed.keys()
+    used = {column for headline in test_set.shown for column in headline.slice} | test_set.allowed.keys()
     used |= {test_set.stratify, *([test_set.cluster] if isinstance(test_set.cluster, str) else [])}
     return [column for column in test_set.slices if column in used]
 

@@ -1,6 +1,7 @@
 """The registry of test sets: one file each in recipes/test_sets. Adding a test set is adding a file there."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,8 +9,9 @@ from blindspots.config.errors import RecipeError
 from blindspots.config.paths import TEST_SETS
 from blindspots.config.test_set_keys import TestSetSources, test_set_keys
 from blindspots.config.yaml_files import read_yaml
-from blindspots.data.nli import LABELS
+from blindspots.data.nli import ENTAILMENT, LABELS, NON_ENTAILMENT
 
+ACCURACY, PROBABILITY, AUROC, D_PRIME, CRITERION = "accuracy", "mean_probability", "auroc", "d_prime", "criterion"
 # Columns that the predictions of every test set have, empty where a set has no such column.
 SLICES = ("heuristic", "subcase", "genre")
 # What else predictions, the metric's results and reports call a column; no slice may be called so.
@@ -23,15 +25,24 @@ OUR_RESULTS = frozenset("start kind size seed replicate slices scores headlines 
 
 @dataclasses.dataclass(frozen=True)
 class Headline:
-    """An accuracy that cards, tables, figures and claims show: of a whole test set or of a slice of it.
+    """A number that tables, figures and claims show: of a whole test set or of a slice of it.
 
     slice: values of slice columns and of `label`; empty for the whole set.
+    measure: ACCURACY, the only one that cards show; PROBABILITY, the mean probability of the right class of entailment
+        and the rest; AUROC or D_PRIME, the ability to tell the two apart; CRITERION, below 0 for a model that is quick
+        to say entailment.
     """
 
     name: str
     title: str
     test_set: str
     slice: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    measure: str = ACCURACY
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it lies between 0 and 1, as all but d' and the criterion do."""
+        return self.measure not in (D_PRIME, CRITERION)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +64,8 @@ class TestSet:
     cluster: column of what rows share, or several, of which the first that is there counts; None: rows stand alone.
     stratify: column whose shares a part keeps.
     headlines: name -> slice, shown beside the whole set; titles: name -> how tables call it.
+    both_sides: name -> slice of a two-way set, without label, of which accuracy and mean probability are shown for
+        entailed and for other rows, with what tells ability from a readiness to say entailment.
     """
 
     name: str
@@ -77,6 +90,7 @@ class TestSet:
     cluster: str | Sequence[str] | None = None
     stratify: str = "gold"
     headlines: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    both_sides: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -87,13 +101,39 @@ class TestSet:
 
     @property
     def shown(self) -> list[Headline]:
-        """The whole set, then its headline slices."""
+        """Its accuracies: of the whole set, then of its headline slices and of both sides of others."""
         whole = Headline(self.name, self.title, self.name)
-        slices = [
-            Headline(name, self.titles.get(name, name.replace("_", " ")), self.name, part)
-            for name, part in self.headlines.items()
+        slices = [Headline(name, self._title(name), self.name, part) for name, part in self.headlines.items()]
+        return [whole, *slices, *(side for name in self.both_sides for side in self._sides(name))]
+
+    @property
+    def measured(self) -> list[Headline]:
+        """Of each slice of `both_sides`: the mean probability on either side, AUROC, d' and criterion."""
+        found = []
+        for name, part in self.both_sides.items():
+            for side in self._sides(name):
+                title = f"{side.title}, probability"
+                found.append(Headline(f"{side.name}_probability", title, self.name, side.slice, PROBABILITY))
+            for measure, title in ((AUROC, "AUROC"), (D_PRIME, "d'"), (CRITERION, "criterion")):
+                found.append(Headline(f"{name}_{measure}", f"{self._title(name)} {title}", self.name, part, measure))
+        return found
+
+    def _sides(self, name: str) -> list[Headline]:
+        """The accuracies of a slice of `both_sides`: of the rows that are not entailed, then of those that are."""
+        other = next(label for label in self.labels if label != ENTAILMENT)
+        sides = {NON_ENTAILMENT: other, ENTAILMENT: ENTAILMENT}
+        return [
+            Headline(
+                f"{name}_{side.replace('-', '_')}",
+                f"{self._title(name)}-{side}",
+                self.name,
+                {**self.both_sides[name], "label": label},
+            )
+            for side, label in sides.items()
         ]
-        return [whole, *slices]
+
+    def _title(self, name: str) -> str:
+        return self.titles.get(name, name.replace("_", " "))
 
     def fold(self, label: str) -> str:
         """A predicted or gold label as one of the set's own. Raises ValueError for one that is not an NLI label."""
@@ -112,9 +152,11 @@ class TestSet:
             "rows": self.rows,
             "allowed": dict(self.allowed),
             "headlines": {headline.name: dict(headline.slice) for headline in self.shown},
+            "both_sides": {name: dict(part) for name, part in self.both_sides.items()},
         }
 
 
+@functools.cache
 def test_set(name: str) -> TestSet:
     """The test set of a file in recipes/test_sets. Raises RecipeError for another name and for a broken file."""
     names = test_set_keys()
@@ -147,6 +189,11 @@ def _check(found: TestSet, where: str) -> None:
     for headline in found.shown:
         if headline.name in OUR_RESULTS or headline.name.startswith("auroc_"):
             raise RecipeError(f"{where}: {headline.name} is a name of ours; call the headline otherwise.")
+    for name, part in found.both_sides.items():
+        if "label" in part:
+            raise RecipeError(f"{where}: both_sides {name} names a label; it is about both.")
+        if len(found.labels) != 2 or ENTAILMENT not in found.labels:
+            raise RecipeError(f"{where}: both_sides is for the labels entailment and one other, not {found.labels}.")
     for headline in found.shown[1:]:
         if headline.name in test_set_keys():
             raise RecipeError(f"{where}: headline {headline.name} has the name of a test set; give it another one.")

@@ -1,20 +1,22 @@
-"""One released cell against a second run of it: its pinned inputs, the tolerance, and the comparison."""
+"""One released cell against a second run of it: its pinned inputs, the tolerances, and the comparison."""
 
+import itertools
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from blindspots.artifacts.remote import remote_lineage, tag_commit
+from blindspots.artifacts.remote import download, tag_commit
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import ReproduceRecipe
 from blindspots.config.test_set_keys import test_set_keys
-from blindspots.evaluation.prediction import LOGITS, read_predictions, score, score_rows
-from blindspots.evaluation.statistics import wilson
-from blindspots.grid import Cell
+from blindspots.data.nli import ENTAILMENT
+from blindspots.data.test_sets import ACCURACY, PROBABILITY, test_set
+from blindspots.evaluation.prediction import LOGITS, read_predictions
+from blindspots.grid import Cell, sets_of, start_config, start_of
 from blindspots.report.collect import read_points
 
 # role of a parent in a task model's lineage -> the keys of finetune_task.py that name it and its revision
@@ -23,6 +25,9 @@ TRAINING_INPUTS = {
     "train": ("train_dataset", "train_revision"),
     "dev": ("dev_dataset", "dev_revision"),
 }
+# Half the paper's mean difference of LO-non-entailment: a check that such a difference passes can't fail where it
+# should.
+LARGE = 0.1
 TEST_INPUTS = {name: (key, f"{key}_revision") for name, key in test_set_keys().items()}
 
 
@@ -52,51 +57,78 @@ def pinned_inputs(lineage: dict[str, Any], inputs: dict[str, tuple[str, str]]) -
     return keys
 
 
-def released_results(recipe: ReproduceRecipe, model: str, cell: Cell) -> dict[int, dict[str, Any]]:
-    """The results of a cell by seed, of those seeds of the grid that were released."""
+def released_predictions(recipe: ReproduceRecipe, model: str, cell: Cell) -> dict[int, Path]:
+    """Folders with the predictions of a cell by seed, of those released replicates that differ from it in their seed
+    alone: the same start rows, generator and augmentation sets."""
+    made_from = lambda cell: (start_config(recipe, start_of(recipe, cell)), sets_of(recipe, cell))  # noqa: E731
     found = {}
     for seed in sorted({*recipe.seeds, cell.seed}):
-        name = f"{recipe.hub_namespace}/{model}-models-{Cell(cell.start, seed, cell.kind, cell.size).name}"
-        commit = tag_commit(name, recipe.hub_tag, "model")
-        lineage = remote_lineage(name, commit, "model") if commit else None
-        if lineage is not None:
-            found[seed] = lineage["results"]
+        other = Cell(cell.start, seed, cell.kind, cell.size)
+        name = f"{recipe.hub_namespace}/{model}-models-{other.name}"
+        commit = tag_commit(name, recipe.hub_tag, "model") if made_from(other) == made_from(cell) else None
+        if commit is not None:
+            found[seed] = download(name, "model", commit, allow_patterns="predictions/*.parquet")
     return found
 
 
-def headlines(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The headlines of a model's results by name."""
-    return {headline["name"]: headline for headline in results.get("headlines", [])}
+class Score(NamedTuple):
+    """A number of a model: its value, the rows that it is a mean of, and their standard deviation."""
+
+    value: float
+    rows: int
+    sd: float
 
 
-def rows_of(headline: dict[str, Any], predictions: pd.DataFrame) -> int:
-    """How many predicted rows a headline counts: those of its test set, and of its slice where it has one.
+def scores(predictions: pd.DataFrame) -> dict[str, Score]:
+    """Accuracies, and mean probabilities of the right class on either side, by name.
 
-    Raises UserError where the predictions have none of them.
+    Args:
+        predictions: from `read_predictions`.
     """
-    chosen = predictions["test_set"] == headline["test_set"]
-    for column, value in headline["slice"].items():
-        column = "gold" if column == "label" else column
-        chosen &= predictions[column] == value if column in predictions else False
-    if not chosen.any():
-        raise UserError(f"The released predictions have no row of {headline['name']}, so that it can't be compared.")
-    return int(chosen.sum())
+    found = {}
+    for name in sorted(set(predictions["test_set"])):
+        own = predictions[predictions["test_set"] == name]
+        probability = own["entailment_score"].where(own["gold"] == ENTAILMENT, 1 - own["entailment_score"])
+        values = {ACCURACY: own["prediction"].map(test_set(name).fold) == own["gold"], PROBABILITY: probability}
+        for headline in (*test_set(name).shown, *test_set(name).measured):
+            chosen = np.ones(len(own), dtype=bool)
+            for column, value in headline.slice.items():
+                chosen &= (own["gold" if column == "label" else column] == value).to_numpy()
+            if headline.measure in values and chosen.any():
+                part = values[headline.measure].to_numpy(dtype=float)[chosen]
+                found[headline.name] = Score(float(part.mean()), len(part), float(part.std()))
+    return found
 
 
-def tolerance(headline: dict[str, Any], by_seed: dict[int, dict[str, Any]], predictions: pd.DataFrame) -> float:
-    """How far two runs of one cell may lie apart in a headline.
+def tolerance(released: list[Score]) -> float:
+    """How far two runs of one cell may lie apart in a score; these are the released ones, the cell's own first.
 
     With several released seeds: t x sd x sqrt(2), the 95% interval of the difference of two seeds, Student's t of
     n - 1 degrees of freedom. With one, the seeds say nothing; it is the 95% sampling error of the difference of two
-    accuracies over the test set's rows: half of Wilson's interval x sqrt(2).
+    means over the rows.
     """
-    name = headline["name"]
-    values = [headlines(results)[name]["accuracy"] for results in by_seed.values() if name in headlines(results)]
-    if len(values) > 1:
+    if len(released) > 1:
+        values = [score.value for score in released]
         return float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) * math.sqrt(2))
-    rows = rows_of(headline, predictions)
-    interval = wilson(round(headline["accuracy"] * rows), rows)
-    return (interval.high - interval.low) / 2 * math.sqrt(2)
+    return float(stats.norm.ppf(0.975) * released[0].sd / math.sqrt(released[0].rows) * math.sqrt(2))
+
+
+def unlike(one: pd.DataFrame, other: pd.DataFrame, name: str) -> float:
+    """Share of the rows of a test set that two runs predict differently. Raises UserError for different rows."""
+    sides = [rows[rows["test_set"] == name].set_index("id")["prediction"].sort_index() for rows in (one, other)]
+    if not sides[0].index.equals(sides[1].index):
+        raise UserError(f"The predictions of {name} are of other rows than the released ones; they can't be compared.")
+    return float((sides[0] != sides[1]).mean())
+
+
+def unlike_tolerance(released: list[pd.DataFrame], name: str) -> float:
+    """How large a share of rows two runs of one cell may predict differently: the 95% prediction limit of one more
+    pair, from the pairs of released seeds. Infinite for fewer than three seeds, whose pairs have no spread."""
+    if len(released) < 3:
+        return math.inf
+    shares = [unlike(one, other, name) for one, other in itertools.combinations(released, 2)]
+    margin = stats.t.ppf(0.975, len(released) - 1) * np.std(shares, ddof=1) * math.sqrt(1 + 1 / len(shares))
+    return float(np.mean(shares) + margin)
 
 
 def paper_point(points: Path, cell: Cell) -> dict[str, float]:
@@ -109,32 +141,35 @@ def paper_point(points: Path, cell: Cell) -> dict[str, float]:
 
 
 def comparison(
-    ours: Path, released: Path, by_seed: dict[int, dict[str, Any]], paper: dict[str, float]
+    ours: Path, released: Path, by_seed: dict[int, Path], seed: int, paper: dict[str, float]
 ) -> pd.DataFrame:
-    """One row per headline: ours, released, difference, tolerance, within, paper (nan where there is no point).
+    """One row per score, and per test set the share of rows that are predicted differently.
+
+    Columns: ours, released, difference, tolerance, within (yes, no, or `no power` where a difference of LARGE would
+    pass), paper (nan without a point).
 
     Args:
-        ours, released: folders with predictions.
-        by_seed: results of the released seeds.
+        ours, released: folders with predictions; `seed` is that of the released one.
+        by_seed: folders with the predictions of the released seeds.
         paper: the paper's accuracies.
 
-    Raises UserError where a folder holds no predictions or a headline has no rows there.
+    Raises UserError where a folder holds no predictions, or those of other rows.
     """
-    rows, mine, predictions = {}, headlines(score(ours)), read_predictions(released)
-    for name, headline in headlines(score_rows(predictions)).items():
-        if name not in mine:
-            continue
-        difference = mine[name]["accuracy"] - headline["accuracy"]
-        allowed = tolerance(headline, by_seed, predictions)
-        rows[name] = {
-            "ours": mine[name]["accuracy"],
-            "released": headline["accuracy"],
-            "difference": difference,
-            "tolerance": allowed,
-            "within": "yes" if abs(difference) <= allowed else "no",
-            "paper": paper.get(name, math.nan),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    mine, theirs = read_predictions(ours), read_predictions(released)
+    others = [read_predictions(folder) for other, folder in by_seed.items() if other != seed]
+    own, *known = [scores(rows) for rows in (mine, theirs, *others)]
+    rows = {
+        name: (own[name].value, known[0][name].value, tolerance([found[name] for found in known if name in found]))
+        for name in known[0]
+        if name in own
+    }
+    for name in sorted(set(mine["test_set"]) & set(theirs["test_set"])):
+        rows[f"{name}_rows_unlike"] = unlike(mine, theirs, name), 0.0, unlike_tolerance([theirs, *others], name)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["ours", "released", "tolerance"])
+    table.insert(2, "difference", table["ours"] - table["released"])
+    passes = np.where(table["tolerance"] > LARGE, "no power", "yes")
+    table["within"] = np.where(table["difference"].abs() <= table["tolerance"], passes, "no")
+    return table.assign(paper=[paper.get(name, math.nan) for name in table.index])
 
 
 def differing_rows(ours: Path, released: Path) -> tuple[int, float]:

@@ -4,24 +4,32 @@ import pandas as pd
 
 from blindspots.artifacts.markdown import inline
 from blindspots.report import claims as rules
-from blindspots.report.claims import Claim
-from blindspots.report.contrasts import Reading
+from blindspots.report.contrasts import CONTRADICTED, SUPPORTED, Reading
+from blindspots.report.gates import CEILING, FLOOR, Gate
+from blindspots.report.overlap import OVERLAP
 from blindspots.report.tables import markdown
+from blindspots.report.verdicts import Claim
 
 PREFACE = f"""\
-How the claims are judged. The rules were written before any further tuned model of this repository was scored; the
-paper's own digitised points were known. Strong starts saw at least as many rows as the largest augmentation set
-holds, weak starts saw fewer. Accuracies within {rules.MARGIN} of each other count as the same. Intervals are 95%,
-except where a rule says that they are corrected. Over several seeds they resample seeds and test rows, and
-hold for re-training on the same sets by one generator and for HANS's own subcases; "over subcases too" resamples
-these as well and does not decide. From one seed they are t-intervals with a start as the
-unit, and no verdict rests on fewer than six starts. Where LO-non-entailment lies below {rules.FLOOR} or above
-{rules.CEILING}, the AUROC of entailed against non-entailed lexical-overlap rows decides, and both readings are shown.
-"Seeds needed" would decide the reading with 80% power if the estimate were the truth: from the observed spread of
-the paired difference, or, from one seed, seeds per arm for a single pair of cells from the spread of 100 re-runs of
-one BERT (McCoy et al. 2020: sd .0024 on MNLI, .024 on HANS, .124 on LO-non-entailment).
-It counts seeds alone: the part of an interval that comes from the test rows stays however many seeds there are."""
+How the claims are judged. Strong starts saw at least as many rows as the largest augmentation set holds, weak starts
+saw fewer. Accuracies within {rules.MARGIN} of each other count as the same. Intervals are 95%, except where a rule
+says that they are corrected. They let vary what "interval over" names and say nothing of what "shared" names. A claim
+about synthetic data is one about generators, and is decided over generators where there are several; "these
+generators" is the interval over replicates for these alone. With one generator it holds for that generator only.
+HANS's subcases are taken as they are; "over subcases too" lets them vary and does not decide. From one replicate the
+intervals are t-intervals with a start as the unit, and no verdict rests on fewer than six starts. A claim is supported
+where all its deciding readings are. One reading is enough to contradict it, so that contradictions are corrected for
+the number of readings (Holm); p is that of the claim, and beside it corrected for the number of claims. Where
+LO-non-entailment lies below {FLOOR} or above {CEILING}, the mean probability of the right class decides, and both
+readings are shown. A lower accuracy on one side of lexical overlap with a higher one on the other is a shift of
+threshold: criterion below 0 means quick to say entailment, AUROC .5 no ability to tell the two apart. "Needed" would
+decide the reading with 80% power if the estimate were the truth: from the observed spread of the paired difference
+over units, or, from one replicate, seeds per arm for a single pair of cells from the spread of 100 re-runs of one BERT
+(McCoy et al. 2020: sd .0024 on MNLI, .024 on HANS, .124 on LO-non-entailment). It counts units alone: the part of an
+interval that comes from the test rows stays however many there are. Coverage of the intervals, false verdicts and
+power by simulation: results/statistics.md."""
 
+GATES = "What the grid must show before a difference on HANS means anything (C3 to C6; the last for C5 alone):"
 # So many readings are shown in a cell of a table.
 FEW = 8
 
@@ -34,19 +42,32 @@ def readings_table(claim: Claim) -> pd.DataFrame:
 
 
 def _row(reading: Reading, decides: bool) -> dict[str, str]:
+    unit = reading.unit if reading.unit_sd is not None else "seeds"
     return {
         "metric": reading.title,
         "estimand": reading.estimand,
         "estimate": "" if reading.estimate is None else f"{reading.estimate:+.3f}",
         "interval": _limits(reading.low, reading.high),
-        "interval over": reading.basis,
+        "interval over": over(reading),
+        "shared": reading.shared,
+        "these generators": _limits(reading.within_low, reading.within_high),
         "over subcases too": _limits(reading.subcase_low, reading.subcase_high),
-        "seeds": str(reading.n_seeds),
         "above 0": f"{reading.wins} of {reading.n}" if reading.n else "",
-        "seeds needed": "" if reading.seeds_needed is None else f"{reading.seeds_needed:,}",
-        "reading": reading.verdict,
+        "needed": "" if reading.needed is None else f"{reading.needed:,} {unit}",
+        "reading": reading.verdict if decides or reading.metric == OVERLAP else sign(reading),
         "decides": "yes" if decides else "no",
     }
+
+
+def sign(reading: Reading) -> str:
+    """On which side of 0 a reading that decides nothing surely lies."""
+    return {SUPPORTED: "above 0", CONTRADICTED: "below 0"}.get(reading.verdict, "")
+
+
+def over(reading: Reading) -> str:
+    """What an interval lets vary, with the number of units where it is over units."""
+    of_units = reading.unit_sd is not None
+    return f"{reading.units} {reading.basis}" if of_units else reading.basis
 
 
 def _limits(low: float | None, high: float | None) -> str:
@@ -56,9 +77,21 @@ def _limits(low: float | None, high: float | None) -> str:
 def verdicts_markdown(claims: list[Claim]) -> str:
     """A row per claim, with the readings that decide it where they are no more than FEW."""
     rows = [
-        {"claim": c.id, "statement": c.statement, "verdict": c.verdict, "decided by": _decided_by(c)} for c in claims
+        {"claim": c.id, "statement": c.statement, "verdict": c.shown_verdict}
+        | {"p": _p(c.p), "p, all claims": _p(c.p_holm), "decided by": _decided_by(c)}
+        for c in claims
     ]
     return markdown(pd.DataFrame(rows))
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def gates_markdown(gates: list[Gate]) -> str:
+    """A row per gate."""
+    met = {True: "passed", False: "not passed", None: "not known"}
+    return markdown(pd.DataFrame([{"gate": g.what, "seen": g.seen, "": met[g.passed]} for g in gates]))
 
 
 def _decided_by(claim: Claim) -> str:
@@ -69,11 +102,12 @@ def _decided_by(claim: Claim) -> str:
     return "; ".join(f"{r.title}, {r.estimand}: {r.estimate:+.3f} {_limits(r.low, r.high)}".strip() for r in known)
 
 
-def claims_markdown(claims: list[Claim]) -> str:
-    """claims.md: a table of the verdicts, then each claim with its rule, readings and notes."""
+def claims_markdown(claims: list[Claim], gates: list[Gate]) -> str:
+    """claims.md: a table of the verdicts and the gates, then each claim with its rule, readings and notes."""
     parts = ["# The paper's claims", PREFACE, verdicts_markdown(claims)]
+    parts += [GATES, gates_markdown(gates)]
     for claim in claims:
-        parts += [f"## {claim.id}: {claim.verdict}", inline(claim.statement), f"Rule: {inline(claim.rule)}"]
+        parts += [f"## {claim.id}: {claim.shown_verdict}", inline(claim.statement), f"Rule: {inline(claim.rule)}"]
         if claim.deciding or claim.beside:
             parts.append(markdown(readings_table(claim)))
         parts.append("\n".join(f"- {inline(note)}" for note in claim.notes))

@@ -13,18 +13,20 @@ from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import GridRecipe, ReportRecipe
 from blindspots.config.test_set_keys import test_set_keys
-from blindspots.data.heuristics import HEURISTICS
 from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC, in_order, position
-from blindspots.data.nli import LABELS
-from blindspots.data.test_sets import Headline, test_set
+from blindspots.data.nli import ENTAILMENT, LABELS
+from blindspots.data.test_sets import AUROC, CRITERION, D_PRIME, PROBABILITY, Headline, test_set
 from blindspots.evaluation.prediction import read_predictions, score_rows
 from blindspots.grid import Cell, cells, start_of, starts
-from blindspots.report.kept import Predictions, read_kept, read_lineages
+from blindspots.report.kept import PARTS, Predictions, read_kept, read_lineages
 
 START = "start"
 # The paper's three metrics, which its claims are about; a grid may have others.
 MNLI, HANS, LO_NE = PAPER_METRICS = ("mnli_matched", "hans", "hans_lo_non_entailment")
-AUROCS = {f"auroc_{name}": name for name in HEURISTICS}
+# The other side of the third metric, and what tells a shift of threshold from a loss of ability.
+LO_E = "hans_lo_entailment"
+P_LO_NE, P_LO_E = f"{LO_NE}_probability", f"{LO_E}_probability"
+LO_AUROC, LO_D_PRIME, LO_CRITERION = "hans_lo_auroc", "hans_lo_d_prime", "hans_lo_criterion"
 POINT_KINDS = {"none": START, "original": ORIGINAL, "synthetic": SYNTHETIC, "synthetic-biased": BIASED}
 POINT_COLUMNS = {
     "starting_train_size": "start",
@@ -42,8 +44,9 @@ class Grid:
     """What is there of a grid.
 
     models: one row per model, indexed by name: start, kind (`start` for a start), size (0 for a start), seed, the
-        metrics and AUROCS; what was not evaluated is nan.
+        metrics and what is measured beside; what was not evaluated is nan.
     metrics: the headline accuracies of the test sets, in the order of tables and figures.
+    measured: what is measured beside them: mean probabilities, AUROC, d' and criterion.
     rows: what every model predicted; none for digitised points.
     right: by (model, test set), whether a row's prediction is its gold label, folded as the test set says; [rows].
     results, lineages: by model, of `prediction.score_rows` and lineage.json; datasets: lineages of the datasets.
@@ -54,6 +57,7 @@ class Grid:
 
     models: pd.DataFrame
     metrics: list[Headline]
+    measured: list[Headline] = field(default_factory=list)
     rows: Predictions = field(default_factory=Predictions)
     right: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -75,10 +79,12 @@ class Grid:
 
     def title(self, metric: str) -> str:
         """How tables and figures call a metric."""
-        named = {headline.name: headline.title for headline in self.metrics}
-        if metric in AUROCS:
-            return f"AUROC, {AUROCS[metric].replace('_', ' ')}"
-        return named.get(metric, metric)
+        return next((headline.title for headline in self.shown if headline.name == metric), metric)
+
+    @property
+    def shown(self) -> list[Headline]:
+        """Accuracies, then what is measured beside them."""
+        return [*self.metrics, *self.measured]
 
     def axis(self, name: str) -> list:
         """The values of `start`, `size` or `seed` that are there; sizes without the starts' 0."""
@@ -91,15 +97,31 @@ class Grid:
         return cell.name if cell.name in self.models.index else None
 
     def chosen_rows(self, metric: str) -> tuple[str, np.ndarray] | None:
-        """Test set of a headline and which of its rows count, boolean; None for an AUROC and without predictions."""
-        headline = next((headline for headline in self.metrics if headline.name == metric), None)
+        """Test set of a headline and which of its rows count, boolean: [rows]; None where it is no mean over rows, as
+        an AUROC is not, and without predictions."""
+        headline = next((headline for headline in self.shown if headline.name == metric), None)
         if headline is None or headline.test_set not in self.tests:
+            return None
+        if headline.measure in (AUROC, D_PRIME, CRITERION):
             return None
         rows = self.tests[headline.test_set]
         chosen = np.ones(len(rows), dtype=bool)
         for column, value in headline.slice.items():
             chosen &= (rows["gold" if column == "label" else column] == value).to_numpy()
         return headline.test_set, chosen
+
+    def row_values(self, model: str, metric: str) -> np.ndarray | None:
+        """What a metric is the mean of: for each row that counts 0 or 1, or a probability; None as `chosen_rows`."""
+        rows = self.chosen_rows(metric)
+        if rows is None:
+            return None
+        own, chosen = rows
+        measure = next(headline.measure for headline in self.shown if headline.name == metric)
+        if measure != PROBABILITY:
+            return self.right[model, own][chosen].astype(float)
+        entailed = (self.tests[own]["gold"] == ENTAILMENT).to_numpy()
+        score = self.rows.entailment[model, own] / PARTS
+        return np.where(entailed, score, 1 - score)[chosen]
 
 
 def read_grid(recipe: ReportRecipe) -> Grid:
@@ -171,9 +193,11 @@ def _scored(rows: Predictions, names: list[str]) -> Grid:
     """A grid of the models that have predictions."""
     evaluated = [name for name in test_set_keys() if name in rows.tests] or [MNLI, HANS]
     metrics = [headline for name in evaluated for headline in test_set(name).shown]
+    measured = [headline for name in evaluated for headline in test_set(name).measured]
     rows.tests = {name: rows.tests[name] for name in evaluated if name in rows.tests}
-    columns = [*KEY, *dict.fromkeys([*PAPER_METRICS, *(headline.name for headline in metrics)]), *AUROCS]
-    grid = Grid(pd.DataFrame(columns=columns), metrics, rows)
+    scores = dict.fromkeys([*PAPER_METRICS, *(headline.name for headline in metrics + measured)])
+    columns = [*KEY, *scores]
+    grid = Grid(pd.DataFrame(columns=columns), metrics, measured, rows=rows)
     found = []
     for name in names:
         with warnings.catch_warnings():  # the report states the number of rows itself
@@ -183,22 +207,21 @@ def _scored(rows: Predictions, names: list[str]) -> Grid:
         for own, part in rows.tests.items():
             folded = np.array([test_set(own).fold(label) for label in LABELS])
             grid.right[name, own] = folded[rows.predicted[name, own]] == part["gold"].to_numpy()
-    dtypes = {column: int if column in ("start", "size", "seed") else float for column in columns if column != "kind"}
+    dtypes = dict.fromkeys(["start", "size", "seed"], int) | dict.fromkeys(scores, float)
     grid.models = pd.DataFrame(found, index=names, columns=columns).astype(dtypes)
     return grid
 
 
 def _model_row(name: str, results: dict[str, Any]) -> dict[str, Any]:
-    """Place, headline accuracies and AUROCs of one model."""
+    """Place, headline accuracies and what is measured beside them, of one model."""
     cell = Cell.from_name(name)
-    aurocs = {
-        row["heuristic"]: row["auroc"]
-        for row in results["scores"]
-        if row["test_set"] == HANS and row["heuristic"] and not row["label"]
-    }
-    place = {"start": cell.start, "kind": cell.kind or START, "size": cell.size or 0, "seed": cell.seed}
-    accuracies = {headline["name"]: headline["accuracy"] for headline in results["headlines"]}
-    return place | accuracies | {column: aurocs.get(heuristic) for column, heuristic in AUROCS.items()}
+    row = {"start": cell.start, "kind": cell.kind or START, "size": cell.size or 0, "seed": cell.seed}
+    row |= {headline["name"]: headline["accuracy"] for headline in results["headlines"]}
+    for part in results["both_sides"]:
+        for label, probability in part["mean_probability"].items():
+            row[f"{part['name']}_{label.replace('-', '_')}_probability"] = probability
+        row |= {f"{part['name']}_{measure}": part[measure] for measure in (AUROC, D_PRIME, CRITERION)}
+    return row
 
 
 def read_points(path: Path) -> Grid:
@@ -222,11 +245,11 @@ def read_points(path: Path) -> Grid:
         if column not in points:
             raise UserError(f"{path} has no column {column}.")
     points = points.rename(columns=POINT_COLUMNS)
-    metrics = [headline for name in (MNLI, HANS) for headline in test_set(name).shown]
+    shown = [headline for name in (MNLI, HANS) for headline in test_set(name).shown]
+    metrics = [headline for headline in shown if headline.name in PAPER_METRICS]
     _check_points(path, points, {headline.name: headline.title for headline in metrics})
     points["kind"] = points["kind"].map(POINT_KINDS)
     points["seed"] = 0
-    points = points.assign(**dict.fromkeys(AUROCS, np.nan))
     axes = GridRecipe(
         starts=sorted(set(points["start"].tolist())),
         sizes=sorted(set(points["size"].tolist()) - {0}),
@@ -238,7 +261,7 @@ def read_points(path: Path) -> Grid:
         for start, kind, size in zip(*(points[column].tolist() for column in ("start", "kind", "size")))
     ]
     missing = [cell.name for cell in starts(axes) + cells(axes) if cell.name not in points.index]
-    return Grid(points[[*KEY, *PAPER_METRICS, *AUROCS]], metrics, missing=missing)
+    return Grid(points[[*KEY, *PAPER_METRICS]], metrics, missing=missing)
 
 
 def _check_points(path: Path, points: pd.DataFrame, titles: dict[str, str]) -> None:

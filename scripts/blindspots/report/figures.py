@@ -15,8 +15,9 @@ from blindspots.config.errors import one_line
 from blindspots.config.paths import PAPER_POINTS
 from blindspots.data.heuristics import HEURISTICS
 from blindspots.data.kinds import label_of, styles
+from blindspots.data.test_sets import ACCURACY, Headline
 from blindspots.report.collect import START, Grid, read_points
-from blindspots.report.tables import summary
+from blindspots.report.tables import band_units, summary
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -48,23 +49,26 @@ def save(figure: Figure, file: Path) -> None:
     figure.savefig(file, dpi=100, metadata=nothing)
 
 
-def figure1(grid: Grid, title: str, from_figure: bool = False) -> Figure:
+def figure1(grid: Grid, title: str, from_figure: bool = False, metrics: list[Headline] | None = None) -> Figure:
     """The paper's Figure 1: a column per start, a row per metric; the start is the point at 0 and the dashed line.
 
-    Means over seeds, with the 95% t-interval of the mean as a band where there are several seeds.
+    Means over replicates, with the 95% t-interval of the mean as a band where there are several (see `summary`).
 
     Args:
         from_figure: the grid itself was read off a figure; the figure says so.
+        metrics: rows of the figure, by default the accuracies.
     """
+    metrics = grid.metrics if metrics is None else metrics
     table, starts, by_kind = summary(grid), grid.axis("start"), styles(grid.kinds)
-    rows, columns = len(grid.metrics), max(1, len(starts))
+    rows, columns = len(metrics), max(1, len(starts))
     size = (2.1 + 2.1 * columns, 1.3 + 2.1 * rows)
     figure, panels = pyplot.subplots(
         rows, columns, sharex=True, sharey="row", squeeze=False, figsize=size, layout="constrained"
     )
     paper = None if from_figure else _paper_points(grid)
-    for row, metric in zip(panels, grid.metrics):
-        row[0].set_ylabel(f"{one_line(metric.title)}\naccuracy")
+    for row, metric in zip(panels, metrics):
+        name = one_line(metric.title)
+        row[0].set_ylabel(f"{name}\naccuracy" if metric.measure == ACCURACY else name)
         for panel, start in zip(row, starts):
             if paper is not None and f"{metric.name}.mean" in paper:
                 _curves(
@@ -76,7 +80,7 @@ def figure1(grid: Grid, title: str, from_figure: bool = False) -> Figure:
         panel.set_title("random head" if start == 0 else f"start: {start:,} rows", fontsize=9)
     for panel in panels[-1]:
         panel.set_xlabel("augmentation rows")
-    _axes(panels, grid.axis("size"))
+    _axes(panels, grid.axis("size"), [metric.is_share for metric in metrics])
     figure.suptitle(one_line(title) + ("\n(points read off the published figure)" if from_figure else ""), fontsize=10)
     _legend(figure, grid, paper is not None)
     return figure
@@ -114,14 +118,15 @@ def _curves(
         panel.plot([0], origin[f"{metric}.mean"], markersize=8, linestyle="none", zorder=4, **START_STYLE)
 
 
-def _axes(panels: np.ndarray, sizes: list[int]) -> None:
-    """Ticks at the sizes, and accuracies no further than a little beyond 0 and 1, whatever the bands do."""
+def _axes(panels: np.ndarray, sizes: list[int], shares: list[bool]) -> None:
+    """Ticks at the sizes, and shares no further than a little beyond 0 and 1, whatever the bands do."""
     panels[0, 0].set_xticks([0, *sizes], [_short(size) for size in (0, *sizes)])
     if sizes:
         panels[0, 0].set_xlim(-0.06 * sizes[-1], 1.06 * sizes[-1])
-    for panel in panels[:, 0]:
+    for panel, is_share in zip(panels[:, 0], shares):
         low, high = panel.get_ylim()
-        panel.set_ylim(max(low, -0.03), min(high, 1.03))
+        if is_share:
+            panel.set_ylim(max(low, -0.03), min(high, 1.03))
 
 
 def _short(size: int) -> str:
@@ -135,8 +140,9 @@ def _legend(figure: Figure, grid: Grid, with_paper: bool) -> None:
     if with_paper:
         style = next(iter(by_kind.values())) | PAPER_STYLE
         lines.append(pyplot.Line2D([], [], label="the paper's, read off its figure (error about .003)", **style))
-    seeds = len(grid.axis("seed")) if len(grid.models) else 0
-    note = "one seed: no band" if seeds == 1 else f"band: 95% interval of the mean over {seeds} seeds"
+    note = "one replicate: no band"
+    if len(grid.models) and len(grid.axis("seed")) > 1:
+        note = f"band: 95% interval of the mean over {band_units(grid)}"
     columns = min(len(lines), 5) if len(grid.axis("start")) > 1 else 2  # a figure of one panel is narrow
     figure.legend(handles=lines, loc="outside lower center", ncols=columns, title=note, frameon=False)
 
@@ -158,14 +164,14 @@ def add_titles(svg: Path, grid: Grid) -> None:
             row, rows = part.loc[place], f", {place[1]:,} rows" if place[1] else ""
             point.set("class", "point")
             point.set("data-place", f"{start} {place[0]} {place[1]}")
-            value = f"{grid.title(metric)} {row[f'{metric}.mean']:.3f} ({_seeds(int(row['seeds']))})"
+            value = f"{grid.title(metric)} {row[f'{metric}.mean']:.3f} ({_replicates(int(row['seeds']))})"
             title = ElementTree.SubElement(point, f"{SVG}title")
             title.text = one_line(f"start {int(start):,}, {label_of(place[0])}{rows}: {value}")
     tree.write(svg, encoding="utf-8", xml_declaration=True)
 
 
-def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"{count} seeds"
+def _replicates(count: int) -> str:
+    return "1 replicate" if count == 1 else f"{count} replicates"
 
 
 def learning_curve(grid: Grid) -> Figure:

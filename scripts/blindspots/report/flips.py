@@ -72,7 +72,7 @@ def flips(grid: Grid, name: str, words: dict[str, pd.DataFrame]) -> dict[str, An
         before, after = grid.right[start, own] & chosen, grid.right[name, own] & chosen
         differs = (grid.rows.predicted[start, own] != grid.rows.predicted[name, own]) & chosen
         lost, won = before & ~after, ~before & after
-        has_slices = bool(test_set(own).headlines) and not metric.slice  # the slices' examples stand for the whole
+        has_slices = len(test_set(own).shown) > 1 and not metric.slice  # the slices' examples stand for the whole
         rows = [] if has_slices else [row for which in (lost, won) for row in _first(which)]
         changed[metric.name] = {
             "test_set": own,

@@ -13,11 +13,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from blindspots.artifacts.lineage import without_placement
 from blindspots.data.kinds import label_of
-from blindspots.report.claims import Claim
-from blindspots.report.claims_text import PREFACE, readings_table
+from blindspots.data.test_sets import Headline
+from blindspots.report.claims_text import GATES, PREFACE, readings_table
 from blindspots.report.collect import Grid
+from blindspots.report.gates import Gate
+from blindspots.report.verdicts import Claim
 
 PICTURES = {
+    "both_sides.png": "Both sides of lexical overlap: mean probability of the right class, ability and threshold",
     "learning_curve.png": "The starts by rows of MNLI",
     "seed_spread.png": "Spread over seeds",
     "subcases.png": "HANS by subcase, in percent",
@@ -40,6 +43,7 @@ def write_page(
     comparisons: pd.DataFrame,
     table1: pd.DataFrame | None,
     claims: list[Claim],
+    gates: list[Gate],
     changed: dict[str, Any],
 ) -> None:
     """Write folder/index.html from what the folder already holds and from the models' details.
@@ -56,13 +60,15 @@ def write_page(
     )
     script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
     svg = (folder / "figure1.svg").read_text(encoding="utf-8")
-    titles = {metric.name: metric.title for metric in grid.metrics}
+    titles = {metric.name: metric.title for metric in grid.shown}
     models = {name: details(grid, name, changed.get(name)) for name in grid.models.index}
     page = environment.get_template("page.html.j2").render(
         policy=POLICY.format(hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()),
         script=script,
         title=title,
         metrics=titles,
+        gates=gates,
+        about_gates=GATES,
         findings=findings,
         comparisons=comparisons,
         figure=svg[svg.index("<svg") :],
@@ -98,7 +104,6 @@ def model(grid: Grid, name: str) -> dict[str, Any]:
         for slice_ in grid.results.get(name, {}).get("slices", [])
         if not any(value for key, value in slice_.items() if key not in ("test_set", *NUMBERS))
     }
-    values = {metric.name: row[metric.name] for metric in grid.metrics}
     return {
         "name": name,
         "start": int(row["start"]),
@@ -106,10 +111,14 @@ def model(grid: Grid, name: str) -> dict[str, Any]:
         "size": int(row["size"]),
         "seed": int(row["seed"]),
         "place": f"{row['start']} {row['kind']} {row['size']}",
-        "values": [
-            (None if value != value else float(value), _hover(overall.get(metric))) for metric, value in values.items()
-        ],
+        "values": [_value(metric, row[metric.name], overall.get(metric.name)) for metric in grid.shown],
     }
+
+
+def _value(metric: Headline, value: float, overall: dict[str, Any] | None) -> dict[str, Any]:
+    """A number of a model's row; one that is no share has no bar."""
+    known = None if value != value else float(value)
+    return {"value": known, "hover": _hover(overall), "bar": metric.is_share}
 
 
 def _hover(overall: dict[str, Any] | None) -> str:

@@ -7,10 +7,11 @@ import yaml
 
 from blindspots.artifacts.markdown import inline
 from blindspots.config.recipes import ReportRecipe
-from blindspots.report.claims import Claim
-from blindspots.report.claims_text import verdicts_markdown
+from blindspots.report.claims_text import GATES, gates_markdown, verdicts_markdown
 from blindspots.report.collect import Grid
+from blindspots.report.gates import Gate
 from blindspots.report.tables import grid_table, markdown
+from blindspots.report.verdicts import Claim
 
 SPACE = {"sdk": "static", "app_file": "index.html"}
 AGAIN = """\
@@ -29,6 +30,7 @@ def readme(
     comparisons: pd.DataFrame,
     table1: pd.DataFrame | None,
     claims: list[Claim],
+    gates: list[Gate],
 ) -> str:
     """The text of README.md.
 
@@ -45,10 +47,18 @@ def readme(
         AGAIN if grid.lineages else "",
         "## The paper's claims",
         verdicts_markdown(claims) + "\nRules, readings and notes: `claims.md`.",
+        GATES,
+        gates_markdown(gates),
     ]
     if len(comparisons):
         parts += ["## Kinds compared", markdown(comparisons)]
     parts += ["## All places of the grid", markdown(grid_table(grid))]
+    if grid.measured:
+        about = (
+            "Both sides of lexical overlap: mean probability of the right class, AUROC and d' (ability), criterion "
+            "(below 0: quick to say entailment)."
+        )
+        parts += [about, markdown(grid_table(grid, grid.measured))]
     if table1 is not None:
         parts += ["## Lexical overlap by label (Table 1)", markdown(table1)]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"

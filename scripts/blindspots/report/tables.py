@@ -11,43 +11,67 @@ from blindspots.artifacts.files import is_numeric, markdown_table
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import EVALUATE_MODULES
-from blindspots.data.kinds import label_of
+from blindspots.data.kinds import ORIGINAL, SYNTHETIC, label_of
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import pool_pairs
+from blindspots.data.test_sets import Headline
 from blindspots.evaluation.statistics import Interval, ratio_of_rates
 from blindspots.report.collect import START, Grid
 from blindspots.report.contrasts import Reading
+from blindspots.report.design import from_generator, generators
 
 AUDIT = EVALUATE_MODULES / "heuristic_audit"
 PLACE = ["start", "kind", "size"]
-COUNTS = ["words", "label", "original_count", "original_n", "synthetic_count", "synthetic_n"]
+COUNTS = ["generator", "words", "label", "original_count", "original_n", "synthetic_count", "synthetic_n"]
 LEVEL = 0.95
 
 
 def summary(grid: Grid, models: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Over the seeds of each place of the grid: seeds, and of each metric mean, sd, low, high.
+    """Over the replicates of each place of the grid: their number `seeds`, and of each metric mean, sd, low, high.
 
-    The limits are those of the 95% t-interval of the mean over seeds; sd and limits are nan for one seed.
+    What is averaged are generators where sets come from several, else replicates. The limits are those of the 95%
+    t-interval of the mean over these units, without test rows; sd and limits are nan for one unit.
     Index (start, kind, size), kinds in the registry's order; columns `seeds` and (metric, statistic) joined by `.`.
 
     Args:
         models: a part of grid.models, by default all.
     """
     models = grid.models if models is None else models
-    order = models.assign(kind=pd.Categorical(models["kind"], [START, *grid.kinds]))
-    groups = order.groupby(PLACE, observed=True)
-    table = groups.size().to_frame("seeds")
-    for metric in grid.metrics:
-        scores = groups[metric.name]
-        mean, sd, n = scores.mean(), scores.std(), scores.count()
+    written = generators(grid, models["seed"].tolist())
+    unit = [
+        name if name and from_generator(kind) else str(seed)
+        for name, kind, seed in zip(written, models["kind"], models["seed"])
+    ]
+    order = models.assign(kind=pd.Categorical(models["kind"], [START, *grid.kinds]), unit=unit)
+    table = order.groupby(PLACE, observed=True).size().to_frame("seeds")
+    scores = [metric.name for metric in grid.shown]
+    groups = order.groupby([*PLACE, "unit"], observed=True)[scores].mean().groupby(PLACE, observed=True)
+    for metric in grid.shown:
+        values = groups[metric.name]
+        mean, sd, n = values.mean(), values.std(), values.count()
         margin = sd / np.sqrt(n) * stats.t.ppf((1 + LEVEL) / 2, (n - 1).where(n > 1))
-        for name, values in {"mean": mean, "sd": sd, "low": mean - margin, "high": mean + margin}.items():
-            table[f"{metric.name}.{name}"] = values.astype(float)
+        for name, column in {"mean": mean, "sd": sd, "low": mean - margin, "high": mean + margin}.items():
+            table[f"{metric.name}.{name}"] = column.astype(float)
     return table
 
 
-def grid_table(grid: Grid) -> pd.DataFrame:
-    """The accuracies of every place of the grid: the mean, with the seeds' sd where there are several."""
+def band_units(grid: Grid) -> str:
+    """What the intervals of `summary` are over, in words."""
+    seeds = grid.axis("seed")
+    written = set(generators(grid, seeds))
+    return (
+        f"{len(written)} generators (synthetic data) or {len(seeds)} seeds"
+        if written != {""}
+        else f"{len(seeds)} seeds"
+    )
+
+
+def grid_table(grid: Grid, metrics: list[Headline] | None = None) -> pd.DataFrame:
+    """The numbers of every place of the grid: the mean, with the sd over units (see `summary`) of several.
+
+    Args:
+        metrics: by default the accuracies.
+    """
     table = summary(grid).reset_index()
     several = bool(len(table)) and table["seeds"].max() > 1
     shown = pd.DataFrame(
@@ -59,7 +83,7 @@ def grid_table(grid: Grid) -> pd.DataFrame:
     )
     if several:
         shown["seeds"] = table["seeds"].astype(str)
-    for metric in grid.metrics:
+    for metric in grid.metrics if metrics is None else metrics:
         shown[metric.title] = [
             accuracy(mean) + (f" ± {accuracy(sd)}" if sd == sd else "")
             for mean, sd in zip(table[f"{metric.name}.mean"], table[f"{metric.name}.sd"])
@@ -79,8 +103,9 @@ def comparison_table(readings: list[Reading]) -> pd.DataFrame:
                 "estimate": f"{reading.estimate:+.3f}",
                 "interval": "" if reading.low is None else f"[{reading.low:+.3f}, {reading.high:+.3f}]",
                 "over": reading.basis,
+                "units": str(reading.units),
+                "shared": reading.shared,
                 "pairs": str(reading.n_pairs),
-                "seeds": str(reading.n_seeds),
             }
             for reading in readings
             if reading.estimate is not None
@@ -90,7 +115,7 @@ def comparison_table(readings: list[Reading]) -> pd.DataFrame:
 
 def accuracy(value: float) -> str:
     """Three decimals without the leading zero, as the paper prints; empty for nan."""
-    return "" if value != value else f"{value:.3f}".removeprefix("0")
+    return "" if value != value else f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -105,23 +130,28 @@ def latex(table: pd.DataFrame) -> str:
     return table.to_latex(index=False, column_format=align, escape=True).replace("±", r"$\pm$")
 
 
-def heuristic_counts(original: str, synthetic: str) -> pd.DataFrame:
+def heuristic_counts(original: str, synthetic: dict[str, str]) -> pd.DataFrame:
     """Lexical overlap by label in prepared MNLI and in raw synthetic data: the columns COUNTS, counted by the audit.
 
     Args:
-        original, synthetic: Hub id or folder of a dataset with a split train; of ours, its config `full` is counted.
+        original: Hub id or folder of a dataset with a split train; of ours, its config `full` is counted.
+        synthetic: the same of what each generator wrote, by the generator's name.
     """
-    pairs = [_pairs(name) for name in (original, synthetic)]
     audit = evaluate.load(str(AUDIT), keep_in_memory=True)
-    rates = [
-        pd.DataFrame(audit.compute(**columns)["rates"]).query("heuristic == 'lexical_overlap' and label != ''")
-        for columns in pairs
+
+    def counted(name: str) -> pd.DataFrame:
+        rates = pd.DataFrame(audit.compute(**_pairs(name))["rates"])
+        return rates.query("heuristic == 'lexical_overlap' and label != ''")
+
+    sides, reference = (ORIGINAL, SYNTHETIC), counted(original)
+    tables = [
+        reference.merge(
+            counted(source), on=["words", "label"], how="outer", suffixes=[f"_{side}" for side in sides]
+        ).assign(generator=name)
+        for name, source in synthetic.items()
     ]
-    table = rates[0].merge(rates[1], on=["words", "label"], how="outer", suffixes=("_original", "_synthetic"))
-    table = table.rename(
-        columns={f"{what}_{side}": f"{side}_{what}" for side in ("original", "synthetic") for what in ("count", "n")}
-    )
-    return table[COUNTS].fillna(0)
+    columns = {f"{what}_{side}": f"{side}_{what}" for side in sides for what in ("count", "n")}
+    return pd.concat(tables).rename(columns=columns)[COUNTS].fillna(0)
 
 
 def _pairs(name: str) -> dict[str, list]:
@@ -134,29 +164,31 @@ def _pairs(name: str) -> dict[str, list]:
 
 
 def read_counts(path: Path) -> pd.DataFrame:
-    """Counts of Table 1 from a CSV with the columns COUNTS, such as table1.csv of a report.
+    """Counts of Table 1 from a CSV with the columns COUNTS, such as table1.csv of a report; generator may be missing.
 
     Raises UserError for another file.
     """
     if not path.is_file():
         raise UserError(f"There are no counts at {path}.")
-    counts = pd.read_csv(path)
+    counts = pd.read_csv(path, dtype={"generator": str}, keep_default_na=False)
+    counts = counts if "generator" in counts else counts.assign(generator="")
     if not set(COUNTS) <= set(counts.columns):
         raise UserError(f"{path} has the columns {', '.join(counts.columns)}; Table 1 needs {', '.join(COUNTS)}.")
     return counts.loc[counts["label"] != "all", COUNTS]
 
 
 def table1(counts: pd.DataFrame) -> pd.DataFrame:
-    """Table 1 as numbers: COUNTS, both rates, and S:O, the ratio of the rates, with its interval (log ratio).
+    """Table 1 as numbers: COUNTS, both rates, and S:O, the ratio of the rates, with its interval over rows.
 
-    Rows by words (raw as published, then stripped) and label, in the order of LABELS, then all labels together.
+    Rows by generator, words (raw as published, then stripped) and label, in the order of LABELS, then all labels
+    together.
     Source: Zhang & Pavlick (2025), table 1.
     """
-    total = counts.groupby("words", as_index=False).sum(numeric_only=True).assign(label="all")
-    table = pd.concat([counts, total])[COUNTS].astype(dict.fromkeys(COUNTS[2:], int))
+    total = counts.groupby(["generator", "words"], as_index=False).sum(numeric_only=True).assign(label="all")
+    table = pd.concat([counts, total])[COUNTS].astype(dict.fromkeys(COUNTS[3:], int))
     table["label"] = pd.Categorical(table["label"], [*LABELS, "all"])
     table["words"] = pd.Categorical(table["words"], ["raw", "stripped"])
-    table = table.sort_values(["words", "label"]).reset_index(drop=True)
+    table = table.sort_values(["generator", "words", "label"]).reset_index(drop=True)
     table["original_rate"] = table["original_count"] / table["original_n"]
     table["synthetic_rate"] = table["synthetic_count"] / table["synthetic_n"]
     ratios = [
@@ -176,11 +208,13 @@ def _ratio(count: int, n: int, reference_count: int, reference_n: int) -> Interv
 
 
 def shown_table1(table: pd.DataFrame) -> pd.DataFrame:
-    """Table 1 as text: count / rows (rate) of both, and S:O with its 95% interval."""
+    """Table 1 as text: count / rows (rate) of both, and S:O with its 95% interval over rows."""
     rows = table.to_dict("records")
+    several = {"generator": [row["generator"] for row in rows]} if table["generator"].nunique() > 1 else {}
     side = lambda row, name: f"{row[f'{name}_count']:,} / {row[f'{name}_n']:,} ({row[f'{name}_rate']:.3%})"  # noqa: E731
     return pd.DataFrame(
-        {
+        several
+        | {
             "words": [row["words"] for row in rows],
             "label": [row["label"] for row in rows],
             "original": [side(row, "original") for row in rows],

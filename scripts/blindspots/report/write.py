@@ -12,22 +12,24 @@ from blindspots.artifacts.files import write_json
 from blindspots.artifacts.output_dir import local_inputs, whole_folder
 from blindspots.config.recipes import GridRecipe, ReportRecipe
 from blindspots.report import figures, tables
-from blindspots.report.claims import Claim, claims
+from blindspots.report.claims import claims
 from blindspots.report.claims_text import claims_markdown
 from blindspots.report.collect import Grid
 from blindspots.report.contrasts import compared
 from blindspots.report.findings import findings
 from blindspots.report.flips import flips, shown_examples, texts
+from blindspots.report.gates import gates
 from blindspots.report.kept import EXAMPLES, LINEAGES, write_lines
 from blindspots.report.page import write_page
 from blindspots.report.readme import findings_markdown, readme
+from blindspots.report.verdicts import Claim
 
 # The recipe of a report, by which it can be made again from its folder.
 RECIPE = "report.yaml"
 FILES = frozenset(
-    "README.md claims.json claims.md comparisons.csv examples.jsonl figure1.png figure1.svg findings.md grid.csv "
-    "grid.tex index.html learning_curve.png lineage.jsonl predictions.parquet report.yaml seed_spread.png "
-    "subcases.png table1.csv table1.tex".split()
+    "README.md both_sides.png claims.json claims.md comparisons.csv examples.jsonl figure1.png figure1.svg "
+    "findings.md grid.csv grid.tex index.html learning_curve.png lineage.jsonl predictions.parquet report.yaml "
+    "seed_spread.png subcases.png table1.csv table1.tex".split()
 )
 
 
@@ -47,7 +49,7 @@ def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) 
     """
     words = texts(recipe, grid)
     changed = {name: flips(grid, name, words) for name in grid.models.index}
-    judged, readings = claims(grid, table1), compared(grid)
+    judged, readings, passed = claims(grid, table1), compared(grid), gates(grid)
     found, comparisons = findings(grid, readings), tables.comparison_table(readings)
     shown = None if table1 is None else tables.shown_table1(table1)
     inputs = local_inputs(dataclasses.asdict(recipe))
@@ -56,10 +58,10 @@ def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) 
         write_tables(folder, grid, comparisons, table1)
         write_figures(folder, recipe, grid)
         write_json(folder / "claims.json", [dataclasses.asdict(claim) for claim in judged], flat_objects=True)
-        (folder / "claims.md").write_text(claims_markdown(judged), encoding="utf-8")
+        (folder / "claims.md").write_text(claims_markdown(judged, passed), encoding="utf-8")
         (folder / "findings.md").write_text(findings_markdown(found), encoding="utf-8")
-        write_page(folder, recipe.title, grid, found, comparisons, shown, judged, changed)
-        text = readme(recipe, grid, found, comparisons, shown, judged)
+        write_page(folder, recipe.title, grid, found, comparisons, shown, judged, passed, changed)
+        text = readme(recipe, grid, found, comparisons, shown, judged, passed)
         (folder / "README.md").write_text(text, encoding="utf-8")
     return found, judged
 
@@ -90,9 +92,11 @@ def write_tables(folder: Path, grid: Grid, comparisons: pd.DataFrame, table1: pd
 
 
 def write_figures(folder: Path, recipe: ReportRecipe, grid: Grid) -> None:
-    """figure1.png and .svg, learning_curve.png, and, where they say something, seed_spread.png and subcases.png."""
+    """figure1.png and .svg, learning_curve.png; where they say something, both_sides, seed_spread and subcases.png."""
     made = {"learning_curve.png": figures.learning_curve(grid)}
     made["figure1.png"] = made["figure1.svg"] = figures.figure1(grid, recipe.title, bool(recipe.points))
+    if grid.measured:
+        made["both_sides.png"] = figures.figure1(grid, "Both sides of lexical overlap", metrics=grid.measured)
     if len(grid.models) and len(grid.axis("seed")) > 1:
         made["seed_spread.png"] = figures.seed_spread(grid)
     if (heat_map := figures.subcases(grid)) is not None:

@@ -51,6 +51,13 @@ def test_no_set_repeats_a_row_and_a_larger_one_holds_every_smaller_one(one, othe
     assert texts(sets[f"n{min(one, other)}"]) <= texts(sets[f"n{max(one, other)}"])
 
 
+def test_a_row_that_overlaps_but_for_a_full_stop_is_biased_only_by_the_raw_rule():
+    columns = {"id": ["0", "1"], "premise": ["a dog ran."] * 2, "hypothesis": ["a dog ran"] * 2, "label": [0, 1]}
+    pairs = Dataset.from_dict(columns, features=PAIR_FEATURES)
+    assert biased_rows(pairs).tolist() == [True, False]
+    assert biased_rows(pairs, "raw").tolist() == [False, True]
+
+
 @settings(max_examples=25)
 @given(st.integers(1, 60), st.integers(0, 99))
 def test_a_biased_set_has_overlap_in_every_entailment_row_and_in_no_other(size, seed):

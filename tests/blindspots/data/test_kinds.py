@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from blindspots.config.errors import RecipeError
 from blindspots.data.augmentation import biased_rows
+from blindspots.data.heuristics import STRIPPED
 from blindspots.data.kinds import FAMILIES, compared_kinds, in_order, kind_of, label_of, position, styles
 from blindspots.data.nli_datasets import PAIR_FEATURES
 
@@ -112,7 +113,7 @@ def test_the_shares_of_a_set_add_up_and_cover_rows_of_the_pools(name):
     if kind.parts is None:
         return
     pools = {pool: POOLS[pool] for pool in kind.pools}
-    parts = kind.parts(pools)
+    parts = kind.parts(pools, STRIPPED)
     assert sum(share for share, _ in parts) == pytest.approx(1)
     for _, rows in parts:
         assert rows.dtype == bool
@@ -120,7 +121,7 @@ def test_the_shares_of_a_set_add_up_and_cover_rows_of_the_pools(name):
 
 
 def test_a_mixed_set_draws_its_share_from_the_synthetic_rows():
-    (originals, original), (synthetics, synthetic) = kind_of("mixed_25").parts(POOLS)
+    (originals, original), (synthetics, synthetic) = kind_of("mixed_25").parts(POOLS, STRIPPED)
     assert (originals, synthetics) == (0.75, 0.25)
     assert original.tolist() == [True, True, False, False, False]
     assert synthetic.tolist() == [False, False, True, True, True]
@@ -129,7 +130,7 @@ def test_a_mixed_set_draws_its_share_from_the_synthetic_rows():
 @pytest.mark.parametrize(("name", "share"), [("biased_25", 0.25), ("biased_synthetic", 1), ("biased_100", 1)])
 def test_a_biased_set_draws_its_share_from_the_biased_rows_and_the_rest_from_all(name, share):
     pools = {"synthetic": POOLS["synthetic"]}
-    (biased_share, biased), (rest_share, rest) = kind_of(name).parts(pools)
+    (biased_share, biased), (rest_share, rest) = kind_of(name).parts(pools, STRIPPED)
     assert (biased_share, rest_share) == (share, 1 - share)
     assert biased.tolist() == biased_rows(pools["synthetic"]).tolist() == [False, False, True]
     assert np.all(rest)

@@ -58,7 +58,7 @@ def test_no_two_sets_share_a_key_a_title_or_a_headline():
         assert len(set(values)) == len(values)
 
 
-def test_the_three_accuracies_of_the_paper_are_headlines():
+def test_the_three_accuracies_of_the_paper_and_the_other_side_of_the_third_are_headlines():
     shown = [headline for name in ("mnli_matched", "hans") for headline in test_sets.test_set(name).shown]
     assert [(headline.name, headline.title, headline.test_set, dict(headline.slice)) for headline in shown] == [
         ("mnli_matched", "MNLI matched", "mnli_matched", {}),
@@ -69,6 +69,33 @@ def test_the_three_accuracies_of_the_paper_are_headlines():
             "hans",
             {"heuristic": "lexical_overlap", "label": "non-entailment"},
         ),
+        (
+            "hans_lo_entailment",
+            "HANS LO-entailment",
+            "hans",
+            {"heuristic": "lexical_overlap", "label": "entailment"},
+        ),
+    ]
+
+
+def test_both_sides_of_lexical_overlap_have_a_probability_and_share_what_tells_bias_from_ability():
+    measured = test_sets.test_set("hans").measured
+    assert [(headline.name, headline.measure, headline.slice.get("label")) for headline in measured] == [
+        ("hans_lo_non_entailment_probability", "mean_probability", "non-entailment"),
+        ("hans_lo_entailment_probability", "mean_probability", "entailment"),
+        ("hans_lo_auroc", "auroc", None),
+        ("hans_lo_d_prime", "d_prime", None),
+        ("hans_lo_criterion", "criterion", None),
+    ]
+    assert [headline.is_share for headline in measured] == [True, True, True, False, False]
+
+
+def test_the_other_side_is_non_entailment_whatever_the_set_calls_it(made):
+    two_way = {"folding": {"neutral": ["neutral", "contradiction"]}, "slices": ["genre"]}
+    found = made(**two_way, both_sides={"verse": {"genre": "verse"}})
+    assert [(headline.name, dict(headline.slice)) for headline in found.shown[1:]] == [
+        ("verse_non_entailment", {"genre": "verse", "label": "neutral"}),
+        ("verse_entailment", {"genre": "verse", "label": "entailment"}),
     ]
 
 
@@ -92,11 +119,12 @@ def made(tmp_path, monkeypatch):
     }
     monkeypatch.setattr(test_sets, "TEST_SETS", tmp_path)
     monkeypatch.setattr(test_sets, "test_set_keys", lambda: {"made": "made", "hans": "hans"})
+    read = test_sets.test_set.__wrapped__
 
     def make(without: str | None = None, **keys):
         values = {name: value for name, value in (base | keys).items() if name != without}
         (tmp_path / "made.yaml").write_text(yaml.safe_dump(values))
-        return test_sets.test_set("made")
+        return read("made")
 
     return make
 
@@ -139,6 +167,12 @@ def test_an_unknown_key_is_named_with_those_that_there_are(made, key):
             ({"headlines": {name: {}}}, f"{name} is a name of ours")
             for name in ("slices", "size", "auroc_lexical_overlap")
         ),
+        ({"both_sides": {"part": {"label": "entailment"}}}, "both_sides part names a label; it is about both"),
+        ({"both_sides": {"part": {}}}, "both_sides is for the labels entailment and one other"),
+        (
+            {"both_sides": {"part": {"genre": "x"}}, "folding": {"neutral": ["neutral", "contradiction"]}},
+            "headline part_non_entailment names genre, which is not in slices",
+        ),
         ({"allowed": {"genre": ["fiction"]}}, "allowed names genre, which is not in slices"),
         ({"label_names": {"e": "entailed"}}, "'entailed' is not an NLI label"),
         ({"folding": {"non-entailment": ["neutral", "contradicts"]}}, "'contradicts' is not an NLI label"),
@@ -170,6 +204,7 @@ def test_a_headline_of_a_slice_and_a_label_is_taken(made):
             "made_fiction": {"genre": "fiction", "label": "neutral"},
             "made_verse": {"genre": "verse"},
         },
+        "both_sides": {},
     }
 
 

@@ -138,6 +138,13 @@ def test_scores_equal_a_count_by_hand(tmp_path):
             {"heuristic": "lexical_overlap", "label": "non-entailment"},
             results["hans_lo_non_entailment"],
         ),
+        (
+            "hans_lo_entailment",
+            "hans",
+            "validation",
+            {"heuristic": "lexical_overlap", "label": "entailment"},
+            results["hans_lo_entailment"],
+        ),
     ]
 
 
@@ -145,7 +152,7 @@ def test_an_accuracy_without_rows_is_not_a_headline(tmp_path):
     write(tmp_path, "hans", [("entailment", "entailment", "lexical_overlap")])
     results = score(tmp_path)
     assert results["hans_lo_non_entailment"] is None
-    assert [headline["name"] for headline in results["headlines"]] == ["hans"]
+    assert [headline["name"] for headline in results["headlines"]] == ["hans", "hans_lo_entailment"]
 
 
 def test_predictions_are_label_names(tmp_path):

@@ -5,10 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from blindspots.report.claims import FLOOR, claims, combined, weak_and_strong
-from blindspots.report.collect import AUROCS, Grid, read_points
+from blindspots.data import test_sets
+from blindspots.report.claims import claims, weak_and_strong
+from blindspots.report.collect import Grid, read_points
 from blindspots.report.contrasts import CONTRADICTED, SUPPORTED, UNDECIDED, Reading
+from blindspots.report.gates import FLOOR
 from blindspots.report.tables import read_counts, table1
+from blindspots.report.verdicts import UNINTERPRETABLE, Claim, combined, judged
 
 PAPER = Path(__file__).parents[3] / "results" / "paper"
 
@@ -18,7 +21,7 @@ def paper() -> Grid:
     return read_points(PAPER / "figure1_points.csv")
 
 
-def judged(grid: Grid, counts: pd.DataFrame | None = None) -> dict:
+def verdicts(grid: Grid, counts: pd.DataFrame | None = None) -> dict[str, Claim]:
     return {claim.id: claim for claim in claims(grid, counts)}
 
 
@@ -27,38 +30,47 @@ def seeded(grid: Grid, seeds: int = 5) -> Grid:
     parts = []
     for seed in range(seeds):
         part = grid.models.assign(seed=seed)
-        metrics = [column for column in part if column.startswith(("mnli", "hans", "auroc"))]
+        metrics = [column for column in part if column.startswith(("mnli", "hans"))]
         part[metrics] += 0.002 * (seed % 2)
         parts.append(part.rename(index=lambda name, seed=seed: name.replace("-s0", f"-s{seed}")))
-    return Grid(pd.concat(parts), grid.metrics)
+    return Grid(pd.concat(parts), grid.metrics, grid.measured)
+
+
+def with_probabilities(grid: Grid, **columns: float) -> Grid:
+    """The grid with what is measured beside HANS's lexical overlap, one value for all models."""
+    grid.measured = test_sets.test_set("hans").measured
+    values = {headline.name: 0.6 if headline.is_share else 0.0 for headline in grid.measured}
+    grid.models = grid.models.assign(**(values | columns))
+    return grid
 
 
 def test_the_papers_single_seed_decides_c5_and_leaves_the_single_start_claims_open(paper):
-    found = judged(paper)
+    found = verdicts(paper)
     assert found["C5"].verdict == SUPPORTED
-    readings = [*found["C5"].deciding, *found["C5"].beside]
+    assert found["C5"].shown_verdict == "supported for this generator only"
+    readings = found["C5"].beside
     assert [(reading.wins, reading.n) for reading in readings] == [(18, 18)] * 3
     assert [round(reading.estimate, 3) for reading in readings] == [0.062, 0.016, 0.191]
-    assert "from one generator" in found["C5"].notes[-1]
+    assert [reading.verdict for reading in readings] == [SUPPORTED] * 3
     assert {found[name].verdict for name in ("C1", "C2", "C3", "C4")} == {UNDECIDED}
 
 
 def test_the_papers_points_show_c3s_pattern_at_two_starts(paper):
-    assert "5,000, 20,000" in judged(paper)["C3"].notes[0]
+    assert "5,000, 20,000" in verdicts(paper)["C3"].notes[0]
 
 
 def test_in_the_papers_points_biased_is_always_lowest_but_its_fall_is_open(paper):
-    claim = judged(paper)["C6"]
+    claim = verdicts(paper)["C6"]
     assert "54 of 54" in claim.notes[-1]
     assert {reading.verdict for reading in claim.deciding[:6]} == {SUPPORTED}
     assert claim.deciding[6].verdict == claim.verdict == UNDECIDED
 
 
 def test_the_same_numbers_from_five_seeds_would_decide(paper):
-    found = judged(seeded(paper))
-    verdicts = {name: claim.verdict for name, claim in found.items()}
+    found = verdicts(seeded(paper))
+    decided = {name: claim.verdict for name, claim in found.items()}
     # C1: .0205 is beyond the margin of .02; C3: the pattern shows at two starts.
-    assert verdicts == {
+    assert decided == {
         "C1": CONTRADICTED,
         "C2": SUPPORTED,
         "C3": CONTRADICTED,
@@ -76,23 +88,63 @@ def test_original_below_synthetic_contradicts_c5(paper):
         name.replace("-original", "-x").replace("-synthetic", "-original").replace("-x", "-synthetic")
         for name in swapped.index
     ]
-    assert judged(Grid(swapped, paper.metrics))["C5"].verdict == CONTRADICTED
+    assert verdicts(Grid(swapped, paper.metrics))["C5"].verdict == CONTRADICTED
 
 
-def test_an_accuracy_on_its_floor_is_read_from_the_auroc(paper):
-    grid = seeded(paper)
+def test_an_accuracy_on_its_floor_is_read_from_the_mean_probability(paper):
+    """A threshold that all rows are beyond: accuracy 0, AUROC as it was, the probability lower after biased data."""
+    grid = with_probabilities(seeded(paper), hans_lo_non_entailment=0.0)
     biased = grid.models["kind"] == "biased_synthetic"
-    grid.models["hans_lo_non_entailment"] = 0.0
-    grid.models[[*AUROCS]] = 0.8
-    grid.models.loc[biased, [*AUROCS]] = 0.6
-    claim = judged(grid)["C6"]
+    grid.models.loc[biased, "hans_lo_non_entailment_probability"] = 0.3 - grid.models["size"] / 1e6
+    claim = verdicts(grid)["C6"]
     metrics = [reading.metric for reading in claim.deciding]
-    assert metrics[4:6] == ["auroc_lexical_overlap"] * 2
-    assert {reading.verdict for reading in claim.deciding[4:6]} == {SUPPORTED}
-    assert [reading.metric for reading in claim.beside] == ["hans_lo_non_entailment"] * 2
+    assert metrics[4:] == ["hans_lo_non_entailment_probability"] * 3
+    assert [reading.verdict for reading in claim.deciding[4:]] == [SUPPORTED] * 3
+    assert [reading.metric for reading in claim.beside][:3] == ["hans_lo_non_entailment"] * 3
     assert f"below {FLOOR}" in claim.deciding[4].estimand
-    # Zero has been reached: nothing is left to fall.
-    assert claim.deciding[6].verdict == SUPPORTED
+    ability = next(reading for reading in claim.beside if reading.metric == "hans_lo_auroc")
+    assert ability.estimate == 0
+
+
+def test_c5_is_uninterpretable_where_biased_data_do_not_lower_lo_non_entailment(paper):
+    grid = with_probabilities(seeded(paper))
+    claim = verdicts(grid)["C5"]
+    assert claim.shown_verdict == UNINTERPRETABLE
+    assert claim.p is None
+    assert claim.notes[0].startswith("By its readings alone it would be supported; not passed: biased synthetic data ")
+
+
+def test_claims_on_hans_are_uninterpretable_where_a_start_has_no_ability(paper):
+    grid = with_probabilities(seeded(paper))
+    grid.models.loc["n20000-s3", "hans_lo_auroc"] = 0.45
+    found = verdicts(grid)
+    assert {name for name, claim in found.items() if claim.verdict == UNINTERPRETABLE} == {"C3", "C4", "C5", "C6"}
+    assert "AUROC above 0.5 (29 of 30 starts" not in found["C4"].notes[0]  # start 0 does not count
+    assert "AUROC above 0.5 (24 of 25 starts" in found["C4"].notes[0]
+
+
+def test_c5_tests_superiority_beside_non_inferiority(paper):
+    """Synthetic data .01 above original: not inferior by more than .02, and surely not superior."""
+    grid = seeded(paper)
+    original = grid.models["kind"] == "original"
+    same = grid.models[original].assign(kind="synthetic")
+    same.index = same.index.str.replace("-original", "-synthetic")
+    grid.models = pd.concat([grid.models[grid.models["kind"] != "synthetic"], same])
+    grid.models.loc[grid.models["kind"] == "synthetic", "hans"] += 0.01
+    claim = verdicts(grid)["C5"]
+    assert claim.verdict == SUPPORTED
+    assert (claim.beside[0].metric, claim.beside[0].verdict) == ("hans", CONTRADICTED)
+
+
+def test_the_margin_of_c1_lies_at_the_papers_own_difference(paper):
+    assert "the paper's own difference lies (-0.021)" in verdicts(paper)["C1"].notes[-1]
+
+
+def test_every_claim_with_readings_has_a_p_and_one_corrected_for_the_claims(paper):
+    found = verdicts(seeded(paper), table1(read_counts(PAPER / "table1_counts.csv")))
+    for name, claim in found.items():
+        assert 0 <= claim.p <= claim.p_holm <= 1, name
+        assert claim.verdict == UNDECIDED or claim.p <= 0.05, name
 
 
 def test_weak_starts_saw_fewer_rows_than_the_largest_set_holds(paper):
@@ -101,7 +153,7 @@ def test_weak_starts_saw_fewer_rows_than_the_largest_set_holds(paper):
 
 def test_fewer_than_three_sizes_cannot_show_a_fall_and_a_rise(paper):
     grid = Grid(paper.models[paper.models["size"] < 70000], paper.metrics)
-    claim = judged(grid)["C4"]
+    claim = verdicts(grid)["C4"]
     assert claim.verdict == UNDECIDED
     assert "fewer than three sizes" in claim.notes[0]
 
@@ -111,14 +163,14 @@ def test_an_empty_grid_leaves_every_claim_undecided(paper):
 
 
 def test_table_1_as_published_supports_c7(paper):
-    claim = judged(paper, table1(read_counts(PAPER / "table1_counts.csv")))["C7"]
+    claim = verdicts(paper, table1(read_counts(PAPER / "table1_counts.csv")))["C7"]
     assert claim.verdict == SUPPORTED
     assert claim.deciding[0].estimate == pytest.approx(2.402, abs=5e-4)
     assert claim.deciding[1].estimate == pytest.approx(0.0186, abs=5e-5)
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "together"),
+    ("found", "together"),
     [
         ([SUPPORTED, SUPPORTED], SUPPORTED),
         ([SUPPORTED, UNDECIDED], UNDECIDED),
@@ -126,5 +178,25 @@ def test_table_1_as_published_supports_c7(paper):
         ([], UNDECIDED),
     ],
 )
-def test_a_claim_needs_all_of_its_readings(verdicts, together):
-    assert combined([Reading("hans", "HANS", "", "", 1, verdict=verdict) for verdict in verdicts]) == together
+def test_a_claim_needs_all_of_its_readings(found, together):
+    assert combined([Reading("hans", "HANS", "", "", "seeds", 1, verdict=verdict) for verdict in found]) == together
+
+
+def reading(p_supported: float, p_contradicted: float, verdict: str) -> Reading:
+    found = Reading("hans", "HANS", "", "", "seeds", 5, estimate=0.1, verdict=verdict)
+    found.p_supported, found.p_contradicted = p_supported, p_contradicted
+    return found
+
+
+def test_one_contradicting_reading_of_several_must_pass_holms_correction():
+    against, other = reading(0.99, 0.01, CONTRADICTED), reading(0.4, 0.6, UNDECIDED)
+    assert judged(Claim("C", "", "", [against])).verdict == CONTRADICTED
+    claim = judged(Claim("C", "", "", [against, *[other] * 6]))
+    assert claim.verdict == UNDECIDED
+    assert claim.p == pytest.approx(2 * 7 * 0.01)
+
+
+def test_support_needs_no_correction_because_all_readings_must_show_it():
+    claim = judged(Claim("C", "", "", [reading(0.02, 0.98, SUPPORTED)] * 7))
+    assert claim.verdict == SUPPORTED
+    assert claim.p == pytest.approx(0.04)

@@ -25,7 +25,7 @@ def test_every_model_of_the_axes_is_read_with_its_scores(make_grid):
     assert {name: len(rows) for name, rows in grid.tests.items()} == {"mnli_matched": 30, "hans": 60}
     row = grid.models.loc["n900-synthetic-n120-s1"]
     assert (row["start"], row["kind"], row["size"], row["seed"]) == (900, "synthetic", 120, 1)
-    assert 0 <= row["auroc_lexical_overlap"] <= 1
+    assert 0 <= row["hans_lo_auroc"] <= 1
 
 
 def test_right_rows_give_the_metric_modules_accuracy(make_grid):
@@ -33,6 +33,17 @@ def test_right_rows_give_the_metric_modules_accuracy(make_grid):
     for name in grid.models.index:
         for test_set in ("mnli_matched", "hans"):
             assert grid.right[name, test_set].mean() == pytest.approx(grid.models.at[name, test_set])
+
+
+def test_the_values_of_rows_have_the_metric_modules_numbers_as_their_means(make_grid):
+    grid = read_grid(make_grid(starts=[0], sizes=[60]))
+    for metric in grid.shown:
+        for name in grid.models.index:
+            values = grid.row_values(name, metric.name)
+            if metric.name in ("hans_lo_auroc", "hans_lo_d_prime", "hans_lo_criterion"):
+                assert values is None
+            else:
+                assert values.mean() == pytest.approx(grid.models.at[name, metric.name])
 
 
 def test_a_partial_grid_names_what_is_missing(make_grid):

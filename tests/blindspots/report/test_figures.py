@@ -75,7 +75,7 @@ def test_the_band_is_of_the_seeds_and_one_seed_has_none(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
     assert "2 seeds" in figures.figure1(grid, "").legends[0].get_title().get_text()
     one = Grid(grid.models[grid.models["seed"] == 0], grid.metrics)
-    assert "one seed: no band" in figures.figure1(one, "").legends[0].get_title().get_text()
+    assert "one replicate: no band" in figures.figure1(one, "").legends[0].get_title().get_text()
 
 
 def test_every_point_of_the_svg_tells_its_value(tmp_path):
@@ -83,7 +83,16 @@ def test_every_point_of_the_svg_tells_its_value(tmp_path):
     points = [node for node in ElementTree.parse(tmp_path / "figure.svg").iter() if node.get("class") == "point"]
     titles = [point[0].text for point in points]
     assert len(points) == 6 * 3 * 3 * 4
-    assert "start 5,000, synthetic, 36,040 rows: HANS 0.640 (1 seed)" in titles
+    assert "start 5,000, synthetic, 36,040 rows: HANS 0.640 (1 replicate)" in titles
+
+
+def test_both_sides_are_drawn_with_a_criterion_that_leaves_0_to_1(make_grid):
+    grid = read_grid(make_grid(seeds=[0, 1], starts=[0, 900], sizes=[60]))
+    grid.models["hans_lo_criterion"] = 1.5
+    panels = figures.figure1(grid, "", metrics=grid.measured).axes
+    assert len(panels) == 5 * 2
+    assert panels[-1].get_ylim()[1] > 1.5
+    assert panels[0].get_ylabel() == "HANS LO-non-entailment, probability"
 
 
 def test_heat_map_of_the_subcases_over_seeds(make_grid):
@@ -112,4 +121,4 @@ def test_an_empty_grid_is_drawn_empty(tmp_path, draw):
 def test_every_model_is_a_point_of_the_spread(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
     panels = figures.seed_spread(grid).axes
-    assert [sum(len(line.get_xdata()) for line in panel.lines) for panel in panels] == [8, 8, 8]
+    assert [sum(len(line.get_xdata()) for line in panel.lines) for panel in panels] == [8] * 4

@@ -69,7 +69,8 @@ def test_texts_are_shown_where_the_test_set_is_named(recipe, tmp_path):
         assert row["premise"] == f"premise {row['id'].removeprefix('ex')} ."
     assert all("premise" not in row for row in found["mnli_matched"]["examples"])
     kept = shown_examples({CELL: found, "n0-s0": None})
-    assert {row["id"] for row in kept} == {row["id"] for row in found["hans_lo_non_entailment"]["examples"]}
+    sides = [found[f"hans_lo_{side}"]["examples"] for side in ("non_entailment", "entailment")]
+    assert {row["id"] for row in kept} == {row["id"] for side in sides for row in side}
 
 
 def test_a_set_with_headline_slices_has_its_examples_there(recipe):

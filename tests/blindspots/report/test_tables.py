@@ -76,7 +76,7 @@ def dataset(folder, pairs):
 def test_counts_of_two_datasets_by_both_rules_of_words(tmp_path):
     original = dataset(tmp_path / "original", [("a b .", "b a .", 0), ("a b .", "c .", 1), ("a, b .", "a", 2)])
     synthetic = dataset(tmp_path / "synthetic", [("a b .", "a .", 0), ("a b .", "b .", 0), ("d .", "c .", 1)])
-    counts = heuristic_counts(original, synthetic).set_index(["words", "label"])
+    counts = heuristic_counts(original, {"": synthetic}).set_index(["words", "label"]).drop(columns="generator")
     assert counts.loc[("raw", "entailment")].tolist() == [1, 1, 2, 2]
     assert counts.loc[("raw", "contradiction")].tolist() == [0, 1, 0, 0]
     assert counts.loc[("stripped", "contradiction")].tolist() == [1, 1, 0, 0]
@@ -97,8 +97,31 @@ def test_the_table_of_a_report_holds_its_counts(tmp_path):
 
 
 def test_a_label_that_only_one_dataset_has_makes_no_ratio():
-    text = "words,label,original_count,original_n,synthetic_count,synthetic_n\n"
-    text += "raw,entailment,1,10,2,10\nraw,neutral,0,10,0,0\n"
-    table = table1(pd.read_csv(io.StringIO(text))).set_index("label")
+    text = "generator,words,label,original_count,original_n,synthetic_count,synthetic_n\n"
+    text += ",raw,entailment,1,10,2,10\n,raw,neutral,0,10,0,0\n"
+    table = table1(pd.read_csv(io.StringIO(text), keep_default_na=False)).set_index("label")
     assert table.loc["entailment", "ratio"] == 2
     assert pd.isna(table.loc["neutral", "ratio"])
+
+
+def test_the_counts_of_several_generators_stand_one_below_the_other(tmp_path):
+    original = dataset(tmp_path / "original", [("a b .", "b a .", 0), ("a b .", "c .", 1)])
+    written = {
+        name: dataset(tmp_path / name, [("a b .", hypothesis, 0)])
+        for name, hypothesis in (("g1", "a ."), ("g2", "c ."))
+    }
+    table = table1(heuristic_counts(original, written))
+    entailed = table[(table["words"] == "raw") & (table["label"] == "entailment")].set_index("generator")
+    assert entailed["synthetic_count"].to_dict() == {"g1": 1, "g2": 0}
+    assert shown_table1(table)["generator"].tolist() == ["g1"] * 6 + ["g2"] * 6
+    assert "generator" not in shown_table1(table[table["generator"] == "g1"])
+
+
+def test_the_spread_of_synthetic_data_is_over_generators_and_that_of_other_kinds_over_seeds(make_grid):
+    grid = read_grid(make_grid(seeds=range(6), starts=[900], sizes=[60], generators=["a", "b", "c"], start_draws=1))
+    values = grid.models[grid.models["kind"] == "synthetic"].sort_values("seed")["hans"].to_numpy()
+    row = summary(grid).loc[(900, "synthetic", 60)]
+    assert row["hans.sd"] == pytest.approx(values.reshape(2, 3).mean(axis=0).std(ddof=1))
+    assert row["seeds"] == 6
+    other = grid.models.loc[grid.models["kind"] == "original", "hans"]
+    assert summary(grid).loc[(900, "original", 60)]["hans.sd"] == pytest.approx(other.std(ddof=1))

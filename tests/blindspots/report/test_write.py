@@ -21,7 +21,9 @@ def test_all_files_and_the_same_bytes_again(make_grid):
     write_report(recipe, grid, None)
     first = files(Path(recipe.output_dir))
     expected = "report.yaml predictions.parquet lineage.jsonl claims.json claims.md findings.md index.html README.md"
-    expected += " grid.csv grid.tex comparisons.csv figure1.png figure1.svg subcases.png learning_curve.png"
+    expected += (
+        " both_sides.png grid.csv grid.tex comparisons.csv figure1.png figure1.svg subcases.png learning_curve.png"
+    )
     assert set(expected.split()) | {"seed_spread.png"} == set(first)
     write_report(recipe, grid, None)
     assert files(Path(recipe.output_dir)) == first
