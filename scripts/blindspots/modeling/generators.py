@@ -1,5 +1,6 @@
 """Generators: how they are prompted, loaded and merged, and how long their completions are."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -170,4 +171,5 @@ def served_name(source: Source) -> str:
     record = source.record("generator")
     artifact, commit = record["artifact"], record["revision"]
     content = commit if commit and not artifact else record["content_sha256"]
-    return f"{artifact or Path(source.name).name}-{content[:12]}"
+    name = f"{artifact or Path(source.name).absolute().name}-{str(content)[:12]}"
+    return re.sub(r"[^\w.-]", "_", name)  # it stands in a command line, and a lineage may be somebody else's

@@ -152,5 +152,7 @@ def test_the_name_at_a_server_changes_with_the_content_and_follows_the_artifact(
     (folder / "lineage.json").write_text('{"artifact": "tiny-generator", "content_sha256": "0123456789abcdef"}')
     pushed = Source("org/other", folder, "c" * 40, "model")
     assert served_name(fetch(str(folder), "model")) == served_name(pushed) == "tiny-generator-0123456789ab"
+    (folder / "lineage.json").write_text('{"artifact": "a; rm -rf b", "content_sha256": "0123456789abcdef"}')
+    assert served_name(pushed) == "a__rm_-rf_b-0123456789ab"
     (folder / "lineage.json").unlink()
     assert served_name(pushed) == "other-cccccccccccc"
