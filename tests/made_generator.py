@@ -48,13 +48,13 @@ def made_generator(
     return model
 
 
-def made_adapter(base: Path, change: float = 0.1, **keys) -> PeftModel:
+def made_adapter(base: Path, change: float = 0.1, loading: dict | None = None, **keys) -> PeftModel:
     """A LoRA adapter of a base model, which differs by so much from a new one; by default it also trains the ends."""
     keys = {"r": 4, "target_modules": ["q_proj", "v_proj"], "modules_to_save": ["embed_tokens", "lm_head"]} | keys
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = get_peft_model(
-            AutoModelForCausalLM.from_pretrained(base), LoraConfig(task_type="CAUSAL_LM", **keys)
+            AutoModelForCausalLM.from_pretrained(base, **(loading or {})), LoraConfig(task_type="CAUSAL_LM", **keys)
         ).eval()
         for weight in model.parameters():
             if weight.requires_grad:

@@ -7,6 +7,8 @@ import dataclasses
 from blindspots.config.keys import key
 from blindspots.config.test_set_keys import TestSetKeys, TestSetSources
 
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
 
 @dataclasses.dataclass(kw_only=True)
 class ArtifactRecipe:
@@ -132,7 +134,7 @@ class MergeRecipe(ArtifactRecipe):
 
     generator: str = key("generator that is an adapter, a Hub id or folder")
     generator_revision: str | None = key("commit or tag of generator", None)
-    dtype: str = key("precision of the merged weights: float32, bfloat16, float16 or auto (the base's own)", "auto")
+    dtype: str = key("precision of the merged weights; auto is the base's own", "auto", choices=DTYPES)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -163,7 +165,7 @@ class SynthesisRecipe(ArtifactRecipe):
     seed: int = key("seed; every (label, shard) derives its own from it", 0)
     shard_rows: int = key("samples of one shard, the unit that is resumed and distributed", 2048, minimum=1)
     batch_size: int = key("samples drawn at a time, or requests under way at a server", 256, minimum=1)
-    dtype: str = key("precision of the generator here: float32, bfloat16, float16 or auto", "auto")
+    dtype: str = key("precision of the generator here: float32, bfloat16, float16 or auto", "auto", choices=DTYPES)
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -1,5 +1,6 @@
 """Generators: how they are prompted, loaded and merged, and how long their completions are."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from blindspots.data.nli import END_MARKER, LABELS, generator_completion, genera
 from blindspots.modeling.adapters import add_adapter
 from blindspots.modeling.classifier import name_the_base
 from blindspots.modeling.loading import adapter_base, first_line, load_adapter, load_model
-from blindspots.modeling.precision import keep_in_float32, quantized_loading
+from blindspots.modeling.precision import keep_in_float32, quantized_loading, tuned_precision
 
 # The least share of an adapter's change that must be left in merged weights; half precision rounds small changes away.
 KEPT_AT_LEAST = 0.9
@@ -88,17 +89,29 @@ def load_base(source: Source, model_config: ModelConfig, seed: int = 0, float32:
 
 
 def load_generator(source: Source, dtype: str) -> PreTrainedModel:
-    """A generator's weights; an adapter is merged into its base model.
+    """A generator's weights; an adapter is merged into its base model, as that was when the adapter was tuned.
 
     Raises UserError for an adapter that can't be merged: see `merge_adapter`.
     """
     if not (source.path / "adapter_config.json").is_file():
         return load_model(AutoModelForCausalLM, source, dtype=dtype)
-    base = load_model(AutoModelForCausalLM, adapter_base(source), dtype=dtype)
-    model = merge_adapter(load_adapter(base, source), source.name)
+    model = merge_adapter(load_adapter(_base_as_tuned(source, dtype), source), source.name)
     if (source.path / "generation_config.json").is_file():
         model.generation_config = load_generation_config(source)
     return model
+
+
+def _base_as_tuned(source: Source, dtype: str) -> PreTrainedModel:
+    """The base model of an adapter: where it was quantised, the values that are left of its weights, in `dtype`."""
+    tuned = tuned_precision(source)
+    quantized = quantized_loading(tuned)
+    if not quantized:
+        return load_model(AutoModelForCausalLM, adapter_base(source), dtype=dtype)
+    base = load_model(AutoModelForCausalLM, adapter_base(source), dtype=tuned.dtype, **quantized).dequantize()
+    if dtype != "auto":
+        for parameter in base.parameters():  # `base.to` would round the buffers of the positions too
+            parameter.data = parameter.data.to(getattr(torch, dtype))
+    return base
 
 
 def merge_adapter(model: PeftModel, where: str) -> PreTrainedModel:
@@ -172,4 +185,5 @@ def served_name(source: Source) -> str:
     record = source.record("generator")
     artifact, commit = record["artifact"], record["revision"]
     content = commit if commit and not artifact else record["content_sha256"]
-    return f"{artifact or Path(source.name).name}-{content[:12]}"
+    name = f"{artifact or Path(source.name).absolute().name}-{str(content)[:12]}"
+    return re.sub(r"[^\w.-]", "_", name)  # it stands in a command line, and a lineage may be somebody else's

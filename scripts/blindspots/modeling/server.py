@@ -151,7 +151,8 @@ async def _complete(client: httpx2.AsyncClient, body: dict[str, Any]) -> Complet
         raise UnreadableAnswerError("no completion") from None
     if not isinstance(text, str) or reason not in ("stop", "length"):  # one that is shut down says `abort`
         raise UnreadableAnswerError(f"a completion that ended by {one_line(reason)!r}")
-    tokens = (answer.get("usage") or {}).get("completion_tokens")
+    usage = answer.get("usage")
+    tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
     return Completion(text, reason, tokens if isinstance(tokens, int) else None)
 
 

@@ -50,13 +50,13 @@ def test_completions_end_with_the_end_marker_or_at_the_limit(engine):
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it(engine):
-    """The base looks back at all that it has written. Batches of 7 rows wait for one another, one of 200 does not."""
+    """The base looks back at all that it has written. Batches of 4 rows wait for one another, one of 100 does not."""
     rows = []
-    for size in (1, 7, 16, 200):
+    for size in (1, 4, 9, 100):
         drawing = engine("base", batch_size=size, max_new_tokens=40, temperature=0.7)
         drawing.ends = torch.arange(0, 400, 16)  # else random weights would hardly end a row
-        rows.append(drawing.sample(PROMPT, 50, seed=3))
-    assert len({len(text) for text in rows[0]}) > 10
+        rows.append(drawing.sample(PROMPT, 30, seed=3))
+    assert len({len(text) for text in rows[0]}) > 8
     assert all(others == rows[0] for others in rows)
 
 
@@ -119,7 +119,7 @@ def served(world, server):
 
 def test_both_engines_draw_from_one_distribution(engine, served):
     """The server's rows come from transformers' own `generate`."""
-    ours, theirs = pairs_of_tokens(engine(), rows=150), pairs_of_tokens(served(), rows=150)
+    ours, theirs = pairs_of_tokens(engine(), rows=100), pairs_of_tokens(served(), rows=100)
     for token in ("Ġthe", "Ġa", "Ġw"):
         counts = [[following[token, name] for name in TEMPLATE[token]] for following in (ours, theirs)]
         assert min(map(sum, counts)) > 50
@@ -135,10 +135,10 @@ def test_both_engines_write_the_likeliest_text_alike(engine, served):
 def test_a_server_is_asked_for_what_the_recipe_says(served, server):
     drawing = served(temperature=0.7, top_p=0.9, top_k=5, max_new_tokens=20, batch_size=3)
     server.asked.clear()
-    one, again = drawing.sample(PROMPT, 8, seed=1), drawing.sample(PROMPT, 8, seed=1)
+    one, again = drawing.sample(PROMPT, 6, seed=1), drawing.sample(PROMPT, 6, seed=1)
     assert one == again
     assert server.most <= 3
-    assert {asked.pop("seed") for asked in server.asked} == {row_seed(1, row) for row in range(8)}
+    assert {asked.pop("seed") for asked in server.asked} == {row_seed(1, row) for row in range(6)}
     assert server.asked[0] == {
         "model": NAME,
         "prompt": drawing.tokenizer(PROMPT)["input_ids"],

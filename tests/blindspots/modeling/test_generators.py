@@ -3,16 +3,19 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from made_generator import made_adapter
 from peft import IA3Config, get_peft_model
 from transformers import AutoModelForCausalLM
+from trl import ModelConfig
 
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import UserError
 from blindspots.data.nli import END_MARKER, LABELS, generator_prompt
+from blindspots.demo.base_model import tiny_base
 from blindspots.modeling.generators import (
     end_marker_tail,
     generation_config,
@@ -23,6 +26,16 @@ from blindspots.modeling.generators import (
     served_name,
 )
 from blindspots.modeling.loading import load_tokenizer
+from blindspots.modeling.precision import quantized_loading
+
+LINEAGE = {
+    "artifact": "tiny-generator",
+    "artifact_type": "generator",
+    "content_sha256": "0123456789abcdef",
+    "files": {},
+    "parents": [],
+    "results": {},
+}
 
 
 def test_the_end_marker_is_found_in_tokens(world):
@@ -66,8 +79,8 @@ def test_tokenizers_that_a_generator_cannot_be_trained_with_are_refused():
 def adapter(world, tmp_path):
     """Makes an adapter of the base with the keys of `made_adapter`; returns it and its logits."""
 
-    def make(**keys) -> tuple[Source, torch.Tensor]:
-        model = made_adapter(world / "base", **keys)
+    def make(base: Path = world / "base", **keys) -> tuple[Source, torch.Tensor]:
+        model = made_adapter(base, **keys)
         model.save_pretrained(tmp_path / "adapter")
         return fetch(str(tmp_path / "adapter"), "model"), logits_of(model)
 
@@ -94,6 +107,25 @@ def test_merged_weights_give_the_adapters_outputs_and_load_alone(adapter, tmp_pa
     assert not report["unexpected_keys"]
     assert torch.allclose(logits_of(merged), expected, atol=1e-4)
     assert (logits_of(merged) - expected).abs().mean() < 1e-2 * expected.abs().mean()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_an_adapter_of_a_quantised_base_is_merged_into_what_quantisation_left_of_it(adapter, tmp_path, dtype):
+    pytest.importorskip("bitsandbytes")
+    keys = {"dtype": "bfloat16", "load_in_4bit": True, "use_bnb_nested_quant": True}
+    wide, _ = tiny_base(["a text"], seed=0, hidden_size=64, layers=2)  # a block of weights is 64 wide
+    wide.save_pretrained(tmp_path / "wide")
+    loading = {"dtype": "bfloat16", **quantized_loading(ModelConfig(**keys))}
+    source, expected = adapter(tmp_path / "wide", loading=loading)
+    (source.path / "lineage.json").write_text(json.dumps(LINEAGE | {"recipe": keys}))
+    merged = load_generator(source, dtype)
+    merged.save_pretrained(tmp_path / "merged")
+    assert str(merged.dtype) == f"torch.{dtype}"
+    assert (logits_of(merged) - expected).abs().mean() < 0.03 * expected.abs().mean()
+    assert logits_of(AutoModelForCausalLM.from_pretrained(tmp_path / "merged")).equal(logits_of(merged))
+    (source.path / "lineage.json").unlink()
+    whole = load_generator(source, dtype)
+    assert (logits_of(whole) - expected).abs().mean() > 0.1 * expected.abs().mean()
 
 
 def test_half_precision_may_hold_an_adapter_and_says_where_it_does_not(adapter):
@@ -150,9 +182,10 @@ def test_the_name_at_a_server_changes_with_the_content_and_follows_the_artifact(
     assert re.fullmatch("generator-[0-9a-f]{12}", plain)
     (folder / "config.json").write_text("{ }")
     assert served_name(fetch(str(folder), "model")) != plain
-    made = {"artifact": "tiny-generator", "artifact_type": "generator", "content_sha256": "0123456789abcdef"}
-    (folder / "lineage.json").write_text(json.dumps(made | {"parents": [], "results": {}, "files": {}}))
+    (folder / "lineage.json").write_text(json.dumps(LINEAGE))
     pushed = Source("org/other", folder, "c" * 40, "model")
     assert served_name(fetch(str(folder), "model")) == served_name(pushed) == "tiny-generator-0123456789ab"
+    (folder / "lineage.json").write_text(json.dumps(LINEAGE | {"artifact": "a; rm -rf b"}))
+    assert served_name(pushed) == "a__rm_-rf_b-0123456789ab"
     (folder / "lineage.json").unlink()
     assert served_name(pushed) == "other-cccccccccccc"

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 from completion_server import NAME, CompletionServer, choice, cut, status, text
+from starlette.responses import JSONResponse
 
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.data.nli import END_MARKER, generator_prompt
@@ -27,6 +28,12 @@ def test_completions_stand_in_the_order_of_their_seeds_and_follow_from_them(serv
     assert {completion.finish_reason for completion in one} == {"stop"}
     assert server.most <= 4
     assert server.asked[0] == {"model": NAME, "prompt": prompt, "seed": server.asked[0]["seed"], **SAMPLING}
+
+
+def test_a_server_need_not_count_tokens(server, prompt):
+    server.faults = [lambda answer: JSONResponse({"choices": answer["choices"], "usage": ["many"]})]
+    (completion,) = Server(server.url, concurrency=1).complete(NAME, prompt, [0], **SAMPLING)
+    assert completion.tokens is None
 
 
 def test_what_the_server_says_of_itself(server):
