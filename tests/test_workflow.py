@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from made_accelerate import made_accelerate
+from test_readme import SHRUNKEN
 
 from blindspots.config.recipes import GridRecipe
 from blindspots.config.yaml_files import read_yaml
@@ -95,6 +96,35 @@ def made(clone) -> Path:
     snakemake(clone, "--touch")
     assert snakemake(clone, "-n") == {}
     return clone
+
+
+@pytest.mark.slow
+def test_a_killed_grid_continues_where_it_stopped_and_ends_with_the_same_predictions(tmp_path):
+    """SIGKILL to the workflow and its jobs once a model is there; what was finished is not made again."""
+    for name in ("whole", "killed"):
+        folder = tmp_path / name
+        for part in ("scripts", "recipes", "profiles", "model_cards", "data_cards", "evaluate_modules", "results"):
+            shutil.copytree(REPO_ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPO_ROOT / "Snakefile", folder)
+        for recipe, values in SHRUNKEN.items():
+            change(folder, recipe, **values)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run_snakemake(whole, "--config", "model=demo", "grid=seeds")
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "model=demo", "grid=seeds"]
+    with (tmp_path / "log").open("w") as log:
+        run = subprocess.Popen(command, cwd=killed, env=environment, stdout=log, stderr=log, start_new_session=True)
+        while not list(killed.glob("outputs/demo/models/*/lineage.json")):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pytest.fail(f"ended with {run.wait(0.1)} before it was killed")
+        os.killpg(run.pid, signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+    finished = {file: file.stat().st_mtime_ns for file in killed.glob("outputs/demo/*/*/lineage.json")}
+    run_snakemake(killed, "--config", "model=demo", "grid=seeds")
+    assert finished == {file: file.stat().st_mtime_ns for file in finished}
+    predictions = sorted(file.relative_to(whole) for file in whole.glob("outputs/demo/models/*/predictions/*.parquet"))
+    assert len(predictions) == 2 * 8
+    assert [name for name in predictions if (whole / name).read_bytes() != (killed / name).read_bytes()] == []
 
 
 def test_a_changed_recipe_re_runs_what_depends_on_it(made):

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 import yaml
-from peft import PeftConfig
+from peft import PeftConfig, get_peft_model
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
@@ -93,7 +93,9 @@ class Plan:
         built = kind.from_config(config, dtype=dtype, attn_implementation="sdpa")
         if self.peft is None:
             return built
-        return add_adapter(built, self.peft, self.model.model_name_or_path)
+        if self.model.use_peft:
+            return add_adapter(built, self.peft, self.model.model_name_or_path)
+        return get_peft_model(built, copy.deepcopy(self.peft))  # an adapter that was saved
 
 
 def footprint(plan: Plan, training: TrainingArguments, length: int) -> Footprint:

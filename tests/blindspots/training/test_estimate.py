@@ -12,11 +12,14 @@ from torch.autograd.graph import saved_tensors_hooks
 from transformers import LlamaConfig, LlamaForSequenceClassification, TrainingArguments
 from trl import ModelConfig, get_peft_config
 
+from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.paths import ACCELERATE_CONFIGS, ROOT
 from blindspots.config.recipes import TaskRecipe
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
+from blindspots.modeling.adapters import read_model_config
+from blindspots.modeling.classifier import load_classifier
 from blindspots.training.devices import GIB
 from blindspots.training.estimate import Footprint, Plan, footprint, report, require_fit
 from blindspots.training.run import training_arguments
@@ -55,6 +58,18 @@ def test_lora_trains_its_matrices_and_the_head_alone_and_quantised_weights_are_s
     assert run.trainable == 32 * a_layer + 3 * 4096
     assert run.weights < 4.5 * GIB
     assert run.operations_per_token == pytest.approx(4 * 6_607_000_000, rel=0.05)
+
+
+def test_an_adapter_that_was_saved_is_counted_as_it_is(world, tmp_path):
+    """PEFT saves it with the names of heads that the model does not have."""
+    new = {"use_peft": True, "lora_r": 2, "lora_target_modules": ["q_proj"], "dtype": "float32"}
+    start = fetch(str(world / "start"), "model")
+    load_classifier(start, read_model_config(new)).model.save_pretrained(tmp_path)
+    saved = Plan.of(ModelConfig(dtype="float32"), task=True, folder=tmp_path)
+    assert "classifier" in saved.peft.modules_to_save
+    whole = Plan.of(read_model_config(new | {"lora_task_type": "SEQ_CLS"}), task=True, folder=start.path)
+    trained = [footprint(one, arguments(), length=16).trainable for one in (saved, whole)]
+    assert trained == [2 * 2 * (32 + 32) + 3 * 32] * 2
 
 
 def test_computing_activations_again_takes_a_third_more_operations_and_far_less_memory():
