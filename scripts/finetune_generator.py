@@ -69,7 +69,6 @@ def main() -> None:
     )
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
-    from blindspots.modeling.precision import described, trained_dtype
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
@@ -98,8 +97,7 @@ def main() -> None:
                 training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints, model_config)
         run.save_model(trainer, folder, tokenizer)
         if is_main_process():
-            precision = described(trainer.model) | {"trained": trained_dtype(trainer.model)}
-            save_artifact(folder, resolved, parents, row_counts, precision=precision)
+            save_artifact(folder, resolved, parents, row_counts, precision=run.training_precision(trainer))
             push_if_asked(recipe)
 
 

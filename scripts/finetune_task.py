@@ -63,7 +63,8 @@ def evaluate(recipe, model_config, tests, folder):
     saved = Source(recipe.output_dir, folder.staging, None, "model")
     classifier = load_for_evaluation(saved, base_precision(model_config))
     predict_test_sets(classifier, recipe, tests, folder.staging)
-    return score(folder.staging) if tests and is_main_process() else None, classifier.precision
+    results = score(folder.staging) if tests and is_main_process() else None
+    return results, {"evaluated": classifier.precision} if tests else {}
 
 
 def main() -> None:
@@ -85,7 +86,6 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.nli_datasets import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets, rehearse
-    from blindspots.modeling.precision import trained_dtype
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
@@ -121,14 +121,14 @@ def main() -> None:
                 )
         run.save_model(trainer, folder, classifier.tokenizer)
         run.stop_sharded_loading()
-        trained = {"trained": trained_dtype(trainer.model)}
+        precision = run.training_precision(trainer)
         trainer.accelerator.free_memory()
         del classifier, trainer
         clear_device_cache(garbage_collection=True)  # evaluation loads another model
-        results, precision = evaluate(recipe, model_config, tests, folder)
+        results, evaluated = evaluate(recipe, model_config, tests, folder)
         if is_main_process():
             row_counts |= {name: len(test) for name, test in tests.items()}
-            save_artifact(folder, resolved, parents, row_counts, results, precision | trained)
+            save_artifact(folder, resolved, parents, row_counts, results, precision | evaluated)
             push_if_asked(recipe)
 
 

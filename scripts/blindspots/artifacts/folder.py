@@ -212,7 +212,7 @@ def save_artifact(
     parents: dict[str, Source],
     row_counts: dict[str, Any],
     results: dict[str, Any] | None = None,
-    precision: dict[str, str] | None = None,
+    precision: dict[str, dict[str, str]] | None = None,
 ) -> None:
     """Write recipe, lineage and card beside the staged files, then put the folder in place of the old one.
 
@@ -222,7 +222,8 @@ def save_artifact(
         parents: role -> Source of each input.
         row_counts: rows read, used and left out, by name.
         results: metrics by test set, as `prediction.score` gives them.
-        precision: of a model, as `precision.described` gives it.
+        precision: by `trained` and `evaluated`, how base weights were held (`base`) and computed (`compute`), and the
+            dtype of trained weights (`weights`) or of the head (`head`).
     """
     staging = folder.staging
     described = yaml.safe_dump(without_placement(recipe), sort_keys=False, allow_unicode=True)

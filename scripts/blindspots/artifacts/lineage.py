@@ -36,7 +36,7 @@ PACKAGES = (
 # Recorded where they are installed.
 FURTHER_PACKAGES = ("bitsandbytes", "vllm")
 # What `accelerate launch` hands on of its config; the precision of a run is the recipe's.
-ACCELERATE_SETTING = re.compile(r"ACCELERATE_(USE|DEEPSPEED|DYNAMO|GRADIENT)_\w+|FSDP_\w+")
+ACCELERATE_SETTING = re.compile(r"ACCELERATE_(USE|DEEPSPEED|DYNAMO|GRADIENT)_\w+|FSDP_(?!CPU_RAM)\w+")
 # Keys that say where an artifact goes, not what it is.
 PLACEMENT_KEYS = frozenset(
     "output_dir wait_for_lock push_to_hub hub_namespace hub_name hub_tag hub_private_repo".split()
@@ -53,7 +53,7 @@ def describe(
     parents: dict[str, Source],
     row_counts: dict[str, Any],
     results: dict[str, Any] | None,
-    precision: dict[str, str] | None,
+    precision: dict[str, dict[str, str]] | None,
     started: float,
 ) -> dict[str, Any]:
     """The lineage of the files in a staging folder.
@@ -63,7 +63,8 @@ def describe(
         artifact_type: a template of model_cards/ or data_cards/, such as `task_model`.
         recipe: from `folder.resolved_recipe`.
         parents: role -> Source of each input.
-        precision: of a model, as `precision.described` gives it.
+        precision: by `trained` and `evaluated`, how base weights were held (`base`) and computed (`compute`), and the
+            dtype of trained weights (`weights`) or of the head (`head`).
         started: time.time() at the start of the run.
     """
     files, content = hash_folder(staging)

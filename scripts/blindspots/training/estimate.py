@@ -32,13 +32,16 @@ from blindspots.artifacts.files import markdown_table
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.config.paths import ACCELERATE_CONFIGS
+from blindspots.config.processes import engine
 from blindspots.config.recipes import TrainingDataKeys
 from blindspots.data.nli import LABELS
+from blindspots.training.engines import autocast_dtype, whole_models
 from blindspots.training.run import require_rows
 
 GIB = 2**30
 # Assumptions: NF4 and its block constants, 8-bit weights, the share that the allocator loses, what the driver takes.
 BYTES_4BIT, BYTES_8BIT, FRAGMENTS, DRIVER = 0.5 + 4 / 64, 1.0, 1.1, 1 * GIB
+FLOAT32 = 4
 # Share of a device's matrix-product rate that training is taken to reach where the recipe gives no estimate_tflops.
 REACHED = 0.5
 
@@ -103,9 +106,8 @@ def footprint(plan: Plan, training: TrainingArguments, length: int) -> Footprint
     layers = plan.config.num_hidden_layers
     with torch.device("meta"):
         whole = plan.build(dtype, layers)
-    trained = [p for p in whole.parameters() if p.requires_grad]
-    trainable = sum(p.numel() for p in trained)
-    half = training.bf16 or training.fp16
+    trainable = sum(p.numel() for p in whole.parameters() if p.requires_grad)
+    half = autocast_dtype(training) is not None
     one, two = (_one_step(plan, torch.bfloat16 if half else dtype, count, length) for count in (1, 2))
     layer = {name: two[name] - one[name] for name in one}
     total = {name: one[name] + (layers - 1) * layer[name] for name in one}
@@ -117,8 +119,8 @@ def footprint(plan: Plan, training: TrainingArguments, length: int) -> Footprint
     return Footprint(
         parameters=sum(p.numel() for p in whole.parameters()),
         trainable=trainable,
-        weights=_weight_bytes(whole, plan.model, autocast=half and dtype == torch.float32),
-        gradients=sum(p.numel() * p.element_size() for p in trained),
+        weights=_weight_bytes(whole, plan.model, autocast=half),
+        gradients=FLOAT32 * trainable,
         optimiser=moments * trainable,
         activation_bytes_per_token=total["kept"] / length,
         operations_per_token=(total["forward"] + total["backward"]) / length,
@@ -126,7 +128,7 @@ def footprint(plan: Plan, training: TrainingArguments, length: int) -> Footprint
 
 
 def _weight_bytes(whole: torch.nn.Module, model: ModelConfig, autocast: bool) -> float:
-    """Bytes of the weights: linear layers quantised where asked for, with the half copies that autocast makes."""
+    """Bytes of the weights: trained ones in float32, quantised ones where asked for, and autocast's half copies."""
     quantised = BYTES_4BIT if model.load_in_4bit else BYTES_8BIT if model.load_in_8bit else None
     total = 0.0
     for name, parameter in whole.named_parameters():
@@ -134,7 +136,8 @@ def _weight_bytes(whole: torch.nn.Module, model: ModelConfig, autocast: bool) ->
         if quantised and linear and not parameter.requires_grad and "lm_head" not in name and "score" not in name:
             total += quantised * parameter.numel()
         else:
-            total += parameter.numel() * (parameter.element_size() + (2 if autocast and linear else 0))
+            size = FLOAT32 if parameter.requires_grad else parameter.element_size()
+            total += parameter.numel() * (size + (2 if autocast and linear and size == FLOAT32 else 0))
     return total
 
 
@@ -177,8 +180,14 @@ def _without_storage(module: torch.nn.Module) -> None:
 
 def sharding(accelerate_config: dict) -> dict[str, int]:
     """Over how many devices a config spreads weights, gradients and optimiser states."""
-    devices, kind = accelerate_config["num_processes"], accelerate_config["distributed_type"]
-    stage = accelerate_config.get("deepspeed_config", {}).get("zero_stage", 3 if kind == "FSDP" else 0)
+    stage = accelerate_config.get("deepspeed_config", {}).get("zero_stage")
+    name = "FSDP2" if accelerate_config["distributed_type"] == "FSDP" else f"ZeRO-{stage}"
+    return sharding_of(name, accelerate_config["num_processes"])
+
+
+def sharding_of(name: str | None, devices: int) -> dict[str, int]:
+    """The same, of an engine as `processes.engine` names it."""
+    stage = {"ZeRO-1": 1, "ZeRO-2": 2, "ZeRO-3": 3, "FSDP2": 3}.get(name, 0)
     return {
         "devices": devices,
         "weights": devices if stage == 3 else 1,
@@ -217,14 +226,15 @@ def batch_tokens(recipe: TrainingDataKeys, training: TrainingArguments, lengths:
 
 
 def require_fit(plan: Plan, recipe: TrainingDataKeys, training: TrainingArguments, lengths: Sequence[int]) -> None:
-    """Raise UserError where the fullest batch cannot fit on a device here, even with the model spread over all."""
+    """Raise UserError where the fullest batch cannot fit on a device here."""
     try:
-        run = footprint(plan, training, max(lengths))
+        with whole_models(training):
+            run = footprint(plan, training, max(lengths))
     except Exception as error:  # an architecture that can't be run without storage is still trained
         print(f"The memory of a batch could not be estimated for this model: {error}")
         return
     tokens, memory = batch_tokens(recipe, training, lengths), device_memory()
-    spread = dict.fromkeys(("weights", "gradients", "optimiser"), training.world_size)
+    spread = sharding_of(engine(), training.world_size)
     needed, fits = run.needed(tokens, spread), max(0, run.tokens_that_fit(memory, spread))
     if needed > memory:
         raise UserError(

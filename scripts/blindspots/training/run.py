@@ -21,7 +21,8 @@ from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import GeneratorRecipe, TrainingDataKeys
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.modeling.classifier import check_saved_weights
-from blindspots.training.engines import let_recipe_decide_precision, prepare_engine
+from blindspots.modeling.precision import held_in, trained_dtype
+from blindspots.training.engines import autocast_dtype, let_recipe_decide_precision, prepare_engine
 from blindspots.training.optimisation import check_optimisation
 from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
 
@@ -162,6 +163,15 @@ def print_plan(trainer: TaskTrainer | GeneratorTrainer) -> None:
     size = f"{trainer.tokens_per_batch} tokens per batch" if trainer.tokens_per_batch else f"{rows} rows per step"
     if trainer.is_world_process_zero():
         print(f"{len(trainer.train_dataset)} rows, {size} over {arguments.world_size} process(es)")
+
+
+def training_precision(trainer: TaskTrainer | GeneratorTrainer) -> dict[str, dict[str, str]]:
+    """What a lineage says of the precision of training; nothing for a model that was not trained."""
+    if trainer.train_dataset is None:
+        return {}
+    computed = autocast_dtype(trainer.args)
+    precision = held_in(trainer.model) | ({"compute": computed} if computed else {})
+    return {"trained": precision | {"weights": trained_dtype(trainer.model)}}
 
 
 def save_model(

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate.utils import synchronize_rng_states
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
-from accelerate.utils import synchronize_rng_states
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import BatchRebalanceSampler, LengthGroupedSampler
 from trl import SFTTrainer
 
 from blindspots.config.errors import UserError
 from blindspots.data.length_batches import length_batches
-from blindspots.training.engines import EnginePrecision
+from blindspots.training.engines import EngineAutocast
 from blindspots.training.finite import FiniteSteps
 
 
@@ -158,7 +158,7 @@ def mean_row_loss(
     return loss / (num_items_in_batch or len(labels))
 
 
-class TaskTrainer(_TokenBatches, _SameOrder, FiniteSteps, EnginePrecision, Trainer):
+class TaskTrainer(_TokenBatches, _SameOrder, FiniteSteps, EngineAutocast, Trainer):
     """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
 
     LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
@@ -179,7 +179,7 @@ class TaskTrainer(_TokenBatches, _SameOrder, FiniteSteps, EnginePrecision, Train
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
 
-class GeneratorTrainer(_TokenBatches, _SameOrder, FiniteSteps, EnginePrecision, SFTTrainer):
+class GeneratorTrainer(_TokenBatches, _SameOrder, FiniteSteps, EngineAutocast, SFTTrainer):
     """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of.
 
     Args:
