@@ -50,6 +50,9 @@ class Run:
         (file,) = self.folder.glob("*.safetensors")
         return load_file(file)
 
+    def rows(self, process: int) -> list[list[int]]:
+        return json.loads(Path(f"{self.folder}-{process}.json").read_text())
+
     def predictions(self, test_set: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / f"predictions/{test_set}.parquet")
 
@@ -84,6 +87,7 @@ def launch(engine: str, cases: list[tuple[str, Path]], config_file: Path) -> Non
     worker = [*launcher, "tests/distributed/run_cases.py", *words]
     done = subprocess.run(worker, cwd=REPO_ROOT, env=environment, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-9000:]
+    assert "could not be estimated" not in done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +177,18 @@ def test_start_0_is_the_same_under_engines_that_spread_a_model(run, engine, name
 @pytest.mark.parametrize(("engine", "name"), [("ddp", "grouped")])
 def test_rows_are_grouped_by_length_alike_in_every_epoch(run, engine, name):
     one, two = run("one", name), run(engine, name)
-    assert len(one.losses) == 60  # two epochs
+    assert len(one.losses) == 60
     assert two.losses == pytest.approx(one.losses, rel=1e-3)
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize(("engine", "name"), [("ddp", "dropout")])
+def test_processes_that_draw_other_numbers_share_one_order_of_the_rows(run, engine, name):
+    """Dropout draws as many numbers as a batch is wide; the order of the second epoch is drawn after that."""
+    whole = sorted(run("one", name).rows(process=0)[:300])
+    processes = [run(engine, name).rows(process) for process in (0, 1)]
+    for epoch in (slice(0, 150), slice(150, 300)):
+        assert sorted(row for rows in processes for row in rows[epoch]) == whole
 
 
 @pytest.mark.distributed
