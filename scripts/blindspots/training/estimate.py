@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import yaml
-from peft import PeftConfig, get_peft_model
+from peft import PeftConfig, TaskType, get_peft_model
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
@@ -85,6 +85,8 @@ class Plan:
             peft = PeftConfig.from_pretrained(folder)
             folder = fetch(peft.base_model_name_or_path, "model", peft.revision, weights=False).path
             peft.inference_mode = False
+        if task and peft is not None:
+            peft.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM
         return cls(AutoConfig.from_pretrained(folder, trust_remote_code=False), peft, model, task)
 
     def build(self, dtype: torch.dtype, layers: int):
