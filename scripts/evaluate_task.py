@@ -37,7 +37,7 @@ def main() -> None:
             results = score(folder.staging)
             rows = {name: len(test) for name, test in tests.items()}
             parents = {"model": model, **sources}
-            save_artifact(folder, resolved_recipe(recipe), parents, rows, results, classifier.precision)
+            save_artifact(folder, resolved_recipe(recipe), parents, rows, results, {"evaluated": classifier.precision})
             push_if_asked(recipe)
             for headline in results["headlines"]:
                 print(f"{headline['name']} {headline['accuracy']:.4f}")

@@ -79,7 +79,6 @@ def main() -> None:
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.modeling.adapters import read_model_config
-    from blindspots.modeling.precision import described, trained_dtype
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
@@ -110,8 +109,7 @@ def main() -> None:
         run.save_model(trainer, folder, tokenizer)
         if is_main_process():
             trainer.model.generation_config.save_pretrained(folder.staging)  # an adapter is saved without it
-            precision = described(trainer.model) | {"trained": trained_dtype(trainer.model)}
-            facts = {"precision": precision, "training": run.training_record(trainer)}
+            facts = {"precision": run.training_precision(trainer), "training": run.training_record(trainer)}
             save_artifact(folder, resolved, parents, row_counts | left_out, model=facts)
             push_if_asked(recipe)
 

@@ -64,7 +64,8 @@ def evaluate(recipe, model_config, tests, folder):
     saved = Source(recipe.output_dir, folder.staging, None, "model")
     classifier = load_for_evaluation(saved, base_precision(model_config))
     predict_test_sets(classifier, recipe, tests, folder.staging)
-    return score(folder.staging) if tests and is_main_process() else None, classifier.precision
+    results = score(folder.staging) if tests and is_main_process() else None
+    return results, {"evaluated": classifier.precision} if tests else {}
 
 
 def main() -> None:
@@ -86,7 +87,6 @@ def main() -> None:
     from blindspots.data.nli_datasets import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets, rehearse
     from blindspots.modeling.adapters import read_model_config
-    from blindspots.modeling.precision import trained_dtype
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
@@ -123,14 +123,14 @@ def main() -> None:
                 )
         run.save_model(trainer, folder, classifier.tokenizer)
         run.stop_sharded_loading()
-        trained, training_record = {"trained": trained_dtype(trainer.model)}, run.training_record(trainer)
+        precision, training_record = run.training_precision(trainer), run.training_record(trainer)
         trainer.accelerator.free_memory()
         del classifier, trainer
         clear_device_cache(garbage_collection=True)  # evaluation loads another model
-        results, precision = evaluate(recipe, model_config, tests, folder)
+        results, evaluated = evaluate(recipe, model_config, tests, folder)
         if is_main_process():
             row_counts |= left_out | {name: len(test) for name, test in tests.items()}
-            facts = {"precision": precision | trained, "training": training_record}
+            facts = {"precision": precision | evaluated, "training": training_record}
             save_artifact(folder, resolved, parents, row_counts, results, facts)
             push_if_asked(recipe)
 

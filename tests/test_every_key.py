@@ -82,7 +82,7 @@ BOTH = {
     "train_sampling_strategy": ("sequential", {}),
     "skip_memory_metrics": (False, {}),
     "model_name_or_path": ("WORLD/generator", {}),
-    "dtype": ("bfloat16", {}),
+    "dtype": ("bfloat16", LORA | {"bf16": True}),
     "attn_implementation": ("eager", {}),
     "use_peft": (True, {}),
     "lora_r": (8, LORA),
@@ -104,7 +104,7 @@ GENERATOR = {
 # Keys that change nothing that is looked at here, by what they are about.
 UNSEEN = {
     "what is shown or sent to a tracker": """
-        disable_tqdm log_level logging_nan_inf_filter debug report_to run_name project trackio_space_id
+        disable_tqdm log_level debug report_to run_name project trackio_space_id
         trackio_bucket_id trackio_static_space_id""",
     "speed or memory, with the same numbers": """
         activation_checkpointing activation_checkpointing_kwargs gradient_checkpointing gradient_checkpointing_kwargs

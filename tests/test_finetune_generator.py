@@ -149,6 +149,38 @@ def test_an_adapter_can_be_tuned_and_sampled_from(tune, script, tmp_path):
         script("generate_synthetic", "--generator", out, "--output_dir", tmp_path / "raw", *sampling)
 
 
+def test_a_new_adapter_follows_the_seed(tune):
+    lora = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj", "--max_steps", 1)
+    one, same, other = (
+        load_file(tune(name, *lora, "--seed", seed, "--data_seed", 0) / "adapter_model.safetensors")
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert all(one[name].equal(weight) for name, weight in same.items())
+    assert not any(one[name].equal(weight) for name, weight in other.items() if "lora_A" in name)
+
+
+def test_what_is_trained_beside_4_bit_weights_is_float32_and_as_published_bfloat16(tune):
+    """SFTTrainer makes bfloat16 of it, in which an update at this learning rate is rounded away."""
+    pytest.importorskip("bitsandbytes")
+    lora = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj")
+    keys = (*lora, "--lora_modules_to_save", "lm_head", "--load_in_4bit", "--dtype", "bfloat16", "--bf16", "true")
+    keys += ("--max_steps", 3, "--lora_dropout", 0)
+    head, slow = "base_model.model.lm_head.weight", "--learning_rate=2e-5"
+    ours, published = tune("ours", *keys, slow), tune("published", *keys, slow, "--as_published")
+    found = {folder: load_file(folder / "adapter_model.safetensors") for folder in (ours, published)}
+    assert {weight.dtype for weight in found[ours].values()} == {torch.float32}
+    assert {weight.dtype for weight in found[published].values()} == {torch.bfloat16}
+    still = load_file(tune("still", *keys, "--learning_rate=1e-30") / "adapter_model.safetensors")
+    moved = {folder: (weights[head].float() != still[head]).float().mean() for folder, weights in found.items()}
+    assert moved[ours] > 0.99
+    assert moved[published] < 0.5
+    trained = [
+        json.loads((folder / "lineage.json").read_text())["precision"]["trained"] for folder in (ours, published)
+    ]
+    assert trained[0] == {"base": "nf4", "compute": "bfloat16", "weights": "float32"}
+    assert trained[1] == {"base": "nf4", "compute": "bfloat16", "weights": "bfloat16"}
+
+
 def test_a_generator_is_not_tuned_from_an_adapter(tune, script, world, tmp_path):
     """Its base would be tuned too, and the adapter alone saved."""
     start = ("--model_name_or_path", tune("adapter", "--use_peft", "--max_steps", 1))

@@ -90,6 +90,35 @@ def interrupt(monkeypatch):
     return at
 
 
+@pytest.fixture
+def updates(monkeypatch):
+    """How far a run moves each trained weight."""
+    train, moved = TaskTrainer.train, {}
+
+    def watched(trainer, *args, **kwargs):
+        trained = {name: w for name, w in trainer.model.named_parameters() if w.requires_grad}
+        before = {name: weight.detach().clone() for name, weight in trained.items()}
+        done = train(trainer, *args, **kwargs)
+        moved.update({name: weight.detach() - before[name] for name, weight in trained.items()})
+        return done
+
+    def run(tune_a_model) -> dict:
+        moved.clear()
+        tune_a_model()
+        return dict(moved)
+
+    monkeypatch.setattr(TaskTrainer, "train", watched)
+    return run
+
+
+def share_moved(update: dict) -> float:
+    return sum(int((part != 0).sum()) for part in update.values()) / sum(part.numel() for part in update.values())
+
+
+def size(update: dict) -> float:
+    return sum(float(part.float().pow(2).sum()) for part in update.values()) ** 0.5
+
+
 def weights(folder: Path) -> dict:
     (file,) = folder.glob("*.safetensors")
     return load_file(file)
@@ -265,6 +294,68 @@ def test_a_model_that_did_not_fit_is_gone_before_the_next_one_is_loaded(tune, mo
     finally:
         gc.enable()
     assert held == [[], []]
+
+
+def test_the_trainer_is_gone_before_the_saved_model_is_loaded(tune, monkeypatch):
+    load, evaluate, models, held = finetune_task.load_trainer, finetune_task.evaluate, [], []
+
+    def watched(*args):
+        loaded = load(*args)
+        models.append(weakref.ref(loaded[1].model))
+        return loaded
+
+    def evaluated(*args):
+        held.extend(model() for model in models)
+        return evaluate(*args)
+
+    monkeypatch.setattr(finetune_task, "load_trainer", watched)
+    monkeypatch.setattr(finetune_task, "evaluate", evaluated)
+    tune("model", "--bf16", "--max_steps", 2)
+    assert held == [None]
+
+
+def test_a_global_batch_is_the_recipe_and_its_parts_are_not(tune):
+    """8 rows at once, and 2 rows four times: one model, by a recipe that states the 8."""
+    keys = ("--max_steps", 5, "--global_batch_size", 8)
+    whole, parts = tune("whole", *keys), tune("parts", *keys, "--per_device_train_batch_size", 2)
+    assert all(weight.allclose(weights(parts)[name], atol=1e-6) for name, weight in weights(whole).items())
+    recipe = lineage(whole)["recipe"]
+    assert recipe["global_batch_size"] == 8
+    assert {"per_device_train_batch_size", "gradient_accumulation_steps"}.isdisjoint(recipe)
+
+
+def test_trained_weights_move_beside_a_half_or_4_bit_base_as_beside_a_float32_one(tune, updates):
+    """As published, the head is bfloat16: at this learning rate no update is larger than half of its rounding."""
+    pytest.importorskip("bitsandbytes")
+    keys = (*LORA, "--learning_rate=2e-5", "--max_steps", 4, "--lora_dropout", 0)
+    half = (*keys, "--dtype", "bfloat16", "--bf16")
+    expected = updates(lambda: tune("float32", *keys))
+    for name, extra in {"half": (), "nf4": ("--load_in_4bit",)}.items():
+        found = updates(lambda name=name, extra=extra: tune(name, *half, *extra))
+        assert share_moved(found) == pytest.approx(share_moved(expected), abs=0.01)
+        assert size(found) == pytest.approx(size(expected), rel=0.05)
+    head = "base_model.model.score.modules_to_save.default.weight"
+    published = updates(lambda: tune("published", *half, "--as_published"))
+    assert share_moved({head: expected[head]}) == 1
+    assert share_moved({head: published[head]}) < 0.5
+
+
+def test_a_model_tuned_on_nf4_is_evaluated_on_nf4_now_and_later(tune, world, script, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    tests = ("--mnli", world / "corpus/mnli")
+    nf4 = (*LORA, "--load_in_4bit", "--dtype", "bfloat16", "--bf16", "--max_steps", 3)
+    out = tune("model", *nf4, *tests)
+    evaluated = {"base": "nf4", "compute": "bfloat16", "head": "float32"}
+    trained = {"base": "nf4", "compute": "bfloat16", "weights": "float32"}
+    assert lineage(out)["precision"] == {"trained": trained, "evaluated": evaluated}
+    card = (out / "README.md").read_text()
+    assert "Evaluated on base weights in nf4, computed in bfloat16; head and logits in float32." in card
+    script("evaluate_task", "--model", out, *tests, "--output_dir", tmp_path / "later")
+    assert lineage(tmp_path / "later")["precision"] == {"evaluated": evaluated}
+    now, later = (pd.read_parquet(folder / "predictions/mnli_matched.parquet") for folder in (out, tmp_path / "later"))
+    pd.testing.assert_frame_equal(now, later)
+    with pytest.raises(RecipeError, match="was tuned on a base in nf4 and would be tuned further on one in no quant"):
+        tune("further", model=out)
 
 
 def test_tuning_further_continues_the_same_adapter_and_head(tune):

@@ -1,13 +1,9 @@
-"""Runs a script as it is, but lets accelerate shard over CPU processes: `fsdp_on_cpu.py scripts/x.py arguments`.
+"""Lets accelerate shard over CPU processes, for tests.
 
 AcceleratorState (accelerate 1.15) takes FSDP up for every kind of accelerator and, without a word, not for CPUs,
 although torch's fully_shard runs there over gloo. And what is gathered on a CPU still has to be waited for, where a
 copy from a GPU has been.
 """
-
-import runpy
-import sys
-from pathlib import Path
 
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
@@ -22,6 +18,8 @@ def initialise_with_fsdp(self, *args, fsdp_plugin=None, **kwargs) -> None:
     if fsdp_plugin is not None and self.distributed_type == DistributedType.MULTI_CPU:
         self.fsdp_plugin = fsdp_plugin
         self.distributed_type = PartialState._shared_state["distributed_type"] = DistributedType.FSDP
+        if self._mixed_precision != "no":
+            fsdp_plugin.set_mixed_precision(self._mixed_precision)
 
 
 def gather_and_wait(self, *args, **kwargs) -> dict:
@@ -29,8 +27,5 @@ def gather_and_wait(self, *args, **kwargs) -> dict:
     return {name: w.wait() if isinstance(w, AsyncCollectiveTensor) else w for name, w in weights.items()}
 
 
-if __name__ == "__main__":
+def shard_on_cpu() -> None:
     AcceleratorState.__init__, Accelerator.get_state_dict = initialise_with_fsdp, gather_and_wait
-    sys.argv = sys.argv[1:]
-    sys.path.insert(0, str(Path(sys.argv[0]).resolve().parent))
-    runpy.run_path(sys.argv[0], run_name="__main__")

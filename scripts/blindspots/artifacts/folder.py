@@ -215,7 +215,9 @@ def save_artifact(
         parents: role -> Source of each input.
         row_counts: rows read, used and left out, by name.
         results: metrics by test set, as `prediction.score` gives them.
-        model: of a model, its `precision` and how it was trained beyond its recipe, `training`.
+        model: of a model, how it was trained beyond its recipe (`training`), and its `precision`: by `trained` and
+            `evaluated`, how base weights were held (`base`) and computed (`compute`), and the dtype of trained weights
+            (`weights`) or of the head (`head`).
     """
     staging = folder.staging
     described = yaml.safe_dump(without_placement(recipe), sort_keys=False, allow_unicode=True)

@@ -36,7 +36,7 @@ PACKAGES = (
     "trl",
 )
 # What `accelerate launch` hands on of its config; the precision of a run is the recipe's.
-ACCELERATE_SETTING = re.compile(r"ACCELERATE_(USE|DEEPSPEED|DYNAMO|GRADIENT)_\w+|FSDP_\w+")
+ACCELERATE_SETTING = re.compile(r"ACCELERATE_(USE|DEEPSPEED|DYNAMO|GRADIENT)_\w+|FSDP_(?!CPU_RAM)\w+")
 # Keys that say where an artifact is made or goes, not what it is.
 PLACEMENT_KEYS = frozenset(
     "output_dir wait_for_lock push_to_hub hub_namespace hub_name hub_tag hub_private_repo server_url".split()
@@ -61,10 +61,9 @@ def describe(
     Args:
         final: where they go, which names the artifact.
         artifact_type: a template of model_cards/ or data_cards/, such as `task_model`.
-        model: of a model, its `precision` and how it was trained beyond its recipe, `training`.
         recipe: from `folder.resolved_recipe`.
         parents: role -> Source of each input.
-        precision: of a model, as `precision.described` gives it.
+        model: see `folder.save_artifact`.
         started: time.time() at the start of the run.
     """
     files, content = hash_folder(staging)

@@ -85,8 +85,9 @@ def _faults(value: Any) -> Iterator[str]:
             yield f"it lists {name!r} without its hash and size"
     for parent in value["parents"]:
         yield from _faults_of_parent(parent)
-    precision = value.get("precision", {"base": "", "compute": ""})
-    if not isinstance(precision, dict) or not {"base", "compute"} <= precision.keys():
+    precision = value.get("precision", {})
+    parts = precision.values() if isinstance(precision, dict) else [None]
+    if not all(isinstance(part, dict) and {"base", "compute"} <= part.keys() for part in parts):
         yield "its precision lacks base or compute"
     headlines = value["results"].get("headlines", [])
     for headline in headlines if isinstance(headlines, list) else [None]:

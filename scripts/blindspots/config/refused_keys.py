@@ -270,6 +270,11 @@ RULES = (
         ),
         "needs bf16: true, by which trained weights in float32 are computed with these",
     ),
+    Rule(
+        "as_published",
+        lambda values: values["dtype"] != "float32" or values["load_in_4bit"] or values["load_in_8bit"],
+        "changes nothing of a model in float32; leave it out",
+    ),
     Rule("load_in_8bit", lambda values: not values["load_in_4bit"], "excludes load_in_4bit; keep one"),
     Rule(
         "bnb_4bit_quant_type use_bnb_nested_quant bnb_4bit_quant_storage",

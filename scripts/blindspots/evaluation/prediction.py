@@ -28,7 +28,7 @@ from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import read_test_set, stratified
 from blindspots.data.prefixes import common_prefix
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
-from blindspots.modeling.classifier import Classifier
+from blindspots.modeling.classifier import Classifier, head_dtype
 from blindspots.modeling.precision import base_model
 
 METRIC = EVALUATE_MODULES / "nli_blindspot"
@@ -154,8 +154,7 @@ def _forward(model, rests: list[list[int]], keys_values: list, pad_token_id: int
         model, input_ids=input_ids.to(model.device), past_key_values=cache, use_cache=cache is not None
     ).last_hidden_state
     pooled = hidden[torch.arange(size, device=model.device), last]
-    head = base_model(model).score
-    return head(pooled.to(next(head.parameters()).dtype))
+    return base_model(model).score(pooled.to(head_dtype(model)))
 
 
 def predict_test_sets(classifier: Classifier, recipe: TestSetKeys, tests: dict[str, Dataset], folder: Path) -> None:

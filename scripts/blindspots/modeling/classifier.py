@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from peft import PeftModel, TaskType, set_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -29,7 +30,7 @@ from blindspots.modeling.loading import (
     load_tokenizer,
     require_model_files,
 )
-from blindspots.modeling.precision import base_model, described, keep_in_float32, quantized_loading, tuned_precision
+from blindspots.modeling.precision import base_model, held_in, keep_in_float32, quantized_loading, tuned_precision
 
 # Name of the head of transformers' causal classifiers.
 HEAD = "score"
@@ -49,9 +50,13 @@ class Classifier:
 
     @property
     def precision(self) -> dict[str, str]:
-        """What a lineage and a card say of it: how the base is held, what it computes in, and the head's dtype."""
-        head = next(base_model(self.model).get_submodule(HEAD).parameters()).dtype
-        return described(self.model) | {"head": str(head).removeprefix("torch.")}
+        """In what it predicts: how the base weights are held, and what they and the head are computed in."""
+        return held_in(self.model) | {"head": str(head_dtype(self.model)).removeprefix("torch.")}
+
+
+def head_dtype(model: PreTrainedModel | PeftModel) -> torch.dtype:
+    """The dtype that the head computes in; of a head that an adapter replaces, the replacement's."""
+    return [*base_model(model).get_submodule(HEAD).parameters()][-1].dtype
 
 
 def is_classifier(config: PretrainedConfig) -> bool:

@@ -45,7 +45,20 @@ def load_model(model_class: Any, source: Source, new_head: Iterable[str] = (), *
     missing = sorted(set(report["missing_keys"]) - set(new_head))
     unexpected = sorted(name for name in report["unexpected_keys"] if not (new_head and name.startswith(LM_HEADS)))
     _require_placed(source, missing, unexpected)
+    if getattr(model, "is_loaded_in_4bit", False):
+        _keep_unpacked(model)
     return model
+
+
+def _keep_unpacked(model: PreTrainedModel) -> None:
+    """Leave 4-bit weights as they are.
+
+    On CPUs with avx512_bf16 bitsandbytes 0.50 packs them at the first prediction: it rounds their scales to bfloat16,
+    and where the model is trained after that, no gradient passes through them.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _require_placed(source: Source, missing: list[str], unexpected: list[str]) -> None:

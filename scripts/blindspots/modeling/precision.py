@@ -106,8 +106,8 @@ def base_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
-def described(model: PreTrainedModel | PeftModel) -> dict[str, str]:
-    """What a lineage and a card say of a loaded model: how its base weights are held, and what it computes in."""
+def held_in(model: PreTrainedModel | PeftModel) -> dict[str, str]:
+    """How the base weights of a loaded model are held (`base`), and what they are computed in (`compute`)."""
     base = base_model(model)
     quantized = getattr(base.config, "quantization_config", None)
     if quantized is None:

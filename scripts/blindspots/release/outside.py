@@ -27,7 +27,7 @@ EVALUATION_KEYS = frozenset(
 )
 TRAINING_KEYS = EVALUATION_KEYS | frozenset(
     """
-    train_config tokens_per_batch share_prefix smaller_batches max_length
+    train_config tokens_per_batch global_batch_size as_published share_prefix smaller_batches max_length
     per_device_train_batch_size num_train_epochs max_steps learning_rate lr_scheduler_type lr_scheduler_kwargs
     warmup_steps optim weight_decay adam_beta1 adam_beta2 adam_epsilon gradient_accumulation_steps
     average_tokens_across_devices max_grad_norm label_smoothing_factor bf16 fp16 tf32 gradient_checkpointing

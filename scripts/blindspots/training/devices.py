@@ -12,8 +12,14 @@ REACHED = 0.5
 
 def sharding(accelerate_config: dict) -> dict[str, int]:
     """Over how many devices a config spreads weights, gradients and optimiser states."""
-    devices, kind = accelerate_config["num_processes"], accelerate_config["distributed_type"]
-    stage = accelerate_config.get("deepspeed_config", {}).get("zero_stage", 3 if kind == "FSDP" else 0)
+    stage = accelerate_config.get("deepspeed_config", {}).get("zero_stage")
+    name = "FSDP2" if accelerate_config["distributed_type"] == "FSDP" else f"ZeRO-{stage}"
+    return sharding_of(name, accelerate_config["num_processes"])
+
+
+def sharding_of(name: str | None, devices: int) -> dict[str, int]:
+    """The same, of an engine as `processes.engine` names it."""
+    stage = {"ZeRO-1": 1, "ZeRO-2": 2, "ZeRO-3": 3, "FSDP2": 3}.get(name, 0)
     return {
         "devices": devices,
         "weights": devices if stage == 3 else 1,

@@ -1,16 +1,18 @@
 """What accelerate's engines need, so that a run by several processes ends where one process would end.
 
-Whatever spreads the model, weights that are trained are float32, `bf16: true` computes in bfloat16 by autocast (FSDP2:
-by its own policy), and gradients are added up in float32.
+Whatever spreads the model, trained weights are float32, `bf16: true` computes in bfloat16 by torch's autocast, and
+gradients are added up in float32. The engines' own bf16 modes would do each of these otherwise.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
-from accelerate import FullyShardedDataParallelPlugin
 from accelerate.utils import disable_fsdp_ram_efficient_loading
 from transformers import TrainingArguments
+from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
 from trl import ModelConfig
 
 from blindspots.config.errors import RecipeError
@@ -19,7 +21,6 @@ from blindspots.config.recipes import TrainingDataKeys
 
 SHARDED = ("ZeRO-3", "FSDP2")  # engines whose processes hold parts of the weights
 DEEPSPEED = ("ZeRO-1", "ZeRO-2", "ZeRO-3")
-FSDP_BF16 = {"param_dtype": torch.bfloat16, "reduce_dtype": torch.float32, "output_dtype": torch.float32}
 
 
 def let_recipe_decide_precision() -> None:
@@ -34,10 +35,12 @@ def prepare_engine(training: TrainingArguments, recipe: TrainingDataKeys, model_
     """
     _require_possible(training, recipe, model_config)
     if training.deepspeed_plugin is not None:
-        _use_autocast(training, model_config)
-    if engine() == "FSDP2" and (model_config.load_in_4bit or model_config.load_in_8bit):
-        # Other processes than the first would wait for weights that accelerate sends for no quantised model.
-        disable_fsdp_ram_efficient_loading()
+        _prepare_deepspeed(training, model_config)
+    if engine() == "FSDP2":
+        training.mixed_precision = "no"  # see EngineAutocast
+        if model_config.load_in_4bit:
+            # All processes but the first would wait for weights, which accelerate sends for no quantised model.
+            disable_fsdp_ram_efficient_loading()
 
 
 def _require_possible(training: TrainingArguments, recipe: TrainingDataKeys, model_config: ModelConfig) -> None:
@@ -51,14 +54,19 @@ def _require_possible(training: TrainingArguments, recipe: TrainingDataKeys, mod
             f"as_published has no effect under {name}, which keeps trained weights in float32; leave it out, or take "
             "one process or multi_gpu.yaml."
         )
+    if name == "FSDP2" and model_config.use_peft and "lm_head" in (model_config.lora_modules_to_save or ()):
+        raise RecipeError(
+            "lora_modules_to_save: lm_head can't be trained under FSDP2, where its gradients would not be added up "
+            "(trl 1.16 computes the loss without calling it); leave it out, or take zero3.yaml."
+        )
     if model_config.load_in_8bit and name in SHARDED:
         raise RecipeError(
             f"load_in_8bit can't be spread by {name}; set load_in_4bit, or take multi_gpu.yaml or zero2.yaml."
         )
 
 
-def _use_autocast(training: TrainingArguments, model_config: ModelConfig) -> None:
-    """Have DeepSpeed compute in bfloat16 by torch's autocast; its own bf16 mode makes trained weights bfloat16 too."""
+def _prepare_deepspeed(training: TrainingArguments, model_config: ModelConfig) -> None:
+    """Have DeepSpeed compute in bfloat16 by autocast, and ZeRO-3 load frozen weights in their own dtype."""
     plugin = training.deepspeed_plugin
     config: dict[str, Any] = plugin.deepspeed_config
     config["bf16"] = {"enabled": model_config.dtype == "bfloat16"}
@@ -70,17 +78,30 @@ def _use_autocast(training: TrainingArguments, model_config: ModelConfig) -> Non
         training.bf16, training.mixed_precision = False, "no"
 
 
-def computes_in_half(training: TrainingArguments) -> bool:
-    """Whether matrix products are computed in 16 bits."""
+def autocast_dtype(training: TrainingArguments) -> str | None:
+    """What matrix products are computed in; None where in the dtype of the weights."""
+    if training.fp16:
+        return "float16"
     by_deepspeed = training.deepspeed_plugin and "torch_autocast" in training.deepspeed_plugin.deepspeed_config
-    return bool(training.bf16 or training.fp16 or by_deepspeed)
+    return "bfloat16" if training.bf16 or by_deepspeed else None
 
 
-class EnginePrecision:
-    """A Trainer whose gradients are added up in float32 under FSDP2 too; accelerate would do that in bfloat16."""
+@contextmanager
+def whole_models(training: TrainingArguments) -> Iterator[None]:
+    """Within it, models are built whole; ZeRO-3 would spread them, and can't build one without weights."""
+    unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        if training.deepspeed_plugin is not None:
+            set_hf_deepspeed_config(training.deepspeed_plugin.dschf)
 
-    def _build_accelerator_args(self, **arguments: Any) -> dict[str, Any]:
-        arguments = super()._build_accelerator_args(**arguments)
-        if engine() == "FSDP2" and self.args.mixed_precision == "bf16":
-            arguments["fsdp_plugin"] = FullyShardedDataParallelPlugin(mixed_precision_policy=FSDP_BF16)
-        return arguments
+
+class EngineAutocast:
+    """A Trainer that computes in bfloat16 under FSDP2 too, where accelerate starts no autocast."""
+
+    def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> AbstractContextManager:
+        if engine() == "FSDP2" and self.args.bf16:
+            # A cache would hold the weights of all layers, which FSDP2 frees one by one.
+            return torch.autocast(self.args.device.type, torch.bfloat16, cache_enabled=False)
+        return super().autocast_smart_context_manager(cache_enabled)

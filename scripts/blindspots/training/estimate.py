@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 import yaml
-from peft import PeftConfig, get_peft_model
+from peft import PeftConfig, TaskType, get_peft_model
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
@@ -30,10 +30,12 @@ from blindspots.artifacts.files import markdown_table
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import ACCELERATE_CONFIGS
+from blindspots.config.processes import engine
 from blindspots.config.recipes import TrainingDataKeys
 from blindspots.data.nli import LABELS
 from blindspots.modeling.adapters import add_adapter, read_model_config
-from blindspots.training.devices import GIB, REACHED, device_memory, device_rate, sharding
+from blindspots.training.devices import GIB, REACHED, device_memory, device_rate, sharding, sharding_of
+from blindspots.training.engines import autocast_dtype, whole_models
 from blindspots.training.run import require_rows
 
 # Assumptions: NF4 and its block constants, 8-bit weights, the share that the allocator loses, what the driver takes.
@@ -79,6 +81,8 @@ class Plan:
             peft = PeftConfig.from_pretrained(folder)
             folder = fetch(peft.base_model_name_or_path, "model", peft.revision, weights=False).path
             peft.inference_mode = False
+        if task and peft is not None:
+            peft.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM
         return cls(AutoConfig.from_pretrained(folder, trust_remote_code=False), peft, model, task)
 
     def build(self, dtype: torch.dtype, layers: int):
@@ -104,9 +108,8 @@ def footprint(plan: Plan, training: TrainingArguments, length: int) -> Footprint
     layers = plan.config.num_hidden_layers
     with torch.device("meta"):
         whole = plan.build(dtype, layers)
-    trained = [p for p in whole.parameters() if p.requires_grad]
-    trainable = sum(p.numel() for p in trained)
-    half = training.bf16 or training.fp16
+    trainable = sum(p.numel() for p in whole.parameters() if p.requires_grad)
+    half = autocast_dtype(training) is not None
     one, two = (_one_step(plan, torch.bfloat16 if half else dtype, count, length) for count in (1, 2))
     layer = {name: two[name] - one[name] for name in one}
     total = {name: one[name] + (layers - 1) * layer[name] for name in one}
@@ -118,8 +121,8 @@ def footprint(plan: Plan, training: TrainingArguments, length: int) -> Footprint
     return Footprint(
         parameters=sum(p.numel() for p in whole.parameters()),
         trainable=trainable,
-        weights=_weight_bytes(whole, plan.model, autocast=half and dtype == torch.float32),
-        gradients=sum(p.numel() * p.element_size() for p in trained),
+        weights=_weight_bytes(whole, plan.model, autocast=half),
+        gradients=FLOAT32 * trainable,
         optimiser=moments * trainable,
         activation_bytes_per_token=total["kept"] / length,
         operations_per_token=(total["forward"] + total["backward"]) / length,
@@ -127,7 +130,7 @@ def footprint(plan: Plan, training: TrainingArguments, length: int) -> Footprint
 
 
 def _weight_bytes(whole: torch.nn.Module, model: ModelConfig, autocast: bool) -> float:
-    """Bytes of the weights: linear layers quantised where asked for, with the half copies that autocast makes."""
+    """Bytes of the weights: trained ones in float32, quantised ones where asked for, and autocast's half copies."""
     quantised = BYTES_4BIT if model.load_in_4bit else BYTES_8BIT if model.load_in_8bit else None
     total = 0.0
     for name, parameter in whole.named_parameters():
@@ -135,7 +138,8 @@ def _weight_bytes(whole: torch.nn.Module, model: ModelConfig, autocast: bool) ->
         if quantised and linear and not parameter.requires_grad and "lm_head" not in name and "score" not in name:
             total += quantised * parameter.numel()
         else:
-            total += parameter.numel() * (parameter.element_size() + (2 if autocast and linear else 0))
+            size = FLOAT32 if parameter.requires_grad else parameter.element_size()
+            total += parameter.numel() * (size + (2 if autocast and linear and size == FLOAT32 else 0))
     return total
 
 
@@ -182,14 +186,15 @@ def batch_tokens(recipe: TrainingDataKeys, training: TrainingArguments, lengths:
 
 
 def require_fit(plan: Plan, recipe: TrainingDataKeys, training: TrainingArguments, lengths: Sequence[int]) -> None:
-    """Raise UserError where the fullest batch cannot fit on a device here, even with the model spread over all."""
+    """Raise UserError where the fullest batch cannot fit on a device here."""
     try:
-        run = footprint(plan, training, max(lengths))
+        with whole_models(training):
+            run = footprint(plan, training, max(lengths))
     except Exception as error:  # an architecture that can't be run without storage is still trained
         print(f"The memory of a batch could not be estimated for this model: {one_line(error)}")
         return
     tokens, memory = batch_tokens(recipe, training, lengths), device_memory()
-    spread = dict.fromkeys(("weights", "gradients", "optimiser"), training.world_size)
+    spread = sharding_of(engine(), training.world_size)
     needed, fits = run.needed(tokens, spread), max(0, run.tokens_that_fit(memory, spread))
     if needed > memory:
         raise UserError(

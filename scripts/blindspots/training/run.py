@@ -21,7 +21,8 @@ from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import GeneratorRecipe, TrainingDataKeys
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.modeling.classifier import check_saved_weights
-from blindspots.training.engines import let_recipe_decide_precision, prepare_engine
+from blindspots.modeling.precision import held_in, trained_dtype
+from blindspots.training.engines import autocast_dtype, let_recipe_decide_precision, prepare_engine
 from blindspots.training.optimisation import check_optimisation
 from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
 
@@ -195,6 +196,15 @@ def print_plan(trainer: TaskTrainer | GeneratorTrainer) -> None:
 def training_record(trainer: TaskTrainer | GeneratorTrainer) -> dict[str, Any]:
     """What a lineage says of training beyond the recipe; nothing for a model that was not trained."""
     return {"share_prefix": trainer.shares_prefix} if trainer.train_dataset is not None else {}
+
+
+def training_precision(trainer: TaskTrainer | GeneratorTrainer) -> dict[str, dict[str, str]]:
+    """What a lineage says of the precision of training; nothing for a model that was not trained."""
+    if trainer.train_dataset is None:
+        return {}
+    computed = autocast_dtype(trainer.args)
+    precision = held_in(trainer.model) | ({"compute": computed} if computed else {})
+    return {"trained": precision | {"weights": trained_dtype(trainer.model)}}
 
 
 def save_model(

@@ -16,7 +16,7 @@ from trl import SFTTrainer
 
 from blindspots.config.errors import UserError
 from blindspots.data.length_batches import length_batches
-from blindspots.training.engines import EnginePrecision
+from blindspots.training.engines import EngineAutocast
 from blindspots.training.finite import FiniteSteps
 from blindspots.training.prefix import SharedPrefix
 
@@ -159,7 +159,7 @@ def mean_row_loss(
     return loss / (num_items_in_batch or len(labels))
 
 
-class TaskTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, EnginePrecision, Trainer):
+class TaskTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, EngineAutocast, Trainer):
     """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
 
     LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
@@ -180,7 +180,7 @@ class TaskTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, EnginePr
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
 
-class GeneratorTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, EnginePrecision, SFTTrainer):
+class GeneratorTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, EngineAutocast, SFTTrainer):
     """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of.
 
     Args:

@@ -129,6 +129,14 @@ def test_a_model_without_accuracies_states_none(folder):
     assert "| test | accuracy |" not in card.text
 
 
+def test_a_card_states_the_precision_of_training_and_of_evaluation(folder):
+    trained = {"base": "nf4", "compute": "bfloat16", "weights": "float32"}
+    evaluated = {"base": "nf4", "compute": "bfloat16", "head": "float32"}
+    text = render_card(folder, lineage("task_model") | {"precision": {"trained": trained, "evaluated": evaluated}})
+    assert "Trained on base weights in nf4, computed in bfloat16; trained weights in float32.\n" in text
+    assert "Evaluated on base weights in nf4, computed in bfloat16; head and logits in float32.\n" in text
+
+
 def test_the_hubs_own_form_of_results_names_test_sets_that_are_on_the_hub():
     """A test set in a folder has no id there."""
     made = lineage("task_model")
@@ -164,6 +172,7 @@ def test_nothing_that_a_lineage_quotes_is_markup_in_a_card(folder, artifact_type
     described |= {"row_counts": {HOSTILE: {HOSTILE: 3}}, "license": [HOSTILE, "mit"], "code_commit": HOSTILE}
     described["hardware"] = {"cpu": HOSTILE, "cores": 2, "gpus": [HOSTILE]}
     described["recipe"] = described["recipe"] | {"kind": HOSTILE}
+    described["precision"] = {HOSTILE: {"base": HOSTILE, "compute": HOSTILE, "weights": HOSTILE, "head": HOSTILE}}
     described["parents"] = [PARENTS[0] | {"revision": None, "name": HOSTILE, "artifact": HOSTILE}, *PARENTS[1:]]
     described["results"]["headlines"] = [HEADLINES[0] | {"name": HOSTILE}, *HEADLINES[1:]]
     (folder / "recipe.yaml").write_text("a: |\n  ```\n  # Title\n  <img src=e>\n")

@@ -1,15 +1,18 @@
 """What lineage.json is made of: the artifact's name and licence, and what ran where."""
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 
 from blindspots.artifacts import lineage
 from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.lineage import (
     PACKAGES,
     PLACEMENT_KEYS,
+    accelerate_settings,
     artifact_name,
     code_commit,
     hardware,
@@ -48,6 +51,28 @@ def test_versions_and_hardware_are_those_of_this_run():
 def test_a_package_that_is_not_installed_has_no_version(monkeypatch):
     monkeypatch.setattr(lineage, "PACKAGES", ("torch", "sharding_that_nobody_installed"))
     assert versions().keys() == {"python", "torch"}
+
+
+def test_the_driver_is_recorded_beside_the_gpus(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (hardware()["gpus"], hardware()["driver"]) == (["GPU 0", "GPU 1"], None)
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho 550.54.15\necho 550.54.15\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    assert hardware()["driver"] == "550.54.15"
+
+
+def test_of_accelerate_s_settings_those_that_launch_hands_on_are_recorded(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("ACCELERATE_", "FSDP_"))]:
+        monkeypatch.delenv(name)
+    assert accelerate_settings() == {}
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    monkeypatch.setenv("FSDP_VERSION", "2")
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")  # the recipe's bf16 decides
+    monkeypatch.setenv("ACCELERATE_SECRET", "a token")
+    assert accelerate_settings() == {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
 
 
 def test_the_commit_is_a_hash_or_unknown():

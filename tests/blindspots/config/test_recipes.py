@@ -82,7 +82,7 @@ def test_the_settings_of_the_paper_are_in_its_recipes():
     saved = {"start": ["score"], "generator": ["embed_tokens", "lm_head"]}
     for stem, batch in (("start", 2), ("generator", 6)):
         script = SCRIPTS[SCRIPT_OF[stem]]
-        _, training, model = parse_recipe(*script, argv=[str(RECIPES / "llama2-7b" / f"{stem}.yaml")])
+        recipe, training, model = parse_recipe(*script, argv=[str(RECIPES / "llama2-7b" / f"{stem}.yaml")])
         lora, quantized = get_peft_config(ModelConfig(**model)), get_quantization_config(ModelConfig(**model))
         assert (lora.r, lora.lora_alpha, lora.lora_dropout, lora.bias) == (64, 16, 0.1, "none")
         assert lora.target_modules == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
@@ -97,9 +97,9 @@ def test_the_settings_of_the_paper_are_in_its_recipes():
             "max_grad_norm": 0.3,
             "optim": "paged_adamw_32bit",
             "train_sampling_strategy": "group_by_length",
-            "per_device_train_batch_size": batch,
         }
         assert {key: training.get(key) for key in expected} == expected
+        assert recipe.global_batch_size == batch
 
 
 @pytest.mark.parametrize("file", [*sorted(RECIPES.glob("*/grid.yaml")), RECIPES / "demo/seeds.yaml"], ids=name)

@@ -59,6 +59,8 @@ def test_a_key_of_our_own_with_the_name_of_a_refused_one_is_taken():
         "--tokens_per_batch 512 --train_sampling_strategy random",
         "--tokens_per_batch 512 --dataloader_drop_last",
         "--tokens_per_batch 512 --accelerator_config {split_batches: true}",
+        "--gradient_accumulation_steps 1 --global_batch_size 8",
+        "--accelerator_config {split_batches: true} --global_batch_size 8",
         "--data_seed 1 --train_sampling_strategy group_by_length",
         "--dataloader_persistent_workers",
         "--dataloader_prefetch_factor 2",
@@ -98,6 +100,9 @@ def test_a_key_of_our_own_with_the_name_of_a_refused_one_is_taken():
         "--bnb_4bit_quant_type fp4",
         "--use_bnb_nested_quant --load_in_8bit",
         "--bnb_4bit_quant_storage uint8",
+        "--load_in_8bit --load_in_4bit",
+        "--dtype bfloat16 --bf16 false",
+        "--as_published",
     ],
 )
 @pytest.mark.parametrize("script", [TASK, GENERATOR], ids=["task", "generator"])
@@ -206,7 +211,8 @@ def test_liger_needs_its_package():
 
 
 def test_every_key_of_a_rule_is_one_that_a_script_takes():
-    taken = library_keys("SFTConfig").keys() | library_keys("ModelConfig").keys() | {"dev_dataset", "dev_revision"}
+    own = {"dev_dataset", "dev_revision", "as_published"}
+    taken = library_keys("SFTConfig").keys() | library_keys("ModelConfig").keys() | own
     assert {name for rule in RULES for name in rule.keys.split()} <= taken
 
 

@@ -197,12 +197,6 @@ def test_an_adapter_without_its_head_is_refused(world, tmp_path):
         load_classifier(source(tmp_path / "T"))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_four_bits_without_a_gpu_are_refused(world):
-    with pytest.raises(UserError, match="load_in_4bit and load_in_8bit need a CUDA device and bitsandbytes"):
-        load_classifier(source(world / "base"), ModelConfig(load_in_4bit=True))
-
-
 # What was saved
 
 

@@ -45,10 +45,11 @@ def arguments(**given) -> TrainingArguments:
 def test_the_published_size_of_llama_2_7b_is_counted():
     run = footprint(plan(task=False), arguments(bf16=True), length=64)
     assert run.parameters == run.trainable == 6_738_415_616
-    assert run.weights == run.gradients == 2 * 6_738_415_616
+    multiplied = 6_738_415_616 - 32000 * 4096  # embeddings are looked up
+    assert run.gradients == 4 * 6_738_415_616
+    assert run.weights == pytest.approx(4 * 6_738_415_616 + 2 * multiplied, rel=1e-4)  # and autocast's copies
     assert run.optimiser == 8 * 6_738_415_616
-    weights = 6_738_415_616 - 32000 * 4096  # embeddings are looked up
-    assert run.operations_per_token == pytest.approx(6 * weights, rel=0.02)
+    assert run.operations_per_token == pytest.approx(6 * multiplied, rel=0.02)
 
 
 def test_lora_trains_its_matrices_and_the_head_alone_and_quantised_weights_are_small():
@@ -56,7 +57,8 @@ def test_lora_trains_its_matrices_and_the_head_alone_and_quantised_weights_are_s
     run = footprint(lora, arguments(bf16=True), length=64)
     a_layer = 64 * (4 * (4096 + 4096) + 3 * (4096 + 11008))
     assert run.trainable == 32 * a_layer + 3 * 4096
-    assert run.weights < 4.5 * GIB
+    assert run.weights < 4.6 * GIB
+    assert run.gradients == 4 * run.trainable
     assert run.operations_per_token == pytest.approx(4 * 6_607_000_000, rel=0.05)
 
 
@@ -128,7 +130,7 @@ def test_the_table_has_a_row_for_each_accelerate_config_and_scales_hours_with_de
     cells = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in text.splitlines() if line[:1] == "|"}
     assert {file.stem for file in ACCELERATE_CONFIGS.glob("*.yaml")} <= cells.keys()
     assert fits
-    assert cells["single_gpu"][7] == "no"  # full tuning of 7B takes 13 + 13 + 50 GiB
+    assert cells["single_gpu"][7] == "no"  # full tuning of 7B takes 37 + 25 + 50 GiB
     assert cells["zero3"][7] == "yes"
 
 

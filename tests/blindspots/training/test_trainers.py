@@ -1,5 +1,7 @@
 """Batches of equal token count, and a task model's loss that does not depend on how rows are spread over batches."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from datasets import Dataset
@@ -168,3 +170,35 @@ def test_rows_that_fill_no_batch_are_an_error_and_not_a_run_of_no_steps(new_trai
 def test_keys_that_do_not_fit_the_model_are_one_line(new_trainer):
     with pytest.raises(UserError, match=r"keys do not fit the model or one another: .*eval_dataset"):
         new_trainer(eval_strategy="epoch")
+
+
+def test_training_stops_at_the_first_loss_that_is_not_a_number(new_trainer):
+    trainer = new_trainer(per_device_train_batch_size=8, save_strategy="steps", save_steps=1)
+    trainer.model.score.weight.data[0, 0] = torch.nan
+    with pytest.raises(UserError, match=r"The loss of step 1 is nan; training stops, and nothing of it is saved"):
+        trainer.train()
+    assert not list(Path(trainer.args.output_dir).glob("checkpoint-*"))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_training_stops_at_the_first_gradient_that_is_not_finite(new_trainer, value):
+    """Before the weights are moved by it, whether or not gradients are clipped."""
+    trainer = new_trainer(per_device_train_batch_size=8, save_strategy="steps", save_steps=2)
+    steps = iter(range(100))
+    weight = trainer.model.score.weight
+    weight.register_hook(lambda gradient: gradient * (value if next(steps) == 2 else 1))
+    with pytest.raises(UserError, match=r"The gradient of step 3 is (nan|inf)"):
+        trainer.train()
+    assert [path.name for path in Path(trainer.args.output_dir).glob("checkpoint-*")] == ["checkpoint-2"]
+    assert weight.isfinite().all()
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+def test_rows_are_grouped_by_the_batch_of_all_processes(new_trainer, monkeypatch, processes):
+    trainer = new_trainer(
+        per_device_train_batch_size=8 // processes,
+        gradient_accumulation_steps=2,
+        train_sampling_strategy="group_by_length",
+    )
+    monkeypatch.setattr(TrainingArguments, "world_size", processes)
+    assert trainer._get_train_sampler().batch_size == 16
