@@ -162,14 +162,14 @@ def stop_sharded_loading() -> None:
 
 
 def print_plan(trainer: TaskTrainer | GeneratorTrainer) -> None:
-    """A line on the rows and batches of a run, and one on the prefix that they share."""
+    """A line on the rows and batches of a run, and one on whether shared tokens are computed once."""
     arguments = trainer.args
     rows = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
     size = f"{trainer.tokens_per_batch} tokens per batch" if trainer.tokens_per_batch else f"{rows} rows per step"
     if trainer.is_world_process_zero():
         print(f"{len(trainer.train_dataset)} rows, {size} over {arguments.world_size} process(es)")
         if trainer.shares_prefix:
-            print("share_prefix: what all rows of a batch start with is computed once a batch.")
+            print("share_prefix: tokens that rows of a batch share are computed once.")
         elif trainer.no_prefix:
             print(f"share_prefix is off: {trainer.no_prefix}.")
 
