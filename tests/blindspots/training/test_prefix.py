@@ -11,6 +11,7 @@ from trl import SFTConfig
 
 from blindspots.config.errors import UserError
 from blindspots.demo.base_model import tiny_base
+from blindspots.training import run
 from blindspots.training.run import print_plan, training_record
 from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
 
@@ -138,6 +139,13 @@ def test_where_it_would_change_the_result_it_is_off_and_an_error_if_asked_for(ta
     assert training_record(trainer) == {"share_prefix": False}
     with pytest.raises(UserError, match=f"share_prefix can't be used, since {why}.*; leave it out"):
         task_trainer(True, **given)
+
+
+@pytest.mark.parametrize(("bf16", "here", "hinted"), [(False, True, True), (True, True, False), (False, False, False)])
+def test_bfloat16_is_hinted_at_where_the_processor_has_it(task_trainer, monkeypatch, capsys, bf16, here, hinted):
+    monkeypatch.setattr(run, "computes_bf16", lambda: here)
+    print_plan(task_trainer(None, bf16=bf16))
+    assert ("bf16: true would train faster" in capsys.readouterr().out) is hinted
 
 
 def test_the_plan_and_the_lineage_say_that_it_is_used(task_trainer, capsys):
