@@ -32,8 +32,8 @@ from blindspots.training.run import computes_bf16
 from blindspots.training.trainers import GeneratorTrainer, TaskTrainer, TokenBatchSampler
 
 BATCH = 32
-ROWS = 512
-LAYERS = 2  # of the base model: two leave time for three turns
+ROWS = 256
+LAYERS = 4  # of the base model: four leave time for three turns
 REPEATS = 3
 GENERATOR_ROWS, GENERATOR_BATCH = 96, 16
 SEEDS = range(5)
