@@ -1,5 +1,6 @@
 """What the benchmarks gain, guarded by counts that no busy machine changes: padding and tokens computed."""
 
+import importlib
 import json
 import math
 import subprocess
@@ -15,21 +16,21 @@ from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.examples import task_texts
 from blindspots.data.length_batches import length_batches
 from blindspots.data.nli import generator_prompt
-from blindspots.data.prefixes import common_prefix
 from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
 from blindspots.evaluation.prediction import predict_logits
 from blindspots.modeling.classifier import Classifier, load_classifier
 from blindspots.modeling.engines import TransformersEngine
+from blindspots.modeling.token_tree import TokenTree
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    # Premises joined at will: rows of 25 to 90 tokens, a spread like that of real rows.
+    # Three rows a premise, these joined at will: rows of 25 to 90 tokens, a spread like that of real rows.
     rows = mnli_like(600, 3, 0)["train"]
-    premises = [" ".join(rows["premise"][row : row + 1 + row % 4]) for row in range(300)]
+    premises = [" ".join(rows["premise"][row // 3 : row // 3 + 1 + row // 3 % 4]) for row in range(300)]
     return task_texts({"premise": premises, "hypothesis": rows["hypothesis"]})
 
 
@@ -73,14 +74,12 @@ def test_training_batches_hold_little_padding(classifier, texts):
     assert padding_share(lengths, length_batches(lengths, 32 * sum(lengths) // len(lengths))) < 0.1
 
 
-def test_evaluation_computes_the_prefix_once_and_next_to_no_padding(classifier, texts, computed_tokens):
+def test_evaluation_computes_each_premise_once_and_no_padding(classifier, texts, computed_tokens):
     counts = computed_tokens(classifier.model)
     predict_logits(classifier, texts, batch_tokens=1024)
-    lengths = lengths_of(classifier, texts)
-    prefix = common_prefix(classifier.tokenizer(texts)["input_ids"])
-    needed = prefix + sum(lengths) - prefix * len(lengths)
-    assert prefix > 1
+    needed = len(TokenTree.of(classifier.tokenizer(texts)["input_ids"]).cells)
     assert sum(counts) < 1.1 * needed
+    assert needed < 0.6 * sum(lengths_of(classifier, texts))
 
 
 def test_generation_takes_few_steps_and_computes_few_tokens_for_rows_that_have_ended(base, computed_tokens):
@@ -141,15 +140,45 @@ def bench_gpu(*words: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
-def test_bench_gpu_ends_in_one_line_without_a_device():
+def test_bench_gpu_reports_every_line_as_not_measured_without_a_device():
+    figures = ROOT / "results" / "benchmarks"
+    before = {file.name: file.read_bytes() for file in figures.iterdir()}
     done = bench_gpu()
-    assert done.returncode == 1
-    assert "needs a CUDA device" in done.stderr.splitlines()[-1]
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("| ")][2:]
+    assert len(lines) > 15
+    assert all("| not measured | RuntimeError: this machine has no CUDA device |" in line for line in lines)
+    assert {file.name: file.read_bytes() for file in figures.iterdir()} == before
 
 
 def test_bench_gpu_is_rehearsed_on_the_cpu():
     done = bench_gpu("--rehearse")
     assert done.returncode == 0, done.stderr
-    for measured in ("7B T, bf16 LoRA", "7B G, bf16 LoRA", "135M T", "7B G packed", "evaluation of", "generation"):
+    for measured in ("7B T, bf16", "7B G, bf16", "135M T, share_prefix", "7B G packed", "evaluation", "generation"):
         assert any(line.startswith(f"| {measured}") for line in done.stdout.splitlines()), done.stdout
     assert "not measured" not in done.stdout
+
+
+@pytest.fixture
+def gpu_lines(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tests" / "benchmarks")
+    return importlib.import_module("gpu_lines")
+
+
+def test_a_line_that_fails_takes_no_other_with_it_and_each_is_kept_at_once(gpu_lines):
+    kept = []
+
+    def fail() -> dict:
+        raise TypeError("wrong weights")
+
+    tasks = [("one", lambda: {"value": 1}), ("two", fail), ("three", lambda: {"value": 3})]
+    lines = gpu_lines.measure(tasks, lambda lines: kept.append(len(lines)))
+    assert kept == [1, 2, 3]
+    assert [line["value"] for line in lines] == [1, "not measured", 3]
+    assert lines[1]["note"] == "TypeError: wrong weights"
+
+
+def test_the_figures_of_a_device_are_written_with_the_lines_so_far(gpu_lines, tmp_path):
+    gpu_lines.Record(tmp_path)([{"measured": "one", "value": "1 s"}, {"measured": "two", "value": "not measured"}])
+    assert [line["measured"] for line in json.loads((tmp_path / "gpu.json").read_text())["results"]] == ["one", "two"]
+    assert "| two | not measured |" in (tmp_path / "README.md").read_text()

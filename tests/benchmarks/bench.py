@@ -41,7 +41,7 @@ def main() -> None:
     started, load = time.time(), os.getloadavg()
     rate = matmul_rate()
     train = mnli("train")
-    base, tokenizer = base_model(arguments.model, [*train["premise"], *train["hypothesis"]])
+    base, tokenizer = base_model(arguments.model, train)
     lines = []
     for section in arguments.sections:
         lines += run_section(section, base, tokenizer, rate, arguments.rows)

@@ -4,10 +4,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
 from datasets import Dataset
-from side_by_side import Result, alternate, hans, matmul_parameters, mnli
-from transformers import DataCollatorWithPadding, LlamaForSequenceClassification, Trainer, TrainingArguments, pipeline
+from side_by_side import Result, alternate, computed_tokens, hans, matmul_parameters, mnli
+from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, pipeline
 from transformers.utils import logging
 
 from blindspots.artifacts.inputs import Source
@@ -30,7 +29,7 @@ def run(base, tokenizer, rate: float, rows: int) -> list[Result]:
     logging.set_verbosity_error()
     results = []
     for name, data, goal in (
-        ("MNLI matched", mnli("validation_matched", rows, True), ">= 2.2"),
+        ("MNLI matched", mnli("validation_matched", rows, True), ">= 3.2"),
         ("HANS", hans(rows), ">= 1.8"),
     ):
         results += compare(classifier, name, task_texts(data), goal, rate)
@@ -39,9 +38,9 @@ def run(base, tokenizer, rate: float, rows: int) -> list[Result]:
 
 def compare(classifier: Classifier, name: str, texts: list[str], goal: str, rate: float) -> list[Result]:
     """Ours, Trainer.predict and the pipeline on the same texts, in turns."""
-    lengths = [len(ids) for ids in classifier.tokenizer(texts)["input_ids"]]
-    prefix = common_prefix(classifier.tokenizer(texts)["input_ids"])
-    tokens = int(BATCH * (np.mean(lengths) - prefix))  # BATCH rows of mean length
+    encoded = classifier.tokenizer(texts)["input_ids"]
+    own = np.mean([len(ids) for ids in encoded]) - common_prefix(encoded)
+    tokens = int(BATCH * own)  # BATCH rows of mean length
     logits: dict[str, np.ndarray] = {}
 
     def keep(which: str, function):
@@ -52,14 +51,13 @@ def compare(classifier: Classifier, name: str, texts: list[str], goal: str, rate
             "ours": keep("ours", lambda c, t: predict_logits(c, t, tokens)),
             "trainer": keep("trainer", trainer_logits),
             "pipeline": keep("pipeline", pipeline_logits),
-            "premises": keep("premises", premise_logits),
         },
         REPEATS,
     )
-    needed = prefix + sum(lengths) - prefix * len(lengths)
+    needed = computed_tokens(encoded, [list(range(len(encoded)))])
     floor = 2 * matmul_parameters(classifier.model) * needed / rate
     lines = []
-    for other, label in (("trainer", "Trainer.predict"), ("pipeline", "pipeline"), ("premises", "shared premises")):
+    for other, label in (("trainer", "Trainer.predict"), ("pipeline", "pipeline")):
         difference = np.abs(logits["ours"] - logits[other]).max()
         same = (logits["ours"].argmax(1) == logits[other].argmax(1)).mean()
         if difference >= 1e-4 or same < 1:
@@ -73,7 +71,7 @@ def compare(classifier: Classifier, name: str, texts: list[str], goal: str, rate
                 len(texts) / seconds[other],
                 "rows/s",
                 seconds[other] / seconds["ours"],
-                goal if other != "premises" else "",
+                goal,
                 floor / seconds["ours"],
                 note,
             )
@@ -98,49 +96,3 @@ def pipeline_logits(classifier: Classifier, texts: list[str]) -> np.ndarray:
     rows = classify(texts, batch_size=BATCH, top_k=None, function_to_apply="none")
     named = [{entry["label"]: entry["score"] for entry in row} for row in rows]
     return np.array([[row[label] for label in LABELS] for row in named], dtype=np.float32)
-
-
-@torch.inference_mode()
-def premise_logits(classifier: Classifier, texts: list[str]) -> np.ndarray:
-    """Logits with keys and values computed once a premise, not only once for the prefix that all rows share.
-
-    An experiment, not a part of the scripts: premises of one length form a batch, so that no cache holds padding.
-    """
-    model: LlamaForSequenceClassification = classifier.model
-    encoded = classifier.tokenizer(texts)["input_ids"]
-    prefix = common_prefix(encoded)
-    groups: dict[tuple, list[int]] = {}
-    for row, text in enumerate(texts):
-        groups.setdefault(text.split(" Hypothesis: ")[0], []).append(row)
-    by_length: dict[int, list[tuple[list[int], list[int]]]] = {}
-    for rows in groups.values():
-        shared = common_prefix([encoded[row] for row in rows])
-        by_length.setdefault(shared, []).append((rows, encoded[rows[0]][prefix:shared]))
-    common = model.model(torch.tensor([encoded[0][:prefix]]), use_cache=True).past_key_values
-    result = np.empty((len(texts), len(LABELS)), dtype=np.float32)
-    for shared, premises in by_length.items():
-        for start in range(0, len(premises), BATCH):
-            part = premises[start : start + BATCH]
-            rows = [row for members, _ in part for row in members]
-            of_premise = [index for index, (members, _) in enumerate(part) for _ in members]
-            cache = _extended(model, common, torch.tensor([ids for _, ids in part]), of_premise)
-            result[rows] = _pooled(model, cache, [encoded[row][shared:] for row in rows])
-    return result[:, [classifier.label2id[label] for label in LABELS]]
-
-
-def _extended(model, common, premises: torch.Tensor, of_premise: list[int]):
-    """A copy of the common cache, grown by each premise, one entry a row."""
-    cache = type(common)(config=model.config)
-    for layer, source in enumerate(common.layers):
-        cache.update(*(part.expand(len(premises), -1, -1, -1) for part in (source.keys, source.values)), layer)
-    if premises.shape[1]:
-        model.model(premises, past_key_values=cache, use_cache=True)
-    cache.batch_select_indices(torch.tensor(of_premise))
-    return cache
-
-
-def _pooled(model, cache, rests: list[list[int]]) -> np.ndarray:
-    longest = max(map(len, rests))
-    ids = torch.tensor([rest + [0] * (longest - len(rest)) for rest in rests])
-    hidden = model.model(ids, past_key_values=cache, use_cache=True).last_hidden_state
-    return model.score(hidden[torch.arange(len(rests)), [len(rest) - 1 for rest in rests]]).numpy()

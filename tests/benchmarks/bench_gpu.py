@@ -2,15 +2,17 @@
 
 python tests/benchmarks/bench_gpu.py            (on a machine with a CUDA device; within 10 minutes)
 python tests/benchmarks/bench_gpu.py --rehearse (the same code in tiny sizes on the CPU; nothing is written)
+
+The file is written after each line. A line that fails is in it with the reason, as is every line where there is no
+CUDA device; nothing is written there.
 """
 
 import argparse
-import json
+import functools
 import os
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,13 +20,12 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0", "TQDM_DI
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).parent)]
 
 import torch  # noqa: E402
-from gpu_training import Variant, bpe, random_llama, rate_of_steps, variants  # noqa: E402
-from side_by_side import hans, matmul_rate, mnli  # noqa: E402
+from gpu_lines import Record, Task, measure  # noqa: E402
+from gpu_training import Variant, random_llama, rate_of_steps, variants  # noqa: E402
+from results_table import gpu_table  # noqa: E402
+from side_by_side import bpe, hans, matmul_rate, mnli  # noqa: E402
 
 from blindspots.artifacts.inputs import Source  # noqa: E402
-from blindspots.artifacts.lineage import code_commit, hardware, versions  # noqa: E402
-from blindspots.config.errors import UserError  # noqa: E402
-from blindspots.config.processes import run_script  # noqa: E402
 from blindspots.config.recipes import SynthesisRecipe  # noqa: E402
 from blindspots.data.examples import task_texts  # noqa: E402
 from blindspots.data.nli import LABELS, generator_prompt  # noqa: E402
@@ -33,7 +34,7 @@ from blindspots.evaluation.prediction import predict_logits  # noqa: E402
 from blindspots.modeling.classifier import Classifier  # noqa: E402
 from blindspots.modeling.engines import TransformersEngine  # noqa: E402
 
-MINUTES = 9.0  # measurements that have not begun by then are left out, and the table says so
+RESULTS = ROOT / "results" / "benchmarks"
 # Shapes of Llama-2-7B and of SmolLM2-135M, from their published configs.
 SEVEN = {
     "hidden_size": 4096,
@@ -67,69 +68,54 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rehearse", action="store_true", help="tiny sizes on the CPU")
     rehearse = parser.parse_args().rehearse
-    if not rehearse and not torch.cuda.is_available():
-        raise UserError(
-            "bench-gpu needs a CUDA device and this machine has none, so nothing was measured. "
-            "--rehearse runs the same code in tiny sizes on the CPU."
-        )
-    started, load = time.time(), os.getloadavg()
-    lines = measure("cpu" if rehearse else "cuda", rehearse, started)
-    from results_table import gpu_table, write_readme
-
+    device = "cpu" if rehearse or not torch.cuda.is_available() else "cuda"
+    keep = Record(RESULTS) if device == "cuda" else lambda lines: None
+    lines = measure(tasks(device, rehearse) if rehearse or device == "cuda" else without_device(), keep)
     print(gpu_table(lines))
-    if rehearse:
-        return
-    record = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": code_commit(),
-        "hardware": hardware(),
-        "load_average": {"start": load, "end": os.getloadavg()},
-        "versions": versions(),
-        "model": "random weights in the shapes of Llama-2-7B and SmolLM2-135M",
-        "rows": "lengths of real rows where ../shared is, else of the demo corpus",
-        "wall_time_s": round(time.time() - started),
-        "results": lines,
-    }
-    folder = ROOT / "results" / "benchmarks"
-    (folder / "gpu.json").write_text(json.dumps(record, indent=2) + "\n")
-    write_readme(folder)
+    if device == "cpu":
+        print(f"Nothing was measured on a CUDA device; {RESULTS.name}/gpu.json is as it was.")
 
 
-def measure(device: str, rehearse: bool, started: float) -> list[dict]:
-    """All lines of the table; one that fails or comes too late says so in its place."""
-    peak = matmul_rate(device, torch.float32 if rehearse else torch.bfloat16, 256 if rehearse else 8192)
-    lines = [
-        {
-            "measured": "matrix products",
-            "value": f"{peak / 1e12:.3g} TFLOP/s",
-            "note": "256 x 256, fp32" if rehearse else "8192 x 8192, bf16",
-        }
+def without_device() -> list[Task]:
+    """The tasks of a machine that has no CUDA device, none of which can be measured."""
+
+    def fail() -> dict:
+        raise RuntimeError("this machine has no CUDA device")
+
+    return [(name, fail) for name, _ in tasks("cuda", rehearse=False)]
+
+
+def tasks(device: str, rehearse: bool) -> list[Task]:
+    """What is measured, one line each."""
+    seven, small = (TINY, TINY) if rehearse else (SEVEN, SMALL)
+    training = [
+        (f"{variant.name}, {batch} rows a batch", lambda v=variant, b=batch: train_line(v, b, device))
+        for variant in variants(seven, small, rehearse)
+        for batch in variant.batches
     ]
-    if not rehearse:
-        name = torch.cuda.get_device_name()
-        peak = next((rate for device_name, rate in PEAK.items() if device_name in name), peak)
-    tests = test_texts(rehearse)
-    tasks = [
-        *(
-            (f"T and G steps, {variant.name}", lambda v=variant: train_lines(v, device, peak))
-            for variant in variants(TINY if rehearse else SEVEN, TINY if rehearse else SMALL, rehearse)
-        ),
-        ("evaluation", lambda: evaluation_lines(device, tests, TINY if rehearse else SMALL)),
-        ("generation", lambda: generation_lines(device, TINY if rehearse else SMALL, rehearse)),
+    return [
+        ("matrix products", lambda: product_line(device, rehearse)),
+        *training,
+        ("evaluation", lambda: evaluation_line(device, test_texts(rehearse), small)),
+        ("generation", lambda: generation_line(device, small, rehearse)),
     ]
-    for name, task in tasks:
-        if time.time() - started > 60 * MINUTES:
-            lines.append({"measured": name, "value": "not measured", "note": "the time was up"})
-            continue
-        try:
-            lines += task()
-        except (ImportError, torch.OutOfMemoryError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:160]
-            lines.append({"measured": name, "value": "not measured", "note": f"{type(error).__name__}: {reason}"})
-        if device == "cuda":
-            torch.cuda.empty_cache()
-        print(f"{name}: {time.time() - started:.0f} s", flush=True)
-    return lines
+
+
+def product_line(device: str, rehearse: bool) -> dict:
+    """The rate of square matrix products."""
+    rate = matmul_rate(device, torch.float32 if rehearse else torch.bfloat16, 256 if rehearse else 8192)
+    note = "256 x 256, fp32" if rehearse else "8192 x 8192, bf16"
+    return {"value": f"{rate / 1e12:.3g} TFLOP/s", "note": note}
+
+
+@functools.cache
+def peak_rate(device: str) -> float:
+    """Operations a second that MFU is a share of: the maker's figure, else the rate of matrix products."""
+    if device == "cpu":
+        return matmul_rate(device, torch.float32, 256)
+    name = torch.cuda.get_device_name()
+    known = [rate for device_name, rate in PEAK.items() if device_name in name]
+    return known[0] if known else matmul_rate(device, torch.bfloat16, 8192)
 
 
 def test_texts(rehearse: bool) -> list[str]:
@@ -140,47 +126,40 @@ def test_texts(rehearse: bool) -> list[str]:
     return texts
 
 
-def train_lines(variant: Variant, device: str, peak: float) -> list[dict]:
-    """One line a batch size of a variant: rows and tokens a second, share of the peak, memory."""
-    lines = []
-    for batch in variant.batches:
-        if device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-        rows, tokens, operations = rate_of_steps(variant, batch, device)
-        memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else float("nan")
-        lines.append(
-            {
-                "measured": f"{variant.name}, {batch} rows a batch",
-                "value": f"{tokens:,.0f} tokens/s",
-                "rows/s": f"{rows:.1f}",
-                "MFU": f"{operations / peak:.1%}",
-                "peak GiB": f"{memory:.1f}",
-                "note": variant.note,
-            }
-        )
-    return lines
+def train_line(variant: Variant, batch: int, device: str) -> dict:
+    """Rows and tokens a second, milliseconds a step, share of the peak and memory."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    rate = rate_of_steps(variant, batch, device)
+    memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else float("nan")
+    return {
+        "value": f"{rate.tokens / rate.seconds:,.0f} tokens/s",
+        "rows/s": f"{rate.rows / rate.seconds:.1f}",
+        "ms a step": f"{1000 * rate.seconds / rate.steps:.0f}",
+        "MFU": f"{rate.operations / rate.seconds / peak_rate(device):.1%}",
+        "peak GiB": f"{memory:.1f}",
+        "note": variant.note,
+    }
 
 
-def evaluation_lines(device: str, texts: list[str], shape: dict) -> list[dict]:
-    """Seconds for all test rows through a random classifier."""
+def evaluation_line(device: str, texts: list[str], shape: dict) -> dict:
+    """Seconds for all test rows through a random classifier, the second time that they are predicted."""
     tokenizer = bpe(texts[:3000])
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     model = random_llama(shape, True, dtype, device)
     model.config.id2label = dict(enumerate(LABELS))
-    start = time.perf_counter()
-    predict_logits(Classifier(model, tokenizer), texts, 4096 if device == "cpu" else 65536)
-    spent = time.perf_counter() - start
-    return [
-        {
-            "measured": f"evaluation of {len(texts):,} rows",
-            "value": f"{spent:.1f} s",
-            "rows/s": f"{len(texts) / spent:,.0f}",
-            "note": "tokenising included; goal below 20 s",
-        }
-    ]
+    for _ in ("warm up", "timed"):
+        start = time.perf_counter()
+        predict_logits(Classifier(model, tokenizer), texts, 4096 if device == "cpu" else 65536)
+        spent = time.perf_counter() - start
+    return {
+        "value": f"{spent:.1f} s",
+        "rows/s": f"{len(texts) / spent:,.0f}",
+        "note": f"{len(texts):,} rows, tokenising included; goal below 20 s",
+    }
 
 
-def generation_lines(device: str, shape: dict, rehearse: bool) -> list[dict]:
+def generation_line(device: str, shape: dict, rehearse: bool) -> dict:
     """Samples a second of a random generator whose rows end at a constant rate, 60 tokens in the mean."""
     texts = test_texts(True)
     _, tokenizer = tiny_base(texts, 0, hidden_size=32, layers=1, vocabulary=1024)
@@ -200,16 +179,14 @@ def generation_lines(device: str, shape: dict, rehearse: bool) -> list[dict]:
         )
         engine = TransformersEngine(Source("generator", Path(folder), None, "model"), recipe, torch.device(device))
     engine.warp.append(lambda ids, scores: end_at(scores, engine.tokenizer.eos_token_id, 1 / 60))
-    start = time.perf_counter()
-    engine.sample(generator_prompt("neutral"), count, seed=0)
-    spent = time.perf_counter() - start
-    return [
-        {
-            "measured": "generation",
-            "value": f"{count / spent:,.0f} samples/s",
-            "note": f"batch {batch}, ends drawn at 1/60 a token, at most {longest} tokens",
-        }
-    ]
+    for _ in ("warm up", "timed"):
+        start = time.perf_counter()
+        engine.sample(generator_prompt("neutral"), count, seed=0)
+        spent = time.perf_counter() - start
+    return {
+        "value": f"{count / spent:,.0f} samples/s",
+        "note": f"batch {batch}, ends drawn at 1/60 a token, at most {longest} tokens",
+    }
 
 
 def end_at(scores: torch.Tensor, eos: int, share: float) -> torch.Tensor:
@@ -221,4 +198,4 @@ def end_at(scores: torch.Tensor, eos: int, share: float) -> torch.Tensor:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    main()

@@ -8,15 +8,17 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
-from side_by_side import mnli
-from tokenizers import ByteLevelBPETokenizer
-from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
+from side_by_side import bpe, mnli
+from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
 from blindspots.data.examples import task_texts
 from blindspots.data.nli import LABELS
+from blindspots.modeling.token_tree import TokenTree, accept_trees
 
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-WARM_UP, STEPS = 3, 8
+STEPS = 8
+# Tokens that rows start with in common: the task prompt's by SmolLM2's tokenizer.
+SHARED = 21
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Variant:
     compiled: bool = False
     liger: bool = False
     packed: bool = False
+    tree: bool = False
     checkpointing: bool = True
     steps: int = STEPS
     note: str = ""
@@ -43,17 +46,22 @@ def variants(seven: dict, small: dict, rehearse: bool) -> list[Variant]:
     most = 4 if rehearse else 128
     best = Variant("7B T, bf16 LoRA", seven, True, (2, most), note="activations computed again")
     generator = Variant("7B G, bf16 LoRA", seven, False, (6, most // 2))
+    shared = {"tree": True, "note": f"{SHARED} tokens of all rows computed once"}
     chosen = [
         best,
         dataclasses.replace(
             best,
             name="7B T, bf16 LoRA, activations kept",
-            batches=(most // 2,),
+            batches=(most // 4,),
             checkpointing=False,
             note="goal: MFU 45%",
         ),
+        dataclasses.replace(best, name="7B T, bf16 LoRA, share_prefix", **shared),
         generator,
         Variant("135M T, all weights", small, True, (32, 2 * most), lora=False, note="SmolLM2-135M's shape"),
+        Variant("135M T, share_prefix", small, True, (32, 2 * most), lora=False, **shared),
+        dataclasses.replace(best, name="7B T, NF4 LoRA", four_bit=True),
+        dataclasses.replace(generator, name="7B G, NF4 LoRA", four_bit=True),
         dataclasses.replace(generator, name="7B G packed", packed=True, note="rows joined, positions from 0 each"),
         dataclasses.replace(best, name="7B T, torch.compile", batches=(most,), compiled=True),
         dataclasses.replace(best, name="7B T, flex attention", batches=(most,), attention="flex_attention"),
@@ -63,12 +71,9 @@ def variants(seven: dict, small: dict, rehearse: bool) -> list[Variant]:
         chosen.append(dataclasses.replace(best, name="7B T, flash attention 2", **flash))
     if find_spec("liger_kernel"):
         chosen.append(dataclasses.replace(generator, name="7B G, Liger kernels", batches=(most,), liger=True))
-    if find_spec("bitsandbytes"):
-        chosen += [
-            dataclasses.replace(v, name=v.name.replace("bf16", "NF4"), four_bit=True) for v in (best, generator)
-        ]
     if rehearse:  # compilation takes longer than a rehearsal may
-        chosen = [v for v in chosen if not v.compiled and v.attention == "sdpa" and not v.four_bit]
+        chosen = [v for v in chosen if not v.compiled and v.attention == "sdpa"]
+        chosen = [v for v in chosen if not v.four_bit or find_spec("bitsandbytes")]
         return [dataclasses.replace(v, batches=v.batches[:1], steps=1) for v in chosen]
     return chosen
 
@@ -105,6 +110,8 @@ def prepared(variant: Variant, device: str):
     model.config.use_cache = False
     if variant.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
+    if variant.tree:
+        accept_trees(model)
     model.train()
     if variant.compiled:
         model.compile()
@@ -113,43 +120,36 @@ def prepared(variant: Variant, device: str):
 
 def quantise(model: torch.nn.Module, device: str) -> None:
     """Put NF4 layers in place of the linear ones, but for the heads."""
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn import Linear4bit, Params4bit
 
     for module in list(model.modules()):
         for name, layer in list(module.named_children()):
             if isinstance(layer, torch.nn.Linear) and name not in ("lm_head", "score"):
-                made = Linear4bit(
-                    layer.in_features,
-                    layer.out_features,
-                    bias=False,
-                    quant_type="nf4",
-                    compute_dtype=layer.weight.dtype,
-                    device="meta",
-                )
-                made.load_state_dict({"weight": layer.weight.detach().cpu()}, assign=True)
-                setattr(module, name, made.to(device))
+                dtype = layer.weight.dtype
+                made = Linear4bit(layer.in_features, layer.out_features, False, compute_dtype=dtype, device="meta")
+                weight = layer.weight.detach()
+                made.weight = Params4bit(weight, compress_statistics=False, quant_type="nf4", module=made)
+                setattr(module, name, made.to(device))  # which quantises
 
 
-def batch_of(lengths: list[int], variant: Variant, device: str) -> dict[str, torch.Tensor]:
+def batch_of(lengths: list[int], variant: Variant, device: str) -> dict[str, torch.Tensor | TokenTree]:
     """Random tokens in rows of these lengths: right-padded, or joined to one row whose positions start again."""
     size = variant.shape["vocab_size"]
     if variant.packed:
         ids = torch.randint(3, size, (1, sum(lengths)), device=device)
         positions = torch.cat([torch.arange(length) for length in lengths])[None].to(device)
         return {"input_ids": ids, "position_ids": positions, "labels": ids}
-    ids = torch.randint(3, size, (len(lengths), max(lengths)), device=device)
+    ids = torch.randint(3, size, (len(lengths), max(lengths)))
+    ids[:, :SHARED] = ids[0, :SHARED].clone()
     mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
-    mask = mask.to(device)
     ids = ids.where(mask, 0)
-    labels = torch.zeros(len(lengths), dtype=torch.long, device=device) if variant.task else ids.where(mask, -100)
-    return {"input_ids": ids, "attention_mask": mask.long(), "labels": labels}
-
-
-def bpe(texts: list[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer trained on task inputs; like a large one it writes the template's words as a token each."""
-    tokenizer = ByteLevelBPETokenizer()
-    tokenizer.train_from_iterator(texts, vocab_size=8192, special_tokens=["<pad>", "</s>"], show_progress=False)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer, pad_token="<pad>", eos_token="</s>")
+    labels = torch.zeros(len(lengths), dtype=torch.long) if variant.task else ids.where(mask, -100)
+    batch = {"input_ids": ids, "attention_mask": mask.long(), "labels": labels}
+    batch = {name: tensor.to(device) for name, tensor in batch.items()}
+    if variant.tree:
+        rows = [row[:length] for row, length in zip(ids.tolist(), lengths)]
+        batch["token_tree"] = TokenTree.of(rows).to(device)
+    return batch
 
 
 @functools.cache
@@ -167,31 +167,46 @@ def step_lengths(batch: int, steps: int) -> list[list[int]]:
     return [lengths[start : start + batch].tolist() for start in np.random.default_rng(0).permutation(starts)]
 
 
-def rate_of_steps(variant: Variant, batch: int, device: str) -> tuple[float, float, float]:
-    """Rows and tokens a second (padding not counted), and useful operations a second of full training steps.
+@dataclasses.dataclass(frozen=True)
+class Rate:
+    """How fast steps run. Tokens are those of the rows, without padding; operations are useful ones.
 
     Useful operations of a token and weight: two forward, two backward, two more where the weight is trained;
     computing activations again is not useful.
     """
+
+    seconds: float
+    rows: int
+    tokens: int
+    steps: int
+    operations: float
+
+
+def rate_of_steps(variant: Variant, batch: int, device: str) -> Rate:
+    """Time full training steps, after a round over the same batches, so that every shape has been seen."""
     model, weights = prepared(variant, device)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=1e-5)
     steps = step_lengths(batch, variant.steps)
-    rows = tokens = 0
-    for number, lengths in enumerate([*steps[:1] * WARM_UP, *steps]):
-        if number == WARM_UP:
-            if device == "cuda":
-                torch.cuda.synchronize()
-            start = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            loss = model(**batch_of(lengths, variant, device)).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-        if number >= WARM_UP:
-            rows, tokens = rows + len(lengths), tokens + sum(lengths)
+    batches = [batch_of(lengths, variant, device) for lengths in steps]
+    for _ in ("warm up", "timed"):
+        synchronise(device)
+        start = time.perf_counter()
+        for inputs in batches:
+            with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+                loss = model(**inputs).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimiser.step()
+            optimiser.zero_grad()
+        synchronise(device)
+        seconds = time.perf_counter() - start
+    tokens = sum(map(sum, steps))
+    operations = (4 if variant.lora else 6) * weights * tokens
+    return Rate(seconds, sum(map(len, steps)), tokens, len(steps), operations)
+
+
+def synchronise(device: str) -> None:
+    """Wait for a CUDA device to finish what it was given."""
     if device == "cuda":
         torch.cuda.synchronize()
-    spent = time.perf_counter() - start
-    return rows / spent, tokens / spent, (4 if variant.lora else 6) * weights * tokens / spent

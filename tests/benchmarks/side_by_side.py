@@ -8,12 +8,20 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset, load_dataset
-from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedTokenizerBase
+from tokenizers import ByteLevelBPETokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 
 from blindspots.artifacts.inputs import fetch
-from blindspots.demo.base_model import tiny_base
+from blindspots.data.examples import task_texts
 from blindspots.demo.corpus import hans_like, mnli_like
 from blindspots.modeling.loading import load_tokenizer
+from blindspots.modeling.token_tree import TokenTree
 
 ROOT = Path(__file__).parents[2]
 HUB = ROOT.parent / "shared" / "hub" / "datasets"
@@ -101,6 +109,11 @@ def padding_share(lengths: list[int], batches: list[list[int]]) -> float:
     return 1 - sum(lengths[row] for batch in batches for row in batch) / computed
 
 
+def computed_tokens(rows: list[list[int]], batches: list[list[int]]) -> int:
+    """Tokens that are computed of rows of token ids where a batch computes what its rows share once."""
+    return sum(len(TokenTree.of([rows[row] for row in batch]).cells) for batch in batches)
+
+
 def mnli(split: str, rows: int | None = None, whole_premises: bool = False) -> Dataset:
     """Rows of real MNLI where ../shared holds it, else of the demo corpus; a sample of them, seed 0.
 
@@ -124,13 +137,33 @@ def hans(rows: int | None = None) -> Dataset:
     return data if rows is None else data.shuffle(seed=0).select(range(rows))
 
 
-def base_model(folder: Path | None, texts: list[str]) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
+def bpe(texts: list[str]) -> PreTrainedTokenizerFast:
+    """A tokenizer trained on task inputs; like a large one it writes the template's words as a token each."""
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(texts, vocab_size=8192, special_tokens=["<pad>", "</s>"], show_progress=False)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer, pad_token="<pad>", eos_token="</s>")
+
+
+def base_model(folder: Path | None, rows: Dataset) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
     """The base model of a folder, in fp32; without one a random Llama of SmolLM2-135M's width, four layers."""
     if folder is not None:
         return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), load_tokenizer(
             fetch(str(folder), "model")
         )
-    return tiny_base(texts, seed=0, hidden_size=576, layers=4, vocabulary=8192)
+    tokenizer = bpe(task_texts(rows))
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=4,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    torch.manual_seed(0)
+    return LlamaForCausalLM(config), tokenizer
 
 
 def described(folder: Path | None, model: LlamaForCausalLM) -> str:

@@ -94,8 +94,8 @@ class TrainingDataKeys:
         False,
     )
     share_prefix: bool | None = key(
-        "compute the tokens that all rows of a batch start with once a batch; by default where that gives the same "
-        "gradients and saves time, which the log tells",
+        "compute the tokens that rows of a batch start with in common once, and no padding; by default wherever that "
+        "gives the same gradients, which the log tells",
         None,
     )
     smaller_batches: bool = key(

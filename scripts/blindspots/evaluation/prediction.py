@@ -1,6 +1,7 @@
-"""Batched inference: rows sorted by length, the constant prompt prefix computed once, one parquet per test set."""
+"""Batched inference: what rows share, such as the premise, computed once a batch; one parquet per test set."""
 
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from scipy.special import softmax
 from tqdm import tqdm
-from transformers import DynamicCache
+from transformers import BatchEncoding, DataCollatorWithPadding
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
@@ -26,10 +27,11 @@ from blindspots.data.examples import task_texts
 from blindspots.data.length_batches import length_batches
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import read_test_set, stratified
-from blindspots.data.prefixes import common_prefix
+from blindspots.data.prefixes import common_prefix, prefix_groups
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
 from blindspots.modeling.classifier import Classifier, head_dtype
 from blindspots.modeling.precision import base_model
+from blindspots.modeling.token_tree import TreeCollator, accept_trees, obstacle
 
 METRIC = EVALUATE_MODULES / "nli_blindspot"
 LOGITS = [f"logit_{label}" for label in LABELS]
@@ -107,54 +109,43 @@ def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, 
         model = model.to(state.device)
     encoded = [pooled_part(row, classifier.tokenizer.pad_token_id) for row in classifier.tokenizer(texts)["input_ids"]]
     require_positions(classifier, max(map(len, encoded)))
-    prefix = common_prefix(encoded)
-    keys_values = _prefix_cache(model, encoded[0][:prefix])
-    rests = [row[prefix:] for row in encoded]
-    mine = length_batches([len(rest) for rest in rests], batch_tokens)[state.process_index :: state.num_processes]
+    batches, collate = _batches(classifier, encoded, batch_tokens)
     done = []
+    mine = batches[state.process_index :: state.num_processes]
     for rows in tqdm(mine, desc=description, disable=not state.is_main_process, leave=False):
-        logits = _forward(model, [rests[row] for row in rows], keys_values, classifier.tokenizer.pad_token_id)
-        done.append((rows, logits.float().cpu().numpy()))
+        batch = collate([{"input_ids": encoded[row]} for row in rows]).to(state.device)
+        done.append((rows, _logits(model, batch).float().cpu().numpy()))
     result = np.empty((len(texts), len(LABELS)), dtype=np.float32)
     for rows, logits in gather_object(done) if state.num_processes > 1 else done:
         result[rows] = logits
     return result[:, [classifier.label2id[label] for label in LABELS]]
 
 
-def _prefix_cache(model, prefix: list[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Keys and values of each layer for the shared prefix, batch dimension 1."""
-    if not prefix:
-        return []
-    cache = DynamicCache(config=model.config)
-    _backbone(model, input_ids=torch.tensor([prefix], device=model.device), past_key_values=cache, use_cache=True)
-    return [(layer.keys, layer.values) for layer in cache.layers]
+def _batches(
+    classifier: Classifier, encoded: list[list[int]], batch_tokens: int
+) -> tuple[list[list[int]], Callable[[list[dict[str, list[int]]]], BatchEncoding]]:
+    """Row numbers of each batch, and what makes a batch of rows; where the model can, with what they share once."""
+    collate = DataCollatorWithPadding(classifier.tokenizer)
+    if obstacle(classifier.model):
+        return length_batches([len(row) for row in encoded], batch_tokens), collate
+    accept_trees(classifier.model)
+    start = common_prefix(encoded)
+    groups = prefix_groups(encoded)
+    return length_batches([len(row) - start for row in encoded], batch_tokens, groups), TreeCollator(collate)
 
 
-def _backbone(model, **inputs: Any):
-    """Output of the model without its head; an adapter in float32 is computed in the half precision of its base."""
+def _logits(model, batch: BatchEncoding) -> torch.Tensor:
+    """Logits of one right-padded batch, pooled at each row's own last token by position, not by pad id.
+
+    An adapter in float32 is computed in the half precision of its base, the head in its own.
+    """
     classifier = base_model(model)
-    backbone = classifier.get_decoder() if hasattr(classifier, "get_decoder") else classifier.base_model
     half = classifier.dtype != torch.float32
     with torch.autocast(classifier.device.type, classifier.dtype if half else None, enabled=half):
-        return backbone(**inputs)
-
-
-def _forward(model, rests: list[list[int]], keys_values: list, pad_token_id: int) -> torch.Tensor:
-    """Logits of one right-padded batch, pooled at each row's own last token by position, not by pad id."""
-    size, longest = len(rests), max(map(len, rests))
-    input_ids = torch.full((size, longest), pad_token_id)
-    for row, rest in enumerate(rests):
-        input_ids[row, : len(rest)] = torch.tensor(rest)
-    last = torch.tensor([len(rest) - 1 for rest in rests], device=model.device)
-    cache = DynamicCache(config=model.config) if keys_values else None
-    for layer, (keys, values) in enumerate(keys_values):
-        cache.update(keys.expand(size, -1, -1, -1), values.expand(size, -1, -1, -1), layer)
-    # Causal attention never looks right, so padding behind a row's last token needs no mask.
-    hidden = _backbone(
-        model, input_ids=input_ids.to(model.device), past_key_values=cache, use_cache=cache is not None
-    ).last_hidden_state
-    pooled = hidden[torch.arange(size, device=model.device), last]
-    return base_model(model).score(pooled.to(head_dtype(model)))
+        hidden = classifier.base_model(**batch, use_cache=False).last_hidden_state
+    last = batch["attention_mask"].sum(dim=1) - 1
+    pooled = hidden[torch.arange(len(last), device=hidden.device), last]
+    return classifier.score(pooled.to(head_dtype(model)))
 
 
 def predict_test_sets(classifier: Classifier, recipe: TestSetKeys, tests: dict[str, Dataset], folder: Path) -> None:

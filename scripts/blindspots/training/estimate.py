@@ -38,6 +38,7 @@ from blindspots.training.devices import GIB, REACHED, device_memory, device_rate
 from blindspots.training.engines import autocast_dtype, whole_models
 from blindspots.training.run import require_rows
 
+FLOAT32 = 4
 # Assumptions: NF4 and its block constants, 8-bit weights, the share that the allocator loses, what the driver takes.
 BYTES_4BIT, BYTES_8BIT, FRAGMENTS, DRIVER = 0.5 + 4 / 64, 1.0, 1.1, 1 * GIB
 

@@ -181,16 +181,26 @@ def stop_sharded_loading() -> None:
 
 
 def print_plan(trainer: TaskTrainer | GeneratorTrainer) -> None:
-    """A line on the rows and batches of a run, and one on the prefix that they share."""
+    """A line on the rows and batches of a run, one on whether shared tokens are computed once, and a hint."""
     arguments = trainer.args
+    if not trainer.is_world_process_zero():
+        return
     rows = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
     size = f"{trainer.tokens_per_batch} tokens per batch" if trainer.tokens_per_batch else f"{rows} rows per step"
-    if trainer.is_world_process_zero():
-        print(f"{len(trainer.train_dataset)} rows, {size} over {arguments.world_size} process(es)")
-        if trainer.shares_prefix:
-            print("share_prefix: what all rows of a batch start with is computed once a batch.")
-        elif trainer.no_prefix:
-            print(f"share_prefix is off: {trainer.no_prefix}.")
+    print(f"{len(trainer.train_dataset)} rows, {size} over {arguments.world_size} process(es)")
+    if trainer.shares_prefix:
+        print("share_prefix: tokens that rows of a batch share are computed once.")
+    elif trainer.no_prefix:
+        print(f"share_prefix is off: {trainer.no_prefix}.")
+    in_float32 = trainer.model.dtype == torch.float32 and not arguments.bf16
+    if arguments.device.type == "cpu" and in_float32 and computes_bf16():
+        print("This processor multiplies bfloat16 numbers: bf16: true would train faster, with their rounding.")
+
+
+def computes_bf16() -> bool:
+    """Whether this machine's processor multiplies bfloat16 numbers."""
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def training_record(trainer: TaskTrainer | GeneratorTrainer) -> dict[str, Any]:

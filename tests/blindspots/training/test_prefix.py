@@ -1,4 +1,4 @@
-"""Trainers that compute a shared prefix once end where those end that compute it in each row."""
+"""Trainers that compute shared tokens once end where those end that compute them in each row."""
 
 import copy
 
@@ -11,7 +11,7 @@ from trl import SFTConfig
 
 from blindspots.config.errors import UserError
 from blindspots.demo.base_model import tiny_base
-from blindspots.training.prefix import PrefixCollator
+from blindspots.training import run
 from blindspots.training.run import print_plan, training_record
 from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
 
@@ -141,37 +141,15 @@ def test_where_it_would_change_the_result_it_is_off_and_an_error_if_asked_for(ta
         task_trainer(True, **given)
 
 
-def test_a_prefix_that_is_too_short_to_be_worth_it_is_shared_only_if_asked_for(task_trainer, capsys):
-    by_default, asked_for = (task_trainer(share, shared=[10, 11]) for share in (None, True))
-    print_plan(by_default)
-    assert "share_prefix is off: the rows start with only 2 same token(s)." in capsys.readouterr().out
-    counts = [computed_tokens(trainer) for trainer in (by_default, asked_for)]
-    assert losses(asked_for) == pytest.approx(losses(by_default), rel=1e-5)
-    assert sum(counts[1]) < sum(counts[0])
-    print_plan(asked_for)
-    assert "share_prefix: what all rows of a batch start with is computed once a batch." in capsys.readouterr().out
+@pytest.mark.parametrize(("bf16", "here", "hinted"), [(False, True, True), (True, True, False), (False, False, False)])
+def test_bfloat16_is_hinted_at_where_the_processor_has_it(task_trainer, monkeypatch, capsys, bf16, here, hinted):
+    monkeypatch.setattr(run, "computes_bf16", lambda: here)
+    print_plan(task_trainer(None, bf16=bf16))
+    assert ("bf16: true would train faster" in capsys.readouterr().out) is hinted
 
 
-def collated(ids: list[list[int]], mask: list[list[int]], minimum: int = 1) -> dict:
-    batch = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
-    return PrefixCollator(lambda rows: dict(batch), minimum)([])
-
-
-@pytest.mark.parametrize(
-    ("ids", "mask", "length"),
-    [
-        ([[5, 6, 7, 8], [5, 6, 9, 0]], [[1, 1, 1, 1], [1, 1, 1, 0]], 2),
-        ([[5, 6, 7], [5, 6, 7]], [[1, 1, 1], [1, 1, 1]], 2),  # rows keep a token of their own
-        ([[5, 6, 7], [5, 6, 7]], [[1, 1, 1], [1, 0, 0]], 1),  # padding is no prefix, whatever its id
-        ([[0, 5, 6], [5, 6, 7]], [[0, 1, 1], [1, 1, 1]], None),
-        ([[0, 5, 6], [0, 5, 7]], [[0, 1, 1], [0, 1, 1]], None),  # padded on the left
-        ([[5, 6, 7]], [[1, 1, 1]], None),
-    ],
-)
-def test_what_the_rows_of_a_batch_share(ids, mask, length):
-    assert collated(ids, mask).get("prefix_length") == length
-
-
-def test_a_shorter_prefix_than_the_minimum_is_not_shared():
-    ids, mask = [[5, 6, 7, 8], [5, 6, 9, 0]], [[1, 1, 1, 1], [1, 1, 1, 0]]
-    assert [collated(ids, mask, minimum).get("prefix_length") for minimum in (2, 3)] == [2, None]
+def test_the_plan_and_the_lineage_say_that_it_is_used(task_trainer, capsys):
+    trainer = task_trainer(True)
+    print_plan(trainer)
+    assert "share_prefix: tokens that rows of a batch share are computed once." in capsys.readouterr().out
+    assert training_record(trainer) == {"share_prefix": True}
