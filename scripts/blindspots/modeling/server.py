@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from blindspots.artifacts.names import one_line
 from blindspots.artifacts.retries import TOKEN, UnreadableAnswerError, retry_passing
-from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.errors import RecipeError, UserError, one_line
 
 # The environment variable that holds the key: recipes, command lines and artifacts never do.
 API_KEY = "SERVER_API_KEY"
