@@ -114,8 +114,8 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.config.processes import process_state
     from blindspots.data.nli_datasets import write_configs
-    from blindspots.modeling.engines import load_engine
     from blindspots.modeling.generators import longest_completion
+    from blindspots.modeling.sampling import load_engine
     from blindspots.modeling.shards import drawn_by
     from blindspots.training.out_of_memory import memory_errors_in_words
 

@@ -20,7 +20,7 @@ from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
 from blindspots.evaluation.prediction import predict_logits
 from blindspots.modeling.classifier import Classifier, load_classifier
-from blindspots.modeling.engines import TransformersEngine
+from blindspots.modeling.sampling import TransformersEngine
 from blindspots.modeling.token_tree import TokenTree
 
 ROOT = Path(__file__).parents[1]

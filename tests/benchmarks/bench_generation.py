@@ -17,7 +17,7 @@ from blindspots.data.examples import generator_examples
 from blindspots.data.nli import END_MARKER, ENTAILMENT, generator_prompt, parse_generated
 from blindspots.data.nli_datasets import nli_pairs
 from blindspots.demo.base_model import tiny_base
-from blindspots.modeling.engines import TransformersEngine
+from blindspots.modeling.sampling import TransformersEngine
 from blindspots.training.trainers import GeneratorTrainer
 
 ROWS = 4000

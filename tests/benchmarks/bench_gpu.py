@@ -32,7 +32,7 @@ from blindspots.data.nli import LABELS, generator_prompt  # noqa: E402
 from blindspots.demo.base_model import tiny_base  # noqa: E402
 from blindspots.evaluation.prediction import predict_logits  # noqa: E402
 from blindspots.modeling.classifier import Classifier  # noqa: E402
-from blindspots.modeling.engines import TransformersEngine  # noqa: E402
+from blindspots.modeling.sampling import TransformersEngine  # noqa: E402
 
 RESULTS = ROOT / "results" / "benchmarks"
 # Shapes of Llama-2-7B and of SmolLM2-135M, from their published configs.

@@ -14,9 +14,9 @@ from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.modeling.classifier import load_classifier
-from blindspots.modeling.engines import load_engine
 from blindspots.modeling.generators import load_base
 from blindspots.modeling.loading import load_model, load_tokenizer
+from blindspots.modeling.sampling import load_engine
 
 
 def source(folder: Path) -> Source:

@@ -13,7 +13,7 @@ from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import END_MARKER, generator_prompt
-from blindspots.modeling.engines import TransformersEngine, load_engine, row_seed
+from blindspots.modeling.sampling import TransformersEngine, load_engine, row_seed
 
 PROMPT = generator_prompt("neutral")
 CPU = torch.device("cpu")
