@@ -16,6 +16,7 @@ EXCEPTIONS = {
     ("audits/supergen", "hans"): "as above",
     ("audits/wanli", "hans"): "as above",
     ("llama2-7b/audit", "hans"): "as above",
+    ("llama2-7b-fast/audit", "hans"): "as above",
     ("smollm2-135m-fewgen/prepare", "also tasksource/lingnli"): "as for the audit of the same set",
     ("smollm2-135m/audit", "hans"): "as above",
     ("test_sets/hans", "dataset"): "as above",

@@ -45,7 +45,7 @@ def test_every_file_is_a_recipe_of_a_known_script():
     for file in RECIPES.glob("test_sets/*.yaml"):
         test_sets.test_set(file.stem)
     in_each = {*SCRIPT_OF, "grid"} - {"inputs", "base", "merge", "synthesize_server"}
-    for model in ("demo", "smollm2-135m", "llama2-7b"):
+    for model in ("demo", "smollm2-135m", "llama2-7b", "llama2-7b-fast"):
         assert {file.stem for file in (RECIPES / model).glob("*.yaml")} >= in_each
     no_generator = {"prepare", "start", "variants", "augment", "grid", "resources"}
     assert {file.stem for file in RECIPES.glob("smollm2-135m-cpu/*.yaml")} == no_generator
