@@ -26,7 +26,7 @@ TRAINING = {
 LORA = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"], "lora_dropout": 0.0}
 NF4 = {"load_in_4bit": True, "gradient_checkpointing": True}  # as the recipes of Llama-2-7B have it
 MATRIX = ["-".join(axes) for axes in product(("T", "TD", "G"), ("full", "lora", "nf4"), ("fp32", "bf16"))]
-OTHERS = ["start0", "grouped", "dropout", "predictions", "sampled", "kept"]
+OTHERS = ["stored", "start0", "grouped", "dropout", "predictions", "sampled", "kept"]
 
 
 def case(name: str, inputs: Path, starts: Path) -> tuple[str, dict[str, Any]]:
@@ -40,6 +40,11 @@ def case(name: str, inputs: Path, starts: Path) -> tuple[str, dict[str, Any]]:
         return tuning(*name.split("-"), inputs, starts)
     base = TRAINING | {"model_name_or_path": inputs / "base"}
     sampling = {"generator": inputs / "generator", "shard_rows": 16, "batch_size": 16, "max_new_tokens": 24}
+    if name == "stored":
+        script, recipe = tuning("T", "nf4", "bf16", inputs, starts)
+        return script, recipe | {
+            "bnb_4bit_quant_storage": "bfloat16"
+        }  # with which FSDP2 spreads the 4-bit weights too
     grouped = base | {"train_dataset": inputs / "corpus/mnli", "train_sampling_strategy": "group_by_length"}
     grouped |= {"max_steps": 60, "global_batch_size": 10, "per_device_train_batch_size": 5}  # two epochs
     return {

@@ -166,6 +166,16 @@ def assert_predictions_agree(one: pd.DataFrame, two: pd.DataFrame, tolerance: fl
 
 
 @pytest.mark.distributed
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "name"), [("zero3", "stored"), ("fsdp2", "stored")])
+def test_4_bit_weights_that_are_spread_too_end_alike(run, engine, name):
+    one, two = run("one", name), run(engine, name)
+    assert one.refused is two.refused is None
+    assert two.norms == pytest.approx(one.norms, rel=TOLERANCE["bf16"]["norm"])
+    assert mean_distance(one.weights, two.weights) < TOLERANCE["bf16"]["weights"] * STEPS * LEARNING_RATE
+
+
+@pytest.mark.distributed
 @pytest.mark.parametrize(("engine", "name"), [("zero3", "start0"), ("fsdp2", "start0")])
 def test_start_0_is_the_same_under_engines_that_spread_a_model(run, engine, name):
     one, two = run("one", name).weights, run(engine, name).weights

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from scipy.special import softmax
 from tqdm import tqdm
-from transformers import BatchEncoding, DataCollatorWithPadding
+from transformers import BatchEncoding
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
@@ -125,7 +125,7 @@ def _batches(
     classifier: Classifier, encoded: list[list[int]], batch_tokens: int
 ) -> tuple[list[list[int]], Callable[[list[dict[str, list[int]]]], BatchEncoding]]:
     """Row numbers of each batch, and what makes a batch of rows; where the model can, with what they share once."""
-    collate = DataCollatorWithPadding(classifier.tokenizer)
+    collate = partial(classifier.tokenizer.pad, padding_side="right", return_tensors="pt")
     if obstacle(classifier.model):
         return length_batches([len(row) for row in encoded], batch_tokens), collate
     accept_trees(classifier.model)

@@ -194,9 +194,11 @@ def accept_trees(model: PreTrainedModel | PeftModel) -> None:
     Without that argument it computes what it did before. Calling this twice is calling it once.
     """
     whole = base_model(model)
-    if whole.config._attn_implementation in ATTENTION.values():
+    if getattr(whole, "accepts_trees", False):
         return
-    whole.set_attn_implementation(ATTENTION[whole.config._attn_implementation])
+    if whole.config._attn_implementation in ATTENTION:  # two models may share one config
+        whole.set_attn_implementation(ATTENTION[whole.config._attn_implementation])
+    whole.accepts_trees = True
     whole.base_model.register_forward_pre_hook(_to_tree, with_kwargs=True)
     whole.base_model.register_forward_hook(_to_batch, with_kwargs=True)
 

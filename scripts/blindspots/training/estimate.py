@@ -200,8 +200,8 @@ def require_fit(plan: Plan, recipe: TrainingDataKeys, training: TrainingArgument
     if needed > memory:
         raise UserError(
             f"A batch of {tokens} tokens, padding included, needs about {needed / GIB:.0f} GiB of the device's "
-            f"{memory / GIB:.0f}, which hold a batch of {fits} tokens. Lower the batch and raise "
-            "gradient_accumulation_steps, or set activation_checkpointing."
+            f"{memory / GIB:.0f}, which hold a batch of {fits} tokens. Lower per_device_train_batch_size or "
+            "tokens_per_batch (global_batch_size keeps the step as it is), or set activation_checkpointing."
         )
 
 

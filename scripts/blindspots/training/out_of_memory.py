@@ -56,7 +56,7 @@ def smaller_batches(error: RuntimeError, recipe: TrainingDataKeys, keys: Keys) -
     what += f" ({_first_line(error)})"
     if not recipe.smaller_batches:
         raise UserError(
-            f"{what}. Lower it and raise gradient_accumulation_steps, or set smaller_batches: true to have that done."
+            f"{what}. Lower it (global_batch_size keeps the step), or set smaller_batches: true to have that done."
         ) from error
     if started_processes() > 1:
         raise UserError(

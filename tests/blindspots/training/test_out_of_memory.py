@@ -80,7 +80,7 @@ def test_what_the_failed_try_held_is_freed():
 @pytest.mark.parametrize(
     ("allowed", "processes", "rows", "said"),
     [
-        (False, 1, 8, "ran out of memory with a batch of 8 rows .*Lower it and raise gradient_accumulation_steps"),
+        (False, 1, 8, "ran out of memory with a batch of 8 rows .*Lower it .global_batch_size keeps the step."),
         (True, 2, 8, "works with one process only"),
         (True, 1, 1, "It can't be smaller"),
     ],
