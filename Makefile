@@ -52,7 +52,7 @@ test-distributed: $(VENV)/installed  ## two processes under each engine, on the 
 	pytest -m "distributed and $(or $(CASES),distributed)"
 
 statistics: $(VENV)/installed  ## coverage, false verdicts and power of the intervals, by simulation: results/statistics.md
-	PYTHONPATH=scripts python tests/simulations/tables.py
+	PYTHONPATH=scripts python tests/simulations/simulate.py
 	python scripts/fill_readmes.py
 
 lint: $(VENV)/installed  ## ruff: rules and format

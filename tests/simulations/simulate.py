@@ -1,6 +1,6 @@
 """Coverage, false verdicts and power of the report's intervals, by simulation: results/statistics.md.
 
-PYTHONPATH=scripts python tests/simulations/tables.py
+PYTHONPATH=scripts python tests/simulations/simulate.py
 
 Every line of a table has a seed of its own, so that a test can make any line again.
 """
