@@ -19,7 +19,7 @@ COMPILE = uv pip compile pyproject.toml --extra dev --python-version 3.11 --pyth
 	--custom-compile-command "make lock" --quiet $(UPGRADE) --output-file
 WITHOUT_CUDA := grep --extended-regexp --invert-match '^(cuda|nvidia|triton)'
 
-.PHONY: help demo grid results test test-slow test-distributed lint lock check-lock bench bench-gpu clean
+.PHONY: help demo grid results statistics test test-slow test-distributed lint lock check-lock bench bench-gpu clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 18
@@ -50,6 +50,10 @@ test-slow: $(VENV)/installed  ## simulations, fuzzing, and every property test o
 
 test-distributed: $(VENV)/installed  ## two processes under each engine, on the CPU (CASES="not slow": those of .ci/run)
 	pytest -m "distributed and $(or $(CASES),distributed)"
+
+statistics: $(VENV)/installed  ## coverage, false verdicts and power of the intervals, by simulation: results/statistics.md
+	PYTHONPATH=scripts python tests/simulations/simulate.py
+	python scripts/fill_readmes.py
 
 lint: $(VENV)/installed  ## ruff: rules and format
 	ruff check .

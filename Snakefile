@@ -262,11 +262,12 @@ def artifacts():
 
 
 def table1_flags():
-    """The two datasets of Table 1, where the grid has raw synthetic data."""
-    raw = "synthetic" + (f"-{GRID.generators[0]}" if GRID.generators else "")
+    """The datasets of Table 1, what each generator wrote, where the grid has raw synthetic data."""
     if not any(sets.raw for sets in SETS.values()):
         return ""
-    return f"--original {OUT}/mnli --synthetic {shlex.quote(raw_dataset(raw, OUT, GRID.external))}"
+    raw = [f"synthetic-{name}" for name in GRID.generators] or ["synthetic"]
+    words = [shlex.quote(raw_dataset(name, OUT, GRID.external)) for name in raw]
+    return f"--original {OUT}/mnli --synthetic {' '.join(words)}"
 
 
 def test_set_flags(recipe):

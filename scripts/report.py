@@ -4,7 +4,6 @@ python scripts/report.py recipes/demo/grid.yaml --models outputs/demo/models --o
     --synthetic outputs/demo/synthetic --output_dir outputs/demo/report
 """
 
-import dataclasses
 from pathlib import Path
 
 from blindspots.config.errors import RecipeError, one_line
@@ -24,6 +23,11 @@ def check(recipe: ReportRecipe) -> None:
         raise RecipeError("Table 1 compares two datasets; name both original and synthetic, or neither.")
     if recipe.original and recipe.table1_counts:
         raise RecipeError("Table 1 is given twice, by original and synthetic and by table1_counts; keep one.")
+    if recipe.synthetic and len(recipe.synthetic) != max(1, len(recipe.generators)):
+        raise RecipeError(
+            f"synthetic names {len(recipe.synthetic)} datasets and the grid has {max(1, len(recipe.generators))} "
+            "generators; name what each of them wrote, in their order."
+        )
     if not recipe.points:
         check_axes(recipe)
 
@@ -31,26 +35,27 @@ def check(recipe: ReportRecipe) -> None:
 def main() -> None:
     (recipe,) = parse_recipe(ReportRecipe)
     check(recipe)
-    from blindspots.artifacts.output_dir import checked_output, local_inputs, locked
+    from blindspots.artifacts.output_dir import checked_output, locked
     from blindspots.report.collect import read_grid, read_points
     from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
-    from blindspots.report.write import strange_file, write_report
+    from blindspots.report.write import inputs, strange_file, write_report
 
     with locked(recipe.output_dir):
-        checked_output(recipe.output_dir, "report", strange_file, local_inputs(dataclasses.asdict(recipe)))
+        checked_output(recipe.output_dir, "report", strange_file, inputs(recipe))
     grid = read_points(Path(recipe.points)) if recipe.points else read_grid(recipe)
     kept_counts = Path(recipe.kept or "", "table1.csv")
     counts = None
     if recipe.table1_counts:
         counts = table1(read_counts(Path(recipe.table1_counts)))
     elif recipe.original:
-        counts = table1(heuristic_counts(recipe.original, recipe.synthetic))
+        names = recipe.generators or [""]
+        counts = table1(heuristic_counts(recipe.original, dict(zip(names, recipe.synthetic))))
     elif recipe.kept and kept_counts.is_file():
         counts = table1(read_counts(kept_counts))
     found, claims = write_report(recipe, grid, counts)
     print(markdown(grid_table(grid)))
     for claim in claims:
-        print(f"{claim.id} {claim.verdict}: {claim.statement}")
+        print(f"{claim.id} {claim.shown_verdict}: {claim.statement}")
     print("", *map(one_line, found), sep="\n")
     if grid.missing:
         print(f"missing from the grid, {len(grid.missing)}: {', '.join(grid.missing)}.")

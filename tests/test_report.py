@@ -40,6 +40,11 @@ def test_a_grids_report_from_axes_in_a_recipe(make_grid, tmp_path):  # noqa: F81
         (["--models", "a", "--kept", "b"], "exactly one of models"),
         (["--models", "a", "--original", "b"], "name both original and synthetic"),
         (["--models", "a", "--original", "b", "--synthetic", "c", "--table1_counts", "d"], "given twice"),
+        (["--models", "a", "--original", "b", "--synthetic", "c", "d"], "2 datasets and the grid has 1 generators"),
+        (
+            ["--models", "a", "--original", "b", "--synthetic", "c", "--generators", "g1", "g2"],
+            "1 datasets and the grid has 2 generators; name what each of them wrote, in their order",
+        ),
         (["--modles", "a"], "modles is not a key of this script; the nearest is models"),
         (["--models", "a", "--seeds", "0", "0"], "seeds holds 0 twice"),
     ],

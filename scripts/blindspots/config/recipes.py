@@ -239,7 +239,9 @@ class ReportRecipe(TestSetSources, GridRecipe):
     kept: str | None = key("folder of an earlier report, to be made again from its predictions.parquet", None)
     points: str | None = key("CSV of digitised points to report on in place of models; the axes are its own", None)
     original: str | None = key("prepared MNLI for Table 1, a Hub id, folder or file", None)
-    synthetic: str | None = key("raw synthetic dataset for Table 1, a Hub id, folder or file", None)
+    synthetic: list[str] | None = key(
+        "raw synthetic dataset for Table 1, a Hub id, folder or file; of several generators each, in their order", None
+    )
     table1_counts: str | None = key("CSV of Table 1's counts, in place of original and synthetic", None)
     title: str = key("title of the figure and the page", "Accuracy after tuning further on each augmentation set")
 

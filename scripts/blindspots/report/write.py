@@ -39,6 +39,12 @@ def strange_file(folder: Path) -> str | None:
     return next((name for name in names if "claims.json" not in names or name not in FILES), None)
 
 
+def inputs(recipe: ReportRecipe) -> dict[str, Path]:
+    """The files and folders here that a recipe reads."""
+    written = {f"synthetic {number}": name for number, name in enumerate(recipe.synthetic or [])}
+    return local_inputs(dataclasses.asdict(recipe), written)
+
+
 def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) -> tuple[list[str], list[Claim]]:
     """Write every file of the report to `recipe.output_dir`; returns the findings and the judged claims.
 
@@ -52,8 +58,7 @@ def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) 
     judged, readings, passed = claims(grid, table1), compared(grid), gates(grid)
     found, comparisons = findings(grid, readings), tables.comparison_table(readings)
     shown = None if table1 is None else tables.shown_table1(table1)
-    inputs = local_inputs(dataclasses.asdict(recipe))
-    with whole_folder(recipe.output_dir, "report", strange_file, inputs) as folder:
+    with whole_folder(recipe.output_dir, "report", strange_file, inputs(recipe)) as folder:
         write_kept(folder, recipe, grid, changed)
         write_tables(folder, grid, comparisons, table1)
         write_figures(folder, recipe, grid)
