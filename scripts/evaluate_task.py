@@ -23,9 +23,10 @@ def main() -> None:
     from blindspots.data.nli_datasets import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, rehearse, score
     from blindspots.modeling.classifier import load_for_evaluation
+    from blindspots.training.out_of_memory import memory_errors_in_words
 
     check_push(recipe, "predictions")
-    with output_folder(recipe, "predictions") as folder:
+    with output_folder(recipe, "predictions") as folder, memory_errors_in_words():
         state = process_state()
         model = fetch(recipe.model, "model", recipe.model_revision)
         sources = test_set_sources(recipe)

@@ -177,4 +177,4 @@ def next_token(folder: Path, text: str) -> np.ndarray:
     is_adapter = (folder / "adapter_config.json").is_file()
     loader = AutoPeftModelForCausalLM if is_adapter else AutoModelForCausalLM
     model = loader.from_pretrained(folder, dtype="auto").eval()
-    return model(**tokenizer(text, return_tensors="pt")).logits[0, -1].float().numpy()
+    return model(input_ids=tokenizer(text, return_tensors="pt")["input_ids"]).logits[0, -1].float().numpy()

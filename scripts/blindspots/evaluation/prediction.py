@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
-from accelerate.utils.memory import should_reduce_batch_size
 from datasets import Dataset
 from scipy.special import softmax
 from tqdm import tqdm
@@ -32,7 +31,7 @@ from blindspots.data.prefixes import common_prefix, prefix_groups
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
 from blindspots.evaluation.rows import check_rows, read_rows
 from blindspots.modeling.classifier import Classifier, head_dtype
-from blindspots.modeling.loading import first_line
+from blindspots.modeling.loading import errors_in_words
 from blindspots.modeling.precision import base_model
 from blindspots.modeling.token_tree import TreeCollator, accept_trees, obstacle
 
@@ -83,14 +82,10 @@ def rehearse(classifier: Classifier, tests: dict[str, Dataset], with_model: bool
 
 
 def _try(classifier: Classifier, text: str) -> None:
-    """Predict one row. Raises UserError where that fails, but for lack of memory."""
+    """Predict one row. Raises UserError where that fails: a config can ask for what the architecture does not do."""
     training = classifier.model.training
-    try:
+    with errors_in_words(f"{classifier.name} can't predict a row"):
         predict_logits(classifier, [text], batch_tokens=1)
-    except Exception as error:  # a config can ask for what the architecture's code does not do
-        if isinstance(error, UserError) or should_reduce_batch_size(error):
-            raise
-        raise UserError(f"{classifier.name} can't predict a row: {first_line(error)}") from error
     classifier.model.train(training)
 
 

@@ -15,8 +15,8 @@ from blindspots.data.test_sets import SLICES, test_set
 def read_rows(file: Path, numbers: Sequence[str]) -> pd.DataFrame:
     """Every column of a parquet file: `numbers` as they are, the others as text, empty where there is no value.
 
-    Raises UserError for a file that can't be read or has no rows, and for a column that is missing, that is there twice
-    or that holds something else.
+    Raises UserError for a file that can't be read or has no rows, and for a column that is missing, is there twice or
+    holds something else.
     """
     try:
         table = pq.read_table(file).replace_schema_metadata(None)  # pandas would take a column for its index

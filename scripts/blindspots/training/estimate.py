@@ -220,7 +220,8 @@ def print_estimate(
     Args:
         model_keys: those of ModelConfig that the recipe gives.
 
-    Raises UserError where no row is short enough, and where the fullest batch fits under no accelerate config.
+    Raises UserError where no row is short enough, where the model can't be built, and where the fullest batch fits
+    under no accelerate config.
     """
     model = read_model_config(model_keys)
     source = fetch(model.model_name_or_path, "model", model_keys.get("model_revision"), weights=False)
@@ -230,7 +231,8 @@ def print_estimate(
     limit = recipe.max_length if task else training.max_length
     lengths = [length for length in lengths if limit is None or length <= limit]
     require_rows(lengths, limit)
-    text, fits = report(Plan.of(model, task, source.path), recipe, training, lengths)
+    with errors_in_words(f"No estimate can be made for {source.name}"):
+        text, fits = report(Plan.of(model, task, source.path), recipe, training, lengths)
     print(text)
     if not fits:
         raise UserError("The fullest batch fits under no accelerate config; lower the batch or take larger devices.")
