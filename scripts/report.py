@@ -10,6 +10,7 @@ from blindspots.config.errors import RecipeError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import ReportRecipe
+from blindspots.data.test_sets import named_test_sets
 from blindspots.grid import check_axes
 
 
@@ -28,6 +29,8 @@ def check(recipe: ReportRecipe) -> None:
             f"synthetic names {len(recipe.synthetic)} datasets and the grid has {max(1, len(recipe.generators))} "
             "generators; name what each of them wrote, in their order."
         )
+    if not recipe.models and (named := named_test_sets(recipe)):
+        raise RecipeError(f"{named[0].key} has no effect without models: a report that is kept has its own texts.")
     if not recipe.points:
         check_axes(recipe)
 
