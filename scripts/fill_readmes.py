@@ -18,6 +18,7 @@ from blindspots.config import recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
 from blindspots.config.test_set_keys import test_set_keys
+from blindspots.config.source_recipes import CompareRecipe
 from blindspots.data.kinds import FAMILIES
 from blindspots.data.test_sets import test_set
 
@@ -35,6 +36,7 @@ SCRIPTS = {
     "build_variants.py": recipes.VariantsRecipe,
     "evaluate_task.py": recipes.EvaluateRecipe,
     "audit_dataset.py": recipes.AuditRecipe,
+    "compare_sources.py": CompareRecipe,
     "grid.yaml and report.py": recipes.ReportRecipe,
     "release.py": recipes.ReleaseRecipe,
     "reproduce_cell.py": recipes.ReproduceRecipe,

@@ -23,6 +23,7 @@ ROOMS = (
     "training",
     "evaluation",
     "audit",
+    "sources",
     "report",
     "release",
     "demo",
@@ -31,6 +32,7 @@ ROOMS = (
 LEAVES = (
     "blindspots.data.nli",
     "blindspots.data.heuristics",
+    "blindspots.evaluation.agreement",
     "blindspots.evaluation.statistics",
     "blindspots.evaluation.module_inputs",
 )

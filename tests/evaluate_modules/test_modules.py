@@ -1,4 +1,4 @@
-"""What holds for all three modules: they load offline and anywhere, stand alone, and do what their texts show."""
+"""What holds for every module: they load offline and anywhere, stand alone, and do what their texts show."""
 
 import ast
 import csv
@@ -17,7 +17,12 @@ import pytest
 import yaml
 
 MODULES = Path(__file__).resolve().parents[2] / "evaluate_modules"
-TYPES = {"nli_blindspot": "metric", "heuristic_audit": "measurement", "paired_accuracy": "comparison"}
+TYPES = {
+    "nli_blindspot": "metric",
+    "heuristic_audit": "measurement",
+    "paired_accuracy": "comparison",
+    "label_agreement": "measurement",
+}
 # The file that a stranger brings, as each README describes it, and a part of what the three lines then print.
 FILES = {
     "nli_blindspot": (
@@ -43,6 +48,17 @@ FILES = {
         ],
         "'accuracy1': 1.0, 'accuracy2': 0.5, 'difference': 0.5",
     ),
+    "label_agreement": (
+        "labels.csv",
+        [
+            ["item", "source", "label", "units"],
+            ["t1", "human", "no", "a"],
+            ["t1", "gpt", "no", "a"],
+            ["t2", "human", "yes", "b"],
+            ["t2", "gpt", "no", "b"],
+        ],
+        "'measure': 'agreement with a person', 'baseline': None, 'n': 2, 'estimate': 0.5",
+    ),
 }
 
 pytestmark = [pytest.mark.parametrize("name", TYPES), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -66,7 +82,7 @@ def test_module_is_of_its_type_and_computes_twice(name, keep_in_memory, tmp_path
 def test_a_batch_at_a_time_gives_the_same(name, tmp_path):
     module = evaluate.load(str(MODULES / name))
     columns = pd.read_csv(write_file(name, tmp_path), keep_default_na=False, dtype=str)
-    optional = {column: columns.pop(column).tolist() for column in ("clusters", "seeds") if column in columns}
+    optional = {column: columns.pop(column).tolist() for column in ("clusters", "seeds", "units") if column in columns}
     for row in range(len(columns)):
         module.add_batch(**columns.iloc[[row]].to_dict("list"))
     assert module.compute(**optional) == module.compute(**columns.to_dict("list"), **optional)

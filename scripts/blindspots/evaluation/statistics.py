@@ -5,8 +5,8 @@ This file imports nothing of the project: `evaluate_modules/*` link to it, so th
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,6 +113,90 @@ def cluster_bootstrap(
     sums, sizes = _cluster_sums((first - second)[None], clusters)
     means = _bootstrap_means([sums], sizes, resamples, np.random.default_rng(rng))
     return _effect(first.mean() - second.mean(), means, sizes.size, level)
+
+
+def unit_bootstrap(
+    parts: ArrayLike,
+    statistic: Callable[[NDArray], NDArray],
+    units: ArrayLike,
+    resamples: int = 2_000,
+    level: float = 0.95,
+    rng: np.random.Generator | int = 0,
+) -> Effect:
+    """A statistic of sums over rows, such as an agreement coefficient, with whole units resampled.
+
+    Args:
+        parts: what is summed over the rows: shape [rows, parts].
+        statistic: turns sums of shape [..., parts] into values of shape [...].
+        units: what a row belongs to, e.g. its text or its question: shape [rows].
+
+    Interval as in `cluster_bootstrap`. All is nan where the statistic of all rows has no value, as an agreement
+    coefficient of labels that are all the same; the limits are where more than one resample in twenty has none.
+    Raises ValueError for fewer than two units.
+    """
+    parts = np.asarray(parts, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = float(statistic(parts.sum(axis=0)))
+    sums, sizes = _cluster_sums(parts.T, units)
+    kinds, counts = np.unique(sums, axis=1, return_counts=True)
+    rng, values = np.random.default_rng(rng), []
+    for start in range(0, resamples, step := max(1, _CELLS // counts.size)):
+        drawn = rng.multinomial(sizes.size, counts / sizes.size, size=min(step, resamples - start))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values.append(statistic(drawn @ kinds.T))
+    values = np.concatenate(values)
+    known = values[np.isfinite(values)]
+    if not math.isfinite(estimate) or known.size < 0.95 * values.size:
+        return Effect(estimate, math.nan, math.nan, math.nan, math.nan)
+    return _effect(estimate, known, sizes.size, level)
+
+
+def unit_interval(
+    measure: Any, units: ArrayLike, resamples: int = 2_000, level: float = 0.95, rng: int = 0
+) -> Interval:
+    """A measure with its interval within its bounds, by `unit_share` or `unit_bootstrap`.
+
+    Args:
+        measure: has parts, of, is_share and bounds as `agreement.Measure` does.
+        units: what a row of its parts belongs to.
+
+    Where all units are alike, the limits are as far off as the upper one of a share of 0 in as many units.
+    """
+    if measure.is_share:
+        used = measure.parts[:, 1] > 0
+        return unit_share(measure.parts[used, 0], np.asarray(units)[used], level)
+    found = unit_bootstrap(measure.parts, measure.of, units, resamples, level, rng)
+    limits = np.array(found[1:3])
+    if found.standard_error < _ROUNDING:
+        limits += np.array([-1, 1]) * wilson(0, len(np.unique(units)), level).high
+    return Interval(found.estimate, *np.clip(limits, *measure.bounds).tolist())
+
+
+def unit_share(hits: ArrayLike, units: ArrayLike, level: float = 0.95) -> Interval:
+    """A share of rows and its Wilson interval, wider where rows of one unit are alike.
+
+    Args:
+        hits: 1, 0, or the share of a row that counts: shape [rows].
+        units: what a row belongs to: shape [rows].
+
+    The interval is that of n rows over the design effect (Kish 1965), which is the variance of the mean between units
+    over that of independent rows, at least 1, and of fewer still as Student's t of few units is wider than the normal
+    distribution (Korn & Graubard 1998); for a share of 0 or 1 every unit is one row.
+    Raises ValueError where there is no row.
+    """
+    hits = np.asarray(hits, dtype=float)
+    if not hits.size:
+        raise ValueError("A share needs a row.")
+    rate, n = float(hits.mean()), hits.size
+    (sums,), sizes = _cluster_sums(hits[None], units)
+    independent = float(sizes.size)
+    if 0 < rate < 1 and 1 < sizes.size < n:
+        spread = float(((sums - rate * sizes) ** 2).sum()) * sizes.size / (sizes.size - 1) / n**2
+        tail = (1 + level) / 2
+        independent = min(n, rate * (1 - rate) / spread) if spread else n
+        independent *= float((stats.norm.ppf(tail) / stats.t.ppf(tail, sizes.size - 1)) ** 2)
+    low, high = proportion_confint(rate * independent, independent, alpha=1 - level, method="wilson")
+    return Interval(rate, min(max(float(low), 0.0), rate), max(min(float(high), 1.0), rate))
 
 
 def seed_cluster_bootstrap(

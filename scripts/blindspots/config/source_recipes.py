@@ -1,0 +1,77 @@
+"""The keys of compare_sources.py: data that people and models made, of one of five types."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from blindspots.config.errors import RecipeError
+from blindspots.config.recipes import key
+
+TASK_LABELS, PREFERENCES, INSTRUCTIONS, DIALOGUES, FREE_TEXT = DATA_TYPES = (
+    "task_labels",
+    "preferences",
+    "instructions",
+    "dialogues",
+    "free_text",
+)
+LABELLED = (TASK_LABELS, PREFERENCES)
+WITH_SOURCES = (*LABELLED, FREE_TEXT)
+
+
+def typed(types: tuple[str, ...], help: str, *arguments: Any, **limits: Any) -> Any:
+    """A `key` that only some types of data have."""
+    field = key(f"{help} ({', '.join(types)})", *arguments, **limits)
+    field.metadata = {**field.metadata, "types": types}
+    return field
+
+
+@dataclasses.dataclass(kw_only=True)
+class CompareRecipe:
+    """First-order comparison of what people and models labelled, preferred, instructed, said or wrote."""
+
+    output_dir: str = key("folder of the comparison, replaced whole")
+    data_type: str = key("what the data are", choices=DATA_TYPES)
+    title: str | None = key("how the page calls the data, by default by the dataset's name", None)
+    dataset: str = key("dataset to compare the sources of, a Hub id, folder or file")
+    dataset_config: str | None = key("config of dataset", None)
+    dataset_revision: str | None = key("commit or tag of dataset", None)
+    dataset_split: str = key("split of dataset", "train")
+    row_filter: dict[str, Any] = key("use rows with this value, or one of these, such as {dataset: SBIC}", {})
+    unit: list[str] = key(
+        "columns of what rows share, such as a text or a question: rows that share a value of any are one unit, and "
+        "intervals are by unit; by default each row is one",
+        [],
+    )
+    human: str = key("name of the source that is people", "human")
+    published: dict[str, float] = key("numbers of the paper, by the name of what they measure on the page", {})
+    licence: str = key("licence of the data, as the page states it", "unknown")
+    limits: list[str] = key("what a reader must know of these data, a sentence each", [])
+    resamples: int = key("resamples of a bootstrap", 2000, minimum=100)
+    seed: int = key("seed of the samples and resamples", 0)
+
+    sources: dict[str, str] = typed(WITH_SOURCES, "source: its column, people's among them", {})
+    codes: dict[str, str] = typed(LABELLED, "code: its label, such as {0: no, 1: yes}; labels in this order", {})
+    missing_codes: list[int | str] = typed(LABELLED, "codes that stand for no label; they are counted", [])
+    ordered: bool = typed((TASK_LABELS,), "whether the labels are in order, for ordinal distances too", False)
+    inverted: list[str] = typed(
+        LABELLED, "sources whose codes are read in reverse order, since they were published so; both are shown", []
+    )
+
+
+def check_recipe(recipe: CompareRecipe) -> None:
+    """Raise RecipeError for a key that the recipe's type of data does not have, and for a label that is no text."""
+    for code, label in recipe.codes.items():
+        if not isinstance(label, str):
+            raise RecipeError(f"codes reads {code} as {label!r}, which is no text; put the label in quotes.")
+    defaults = {field.name: _default(field) for field in dataclasses.fields(recipe)}
+    for field in dataclasses.fields(recipe):
+        types = field.metadata.get("types", DATA_TYPES)
+        if recipe.data_type not in types and getattr(recipe, field.name) != defaults[field.name]:
+            raise RecipeError(
+                f"{field.name} has no effect: data_type is {recipe.data_type}, not {' or '.join(types)}."
+            )
+
+
+def _default(field: dataclasses.Field) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()

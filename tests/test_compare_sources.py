@@ -1,0 +1,62 @@
+"""The comparison as a script: each type from recipe to page, and each bad input a line."""
+
+import json
+
+import pytest
+from made_sources import labelled_rows
+
+from blindspots.config.errors import RecipeError, UserError
+from blindspots.sources.render import markdown
+
+LABELS = """
+data_type: task_labels
+sources: {human: people, sharp: sharp}
+codes: {0: 'no', 1: maybe, 2: 'yes'}
+unit: [text_id]
+resamples: 200
+"""
+
+
+@pytest.fixture
+def run(tmp_path, script):
+    """Runs a recipe on rows and returns what comparison.json holds."""
+
+    def make(rows, recipe: str, *arguments) -> dict:
+        rows.to_parquet(tmp_path / "rows.parquet")
+        (tmp_path / "recipe.yaml").write_text(
+            f"dataset: {tmp_path}/rows.parquet\noutput_dir: {tmp_path}/out\n{recipe}"
+        )
+        script("compare_sources", tmp_path / "recipe.yaml", *arguments)
+        return json.loads((tmp_path / "out/comparison.json").read_text())
+
+    return make
+
+
+def test_task_labels_from_recipe_to_page(tmp_path, run, capsys):
+    comparison = run(labelled_rows(60), LABELS)
+    assert (tmp_path / "out/README.md").read_text() == markdown(comparison)
+    assert (tmp_path / "out/comparison.png").stat().st_size > 10_000
+    told = capsys.readouterr().out
+    assert "sharp's labels over-represent the majority's: supported; +" in told
+    assert f"comparison: {tmp_path}/out/README.md" in told
+
+
+def test_the_same_rows_give_the_same_numbers_and_replace_the_former(run):
+    first, again = (run(labelled_rows(40), LABELS) for _ in range(2))
+    assert first == again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("--row_filter", "{text_id: 99}"), UserError, "no row has text_id 99"),
+        (("--unit", "question"), UserError, "has no column question"),
+        (("--data_type", "free_text"), RecipeError, "codes has no effect: data_type is free_text"),
+        (("--codes", "{0: no, 1: maybe, 2: yes}"), RecipeError, "codes reads 0 as False"),
+        (("--human", "crowd"), UserError, "name the columns of crowd"),
+    ],
+)
+def test_a_mistake_stops_the_run_before_anything_is_written(tmp_path, run, arguments, error, message):
+    with pytest.raises(error, match=message):
+        run(labelled_rows(20), LABELS, *arguments)
+    assert not (tmp_path / "out").exists()
