@@ -33,3 +33,28 @@ def labelled_rows(n: int = 200, people: int = 4, seed: int = 0) -> pd.DataFrame:
             "random": rng.choice(3, (n, 3), p=[0.5, 0.2, 0.3]).tolist(),
         }
     )
+
+
+def preference_rows(n: int = 300, seed: int = 0) -> pd.DataFrame:
+    """Pairs of three a question; people choose by quality, the model by length and quality, one in ten a tie.
+
+    Codes: 0 first, 1 second, 2 tie; `turned` holds people's with 0 and 1 exchanged.
+    """
+    rng = np.random.default_rng(seed)
+    words = rng.integers(3, 30, (2, n))
+    good = rng.normal(size=n)
+    people = np.where(good + rng.normal(size=n) > 0, 0, 1)
+    model = np.where(good + 0.2 * (words[0] - words[1]) + rng.normal(size=n) > 0, 0, 1)
+    people[rng.random(n) < 0.1] = 2
+    return pd.DataFrame(
+        {
+            "question": np.arange(n) // 3,
+            "text_1": [" ".join(["word"] * size) for size in words[0]],
+            "text_2": [" ".join(["word"] * size) for size in words[1]],
+            "people": people,
+            "turned": np.select([people == 0, people == 1], [1, 0], 2),
+            "model": model,
+            "good_1": good,
+            "good_2": 0.0,
+        }
+    )

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_sources import labelled_rows
+from made_sources import labelled_rows, preference_rows
 
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.sources.render import markdown
@@ -13,6 +13,13 @@ data_type: task_labels
 sources: {human: people, sharp: sharp}
 codes: {0: 'no', 1: maybe, 2: 'yes'}
 unit: [text_id]
+resamples: 200
+"""
+PREFERENCES = """
+data_type: preferences
+sources: {human: people, gpt: model}
+codes: {0: first, 1: second, 2: tie}
+unit: [question]
 resamples: 200
 """
 
@@ -32,10 +39,16 @@ def run(tmp_path, script):
     return make
 
 
-def test_task_labels_from_recipe_to_page(tmp_path, run, capsys):
-    comparison = run(labelled_rows(60), LABELS)
+@pytest.mark.parametrize(("rows", "recipe"), [(labelled_rows(60), LABELS), (preference_rows(90), PREFERENCES)])
+def test_from_recipe_to_page(tmp_path, run, rows, recipe):
+    comparison = run(rows, recipe)
     assert (tmp_path / "out/README.md").read_text() == markdown(comparison)
     assert (tmp_path / "out/comparison.png").stat().st_size > 10_000
+    assert not [name for name, section in comparison["sections"].items() if "not_computed" in section]
+
+
+def test_claims_and_notes_are_told(tmp_path, run, capsys):
+    run(labelled_rows(60), LABELS)
     told = capsys.readouterr().out
     assert "sharp's labels over-represent the majority's: supported; +" in told
     assert f"comparison: {tmp_path}/out/README.md" in told

@@ -33,6 +33,7 @@ LEAVES = (
     "blindspots.data.nli",
     "blindspots.data.heuristics",
     "blindspots.evaluation.agreement",
+    "blindspots.evaluation.cues",
     "blindspots.evaluation.statistics",
     "blindspots.evaluation.module_inputs",
 )

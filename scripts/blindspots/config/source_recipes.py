@@ -58,6 +58,26 @@ class CompareRecipe:
         LABELLED, "sources whose codes are read in reverse order, since they were published so; both are shown", []
     )
 
+    text_columns: list[str] = typed(
+        (PREFERENCES,), "columns of the two texts; with points the column of the one text", ["text_1", "text_2"]
+    )
+    points: bool = typed(
+        (PREFERENCES,),
+        "whether sources give points to one text a row; the texts of a unit are paired, more is better",
+        False,
+    )
+    item: list[str] = typed(
+        (PREFERENCES,), "columns that name a pair where it has several rows, such as judgments", []
+    )
+    repeated: list[str] = typed((PREFERENCES,), "sources whose one choice of an item stands on each of its rows", [])
+    position: bool = typed((PREFERENCES,), "whether the order of the texts is the one that was shown", True)
+    cues: dict[str, Any] = typed(
+        (PREFERENCES,), "further cues: name: [column of the first text, of the second], with points one column", {}
+    )
+    lexicon: str | None = typed((PREFERENCES,), "words with weights, a Hub id, folder or file", None)
+    lexicon_filter: dict[str, Any] = typed((PREFERENCES,), "rows of lexicon to use, such as {style: sentiment}", {})
+    lexicon_columns: list[str] = typed((PREFERENCES,), "columns of lexicon: word, weight", ["word", "weight"])
+
 
 def check_recipe(recipe: CompareRecipe) -> None:
     """Raise RecipeError for a key that the recipe's type of data does not have, and for a label that is no text."""

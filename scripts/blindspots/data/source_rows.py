@@ -4,7 +4,7 @@ What rows share (a text, a question, a source sentence, a puzzle) is their unit:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,40 +42,53 @@ def read_rows(recipe: CompareRecipe, source: Source, columns: Iterable[str]) -> 
 
     Raises UserError for a column that is not there, and where no row is left.
     """
-    where = f"{source.name} {recipe.dataset_split}"
-    dataset = read_split(source, recipe.dataset_split, recipe.dataset_config)
-    require_columns(dataset, list(dict.fromkeys([*columns, *recipe.unit, *recipe.row_filter])), where)
-    rows = dataset.to_pandas()
-    for column, wanted in recipe.row_filter.items():
-        values = rows[column].map(as_text)
-        known = list(map(as_text, wanted if isinstance(wanted, list) else [wanted]))
-        if absent := [value for value in known if value not in set(values)]:
-            there = ", ".join(sorted(set(values))[:SHOWN_VALUES])
-            raise UserError(f"{where}: no row has {column} {absent[0]}; row_filter can name {there}.")
-        rows = rows[values.isin(known)]
-    if rows.empty:
+    wanted = [*columns, *recipe.unit, *recipe.row_filter]
+    rows = read_columns(source, recipe.dataset_split, recipe.dataset_config, wanted)
+    return filtered(rows, recipe.row_filter, source.name, "row_filter")
+
+
+def read_columns(source: Source, split: str, config: str | None, columns: Iterable[str]) -> pd.DataFrame:
+    """The named columns of a split. Raises UserError for one that is not there, and where there are no rows."""
+    where = f"{source.name} {split}"
+    dataset = read_split(source, split, config)
+    columns = list(dict.fromkeys(columns))
+    require_columns(dataset, columns, where)
+    if not len(dataset):
         raise UserError(f"{where} has no rows.")
+    return dataset.select_columns(columns).to_pandas()
+
+
+def filtered(rows: pd.DataFrame, wanted: Mapping[str, Any], where: str, key: str) -> pd.DataFrame:
+    """The rows with a value, or one of the values, in each column. Raises UserError for a value that no row has."""
+    for column, value in wanted.items():
+        values = rows[column].map(as_text)
+        known = list(map(as_text, value if isinstance(value, list) else [value]))
+        if absent := [one for one in known if one not in set(values)]:
+            there = ", ".join(sorted(set(values))[:SHOWN_VALUES])
+            raise UserError(f"{where}: no row has {column} {absent[0]}; {key} can name {there}.")
+        rows = rows[values.isin(known)]
     return rows
 
 
 def units(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray:
     """The unit of each row as a number: rows that share a value of any of the columns are one; by default each is.
 
-    Raises UserError for a row without a value in a column.
+    An empty value is shared with no row, see `without_unit`.
     """
-    if not columns:
-        return np.arange(len(rows))
-    nodes, offset = [], len(rows)
+    edges, offset = [], len(rows)
     for column in columns:
-        values = rows[column].map(as_text)
-        if (values.str.strip() == "").any():
-            raise UserError(f"Row {values.index[values.str.strip() == ''][0]} has no value in the unit {column}.")
-        codes, names = pd.factorize(values)
-        nodes.append(codes + offset)
+        codes, names = pd.factorize(rows[column].map(as_text).where(lambda text: text.str.strip() != ""))
+        edges.append(np.stack([np.flatnonzero(codes >= 0), codes[codes >= 0] + offset]))
         offset += len(names)
-    first = np.tile(np.arange(len(rows)), len(columns))
-    edges = coo_matrix((np.ones(first.size), (first, np.concatenate(nodes))), shape=(offset, offset))
-    return pd.factorize(connected_components(edges, directed=False)[1][: len(rows)])[0]
+    first, second = np.concatenate([np.zeros((2, 0), dtype=int), *edges], axis=1)
+    graph = coo_matrix((np.ones(first.size), (first, second)), shape=(offset, offset))
+    return pd.factorize(connected_components(graph, directed=False)[1][: len(rows)])[0]
+
+
+def without_unit(rows: pd.DataFrame, columns: Sequence[str]) -> int:
+    """How many rows have no value in any of the columns, so that each is a unit of its own."""
+    empty = [rows[column].map(as_text).str.strip() == "" for column in columns]
+    return int(np.logical_and.reduce(empty).sum()) if empty else 0
 
 
 def label_counts(
@@ -107,17 +120,23 @@ def label_counts(
     return counts, without
 
 
-def read_labels(recipe: CompareRecipe, rows: pd.DataFrame, inverted: Sequence[str] = ()) -> Labels:
+def read_labels(
+    recipe: CompareRecipe, rows: pd.DataFrame, inverted: Sequence[str] = (), names: Sequence[str] = ()
+) -> Labels:
     """The labels of every source of a recipe.
 
     Args:
         inverted: sources whose labels are read in reverse order.
+        names: the only labels that codes may stand for, in order; by default those of the recipe's codes.
 
-    Raises UserError for a source without a single label, and for an unknown code.
+    Raises UserError for a source without a single label, and for an unknown code or label.
     """
     codes = {as_text(code): label for code, label in recipe.codes.items()}
     missing = list(map(as_text, recipe.missing_codes))
-    names = list(dict.fromkeys(codes.values()))
+    names = list(names) or list(dict.fromkeys(codes.values()))
+    if not codes or not set(codes.values()) <= set(names):
+        labels = f", one of {', '.join(names)}" if names else ""
+        raise UserError(f"codes must name the label of each code{labels}.")
     counts, without = {}, {}
     for source, column in recipe.sources.items():
         found, without[source] = label_counts(rows[column], codes, missing, names, f"{recipe.dataset}, {column}")

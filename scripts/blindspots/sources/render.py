@@ -16,6 +16,11 @@ TITLES = {
     "distributions": "Distributions",
     "codes": "Are codes inverted?",
     "codes as published": "Are codes inverted? As published",
+    "decided": "Decided pairs",
+    "decided as published": "Decided pairs, codes as published",
+    "cues": "Cues",
+    "cues as published": "Cues, codes and method as published",
+    "cues by the published method": "Cues by the published method, codes corrected",
     "flips": "Labels of the model by people's",
 }
 PREFACE = (
@@ -62,10 +67,11 @@ def conditions(comparison: dict[str, Any]) -> str:
     """What was measured, by which code, where and when."""
     data, machine = comparison["dataset"], comparison["hardware"]
     version = code(data["revision"] or data["content_sha256"][:16])
+    alone = f" ({data['rows_without_unit']:,} rows have none and stand alone)" if data["rows_without_unit"] else ""
     settings = yaml.safe_dump(comparison["settings"], default_flow_style=True, sort_keys=False, width=1e9)
     rows = {
         "data": f"{code(data['name'])}, {data['split']}, version {version}",
-        "rows, units": f"{data['rows']:,}, {data['units']:,}",
+        "rows, units": f"{data['rows']:,}, {data['units']:,}{alone}",
         "settings": code(settings),
         "code": code(comparison["code_commit"] or "unknown"),
         "measured": f"{comparison['date']} on {machine['cores']} cores of {inline(machine['cpu'])}",
@@ -79,6 +85,8 @@ def claim_row(claim: dict[str, Any]) -> dict[str, str]:
     repeated, corrected = claim["repeated"], claim["corrected"]
     shown = NOTHING if repeated is None else f"{interval(repeated, unit)} {claim['repeated_as']}"
     decides = NOTHING if corrected is None else f"{interval(corrected, unit, signed=True)} {claim['corrected_as']}"
+    if claim["needed"] is not None:
+        decides += f" {interval(claim['needed'], unit, signed=True)}"
     return {
         "claim": claim["statement"],
         "published": NOTHING if claim["published"] is None else number(claim["published"], unit),

@@ -8,11 +8,11 @@ from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.lineage import code_commit, hardware, versions
 from blindspots.audit.run import answer, identity
 from blindspots.config.errors import RecipeError
-from blindspots.config.source_recipes import TASK_LABELS, CompareRecipe
-from blindspots.data.source_rows import read_rows, units
-from blindspots.sources import labels
+from blindspots.config.source_recipes import PREFERENCES, TASK_LABELS, CompareRecipe
+from blindspots.data.source_rows import read_rows, units, without_unit
+from blindspots.sources import labels, preferences
 
-MODULES: dict[str, ModuleType] = {TASK_LABELS: labels}
+MODULES: dict[str, ModuleType] = {TASK_LABELS: labels, PREFERENCES: preferences}
 SETTINGS = ("row_filter", "unit", "human", "inverted", "resamples", "seed")
 
 
@@ -30,7 +30,11 @@ def compare(recipe: CompareRecipe, source: Source) -> dict[str, Any]:
     """
     module = MODULES[recipe.data_type]
     rows = read_rows(recipe, source, module.columns(recipe))
-    of_rows = {"rows": len(rows), "units": len(set(units(rows, recipe.unit).tolist()))}
+    of_rows = {
+        "rows": len(rows),
+        "units": len(set(units(rows, recipe.unit).tolist())),
+        "rows_without_unit": without_unit(rows, recipe.unit),
+    }
     questions = module.questions(recipe, rows)
     sections = {name: answer(name, question) for name, question in questions.sections.items()}
     claims = list(questions.claims())

@@ -7,7 +7,7 @@ import pytest
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.source_recipes import CompareRecipe, check_recipe
-from blindspots.data.source_rows import check_sources, read_labels, read_rows, units
+from blindspots.data.source_rows import check_sources, read_labels, read_rows, units, without_unit
 
 
 @pytest.fixture
@@ -93,9 +93,12 @@ def test_equal_values_of_different_columns_are_not_one_unit():
     assert np.unique(units(table, ["one", "two"])).size == 2
 
 
-def test_a_row_without_a_unit_is_named():
-    with pytest.raises(UserError, match="Row 1 has no value in the unit text"):
-        units(pd.DataFrame({"text": ["a", " "]}), ["text"])
+def test_rows_without_a_unit_stand_alone_and_are_counted():
+    table = pd.DataFrame({"text": ["a", " ", None, "a"], "id": [1, 2, None, 3]})
+    assert units(table, ["text"]).tolist() == [0, 1, 2, 0]
+    assert without_unit(table, ["text"]) == 2
+    assert without_unit(table, ["text", "id"]) == 1
+    assert without_unit(table, []) == 0
 
 
 @pytest.mark.parametrize(

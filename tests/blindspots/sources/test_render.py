@@ -1,5 +1,6 @@
 """The page: claims twice, limits, sections in order, and text from data as text."""
 
+import dataclasses
 import json
 
 import pytest
@@ -33,6 +34,12 @@ def claim_of(low: float, high: float, sign: int = 1) -> Claim:
 )
 def test_a_verdict_is_never_stronger_than_its_interval(low, high, sign, verdict):
     assert claim_of(low, high, sign).verdict == verdict
+
+
+@pytest.mark.parametrize(("needed", "verdict"), [((0.1, 0.2), "supported"), ((-0.1, 0.2), "undecided")])
+def test_a_claim_may_need_a_second_interval(needed, verdict):
+    claim = dataclasses.replace(claim_of(0.1, 0.2), needed=Interval(0.1, *needed))
+    assert claim.verdict == verdict
 
 
 def test_a_claim_is_shown_twice():
