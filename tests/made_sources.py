@@ -58,3 +58,23 @@ def preference_rows(n: int = 300, seed: int = 0) -> pd.DataFrame:
             "good_2": 0.0,
         }
     )
+
+
+def instruction_rows(n: int = 120, faults: int = 0, seed: int = 0, words: int = 12) -> pd.DataFrame:
+    """Tasks of made-up words; the answers of the first `faults` rows are refusals."""
+    rng = np.random.default_rng(seed)
+    vocabulary = np.array(["".join(letters) for letters in rng.choice(list("bcdfglmnprstvaeiou"), (400, 6))])
+
+    def text(size: int) -> str:
+        return " ".join(rng.choice(vocabulary, size)).capitalize() + "."
+
+    outputs = ["I'm sorry, but I cannot do that."] * faults
+    outputs += [" ".join(text(6) for _ in range(rng.integers(1, words))) for _ in range(n - faults)]
+    return pd.DataFrame(
+        {
+            "row": range(n),
+            "instruction": [text(8) for _ in range(n)],
+            "input": ["" if one % 2 else text(4) for one in range(n)],
+            "output": outputs,
+        }
+    )

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_sources import labelled_rows, preference_rows
+from made_sources import instruction_rows, labelled_rows, preference_rows
 
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.sources.render import markdown
@@ -22,6 +22,13 @@ codes: {0: first, 1: second, 2: tie}
 unit: [question]
 resamples: 200
 """
+INSTRUCTIONS = """
+data_type: instructions
+reference: OUT/people.parquet
+test_set: OUT/people.parquet
+self_bleu_texts: 5
+annotated: {some set: [3, 20]}
+"""
 
 
 @pytest.fixture
@@ -39,8 +46,13 @@ def run(tmp_path, script):
     return make
 
 
-@pytest.mark.parametrize(("rows", "recipe"), [(labelled_rows(60), LABELS), (preference_rows(90), PREFERENCES)])
+@pytest.mark.parametrize(
+    ("rows", "recipe"),
+    [(labelled_rows(60), LABELS), (preference_rows(90), PREFERENCES), (instruction_rows(80), INSTRUCTIONS)],
+    ids=["task_labels", "preferences", "instructions"],
+)
 def test_from_recipe_to_page(tmp_path, run, rows, recipe):
+    instruction_rows(80, seed=1).to_parquet(tmp_path / "people.parquet")
     comparison = run(rows, recipe)
     assert (tmp_path / "out/README.md").read_text() == markdown(comparison)
     assert (tmp_path / "out/comparison.png").stat().st_size > 10_000

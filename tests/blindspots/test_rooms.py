@@ -32,6 +32,7 @@ ROOMS = (
 LEAVES = (
     "blindspots.data.nli",
     "blindspots.data.heuristics",
+    "blindspots.data.text_style",
     "blindspots.evaluation.agreement",
     "blindspots.evaluation.cues",
     "blindspots.evaluation.statistics",

@@ -16,6 +16,7 @@ TASK_LABELS, PREFERENCES, INSTRUCTIONS, DIALOGUES, FREE_TEXT = DATA_TYPES = (
     "free_text",
 )
 LABELLED = (TASK_LABELS, PREFERENCES)
+FIELDS = {"instruction": "instruction", "input": "input", "output": "output"}
 WITH_SOURCES = (*LABELLED, FREE_TEXT)
 
 
@@ -77,6 +78,24 @@ class CompareRecipe:
     lexicon: str | None = typed((PREFERENCES,), "words with weights, a Hub id, folder or file", None)
     lexicon_filter: dict[str, Any] = typed((PREFERENCES,), "rows of lexicon to use, such as {style: sentiment}", {})
     lexicon_columns: list[str] = typed((PREFERENCES,), "columns of lexicon: word, weight", ["word", "weight"])
+
+    reference: str | None = typed((INSTRUCTIONS,), "people's instructions, a Hub id, folder or file", None)
+    reference_config: str | None = typed((INSTRUCTIONS,), "config of reference", None)
+    reference_revision: str | None = typed((INSTRUCTIONS,), "commit or tag of reference", None)
+    reference_split: str = typed((INSTRUCTIONS,), "split of reference", "train")
+    machine: str = typed((INSTRUCTIONS,), "name of the model that wrote dataset", "model")
+    fields: dict[str, str] = typed((INSTRUCTIONS,), "instruction, input (if there is one) and output: column", FIELDS)
+    reference_fields: dict[str, str] = typed((INSTRUCTIONS,), "the same of reference", FIELDS)
+    test_set: str | None = typed((INSTRUCTIONS,), "instructions that must not be in dataset, a Hub id or file", None)
+    test_set_revision: str | None = typed((INSTRUCTIONS,), "commit or tag of test_set", None)
+    test_set_split: str = typed((INSTRUCTIONS,), "split of test_set", "test")
+    test_set_fields: dict[str, str] = typed((INSTRUCTIONS,), "instruction and input of test_set: column", FIELDS)
+    annotated: dict[str, Any] = typed((INSTRUCTIONS,), "set: [rows with errors, rows], as read for the paper", {})
+    self_bleu_texts: int = typed((INSTRUCTIONS,), "texts of one group of self-BLEU", 100, minimum=2)
+    near_threshold: float = typed(
+        (INSTRUCTIONS,), "Jaccard share of words and word pairs from which on a text is a near duplicate", 0.7
+    )
+    show_texts: bool = typed((INSTRUCTIONS,), "whether the page may show texts of the data", True)
 
 
 def check_recipe(recipe: CompareRecipe) -> None:

@@ -7,7 +7,7 @@ import yaml
 
 from blindspots.artifacts.files import markdown_table
 from blindspots.artifacts.markdown import code, inline
-from blindspots.audit.render import NOTHING, cell, interval
+from blindspots.audit.render import NOT_SHARES, NOTHING, cell, interval
 
 TITLES = {
     "alpha": "Alpha",
@@ -21,6 +21,11 @@ TITLES = {
     "cues": "Cues",
     "cues as published": "Cues, codes and method as published",
     "cues by the published method": "Cues by the published method, codes corrected",
+    "signs": "Signs of faults",
+    "lengths": "Lengths",
+    "diversity": "Diversity",
+    "duplicates": "Duplicates and leakage",
+    "annotated": "Errors that people found",
     "flips": "Labels of the model by people's",
 }
 PREFACE = (
@@ -118,6 +123,7 @@ def section_parts(section: dict[str, Any]) -> list[str]:
 def finding_row(finding: dict[str, Any], unit: str) -> dict[str, str]:
     """A finding as a row of a table."""
     reference, apart = finding["reference"], finding.get("difference")
+    unit = "number" if finding["what"].startswith(NOT_SHARES) else unit
     return {
         "finding": inline(finding["what"]),
         "n": f"{finding['n']:,}",
