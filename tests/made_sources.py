@@ -78,3 +78,31 @@ def instruction_rows(n: int = 120, faults: int = 0, seed: int = 0, words: int = 
             "output": outputs,
         }
     )
+
+
+def dialogue_rows(n: int = 80, seed: int = 0) -> pd.DataFrame:
+    """Dialogues of four turns about tasks of two or five steps, two a task; large tasks succeed less often."""
+    rng = np.random.default_rng(seed)
+    letters = rng.choice(list("bcdfglmnprstvaeiou"), (n // 2, 8, 6))
+    topics = [["".join(word) for word in task] for task in letters]
+    rows = []
+    for row in range(n):
+        task = row // 2
+        words = [" ".join(rng.choice(topics[task], 6, replace=False)) for _ in range(4)]
+        turns = [
+            f"Could you please look for my {words[0]}?",
+            f"I have certainly seen your {words[1]}.",
+            f"Would you please carry my {words[2]}?",
+            f"We certainly carried your {words[3]}.",
+        ]
+        size = 2 if task % 2 else 5
+        rows.append(
+            {
+                "task": task,
+                "prompt": f"Carry {' '.join(topics[task])} in {size} steps.",
+                "roles": ["user", "assistant"] * 2,
+                "turns": turns,
+                "success": int(rng.random() < (0.9 if size == 2 else 0.4)),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_sources import instruction_rows, labelled_rows, preference_rows
+from made_sources import dialogue_rows, instruction_rows, labelled_rows, preference_rows
 
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.sources.render import markdown
@@ -29,6 +29,16 @@ test_set: OUT/people.parquet
 self_bleu_texts: 5
 annotated: {some set: [3, 20]}
 """
+DIALOGUES = r"""
+data_type: dialogues
+unit: [task]
+prompt_column: prompt
+success_column: success
+size_pattern: (\d+) steps
+role_keywords: {user: please, assistant: certainly}
+judged: {digressing: [35, 66], other: [97, 134]}
+resamples: 200
+"""
 
 
 @pytest.fixture
@@ -38,7 +48,7 @@ def run(tmp_path, script):
     def make(rows, recipe: str, *arguments) -> dict:
         rows.to_parquet(tmp_path / "rows.parquet")
         (tmp_path / "recipe.yaml").write_text(
-            f"dataset: {tmp_path}/rows.parquet\noutput_dir: {tmp_path}/out\n{recipe}"
+            f"dataset: OUT/rows.parquet\noutput_dir: OUT/out\n{recipe}".replace("OUT", str(tmp_path))
         )
         script("compare_sources", tmp_path / "recipe.yaml", *arguments)
         return json.loads((tmp_path / "out/comparison.json").read_text())
@@ -48,8 +58,13 @@ def run(tmp_path, script):
 
 @pytest.mark.parametrize(
     ("rows", "recipe"),
-    [(labelled_rows(60), LABELS), (preference_rows(90), PREFERENCES), (instruction_rows(80), INSTRUCTIONS)],
-    ids=["task_labels", "preferences", "instructions"],
+    [
+        (labelled_rows(60), LABELS),
+        (preference_rows(90), PREFERENCES),
+        (instruction_rows(80), INSTRUCTIONS),
+        (dialogue_rows(40), DIALOGUES),
+    ],
+    ids=["task_labels", "preferences", "instructions", "dialogues"],
 )
 def test_from_recipe_to_page(tmp_path, run, rows, recipe):
     instruction_rows(80, seed=1).to_parquet(tmp_path / "people.parquet")

@@ -95,7 +95,18 @@ class CompareRecipe:
     near_threshold: float = typed(
         (INSTRUCTIONS,), "Jaccard share of words and word pairs from which on a text is a near duplicate", 0.7
     )
-    show_texts: bool = typed((INSTRUCTIONS,), "whether the page may show texts of the data", True)
+    show_texts: bool = typed((INSTRUCTIONS, DIALOGUES), "whether the page may show texts of the data", True)
+
+    turns_column: str = typed((DIALOGUES,), "column of the turns of a dialogue, a list of texts", "turns")
+    roles_column: str = typed((DIALOGUES,), "column of who says each turn, a list of names", "roles")
+    prompt_column: str | None = typed((DIALOGUES,), "column of what the dialogue is about, such as a puzzle", None)
+    success_column: str | None = typed((DIALOGUES,), "column of whether the dialogue succeeded, 0 or 1", None)
+    size_pattern: str | None = typed((DIALOGUES,), "pattern with one group: the size of a task in its prompt", None)
+    role_keywords: dict[str, str] = typed((DIALOGUES,), "role: a word that its turns must hold, as in CAMEL", {})
+    end_token: str | None = typed((DIALOGUES,), "text that ends a dialogue, in place of a keyword", None)
+    judged: dict[str, Any] = typed(
+        (DIALOGUES,), "digressing and other: [successes, dialogues] as the paper judged them", {}
+    )
 
 
 def check_recipe(recipe: CompareRecipe) -> None:

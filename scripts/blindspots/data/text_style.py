@@ -12,9 +12,9 @@ _LONGEST = 0.9
 
 
 def ends_without_mark(text: str) -> bool:
-    """Whether a text ends in a letter, a digit or a comma, where a sentence does not."""
+    """Whether a text ends in a letter or a comma, where a sentence does not."""
     end = text.rstrip()[-1:]
-    return end.isalnum() or end == ","
+    return end.isalpha() or end == ","
 
 
 def looks_cut(texts: Sequence[str]) -> bool:

@@ -26,6 +26,11 @@ TITLES = {
     "diversity": "Diversity",
     "duplicates": "Duplicates and leakage",
     "annotated": "Errors that people found",
+    "rates": "Faults",
+    "detectors": "How well faults are found",
+    "success": "Success",
+    "success and digression": "Success and digression",
+    "judged": "Success and digression, as the paper judged it",
     "flips": "Labels of the model by people's",
 }
 PREFACE = (
