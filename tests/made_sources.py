@@ -106,3 +106,24 @@ def dialogue_rows(n: int = 80, seed: int = 0) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def text_rows(n: int = 120, seed: int = 0) -> pd.DataFrame:
+    """Texts of people and of two models on the same prompts: `formal` writes as officials do, `alike` as people do."""
+    rng = np.random.default_rng(seed)
+    plain = "I you can't it's nice dog cat home went saw liked red big tree my friend today fun was very".split()
+    formal = "government information statement assessment of the which importance clarity was regarding".split()
+
+    def text(words: list[str]) -> str:
+        sentences = [" ".join(rng.choice(words, rng.integers(4, 9))) for _ in range(rng.integers(2, 6))]
+        return " ".join(f"{sentence.capitalize()}." for sentence in sentences)
+
+    models = ["formal", "alike"] * (n // 2)
+    return pd.DataFrame(
+        {
+            "prompt": [row // 2 for row in range(n)],
+            "model": models,
+            "people": [text(plain) for _ in range(n)],
+            "machine": [text(formal if model == "formal" else plain) for model in models],
+        }
+    )

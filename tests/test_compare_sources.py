@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_sources import dialogue_rows, instruction_rows, labelled_rows, preference_rows
+from made_sources import dialogue_rows, instruction_rows, labelled_rows, preference_rows, text_rows
 
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.sources.render import markdown
@@ -39,6 +39,14 @@ role_keywords: {user: please, assistant: certainly}
 judged: {digressing: [35, 66], other: [97, 134]}
 resamples: 200
 """
+FREE_TEXT = """
+data_type: free_text
+unit: [prompt]
+sources: {human: people, machine: machine}
+group_columns: [model]
+shared_prefix: true
+resamples: 200
+"""
 
 
 @pytest.fixture
@@ -63,8 +71,9 @@ def run(tmp_path, script):
         (preference_rows(90), PREFERENCES),
         (instruction_rows(80), INSTRUCTIONS),
         (dialogue_rows(40), DIALOGUES),
+        (text_rows(40), FREE_TEXT),
     ],
-    ids=["task_labels", "preferences", "instructions", "dialogues"],
+    ids=["task_labels", "preferences", "instructions", "dialogues", "free_text"],
 )
 def test_from_recipe_to_page(tmp_path, run, rows, recipe):
     instruction_rows(80, seed=1).to_parquet(tmp_path / "people.parquet")

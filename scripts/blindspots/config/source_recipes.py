@@ -108,6 +108,19 @@ class CompareRecipe:
         (DIALOGUES,), "digressing and other: [successes, dialogues] as the paper judged them", {}
     )
 
+    group_columns: list[str] = typed(
+        (FREE_TEXT,), "columns whose values are compared separately, such as the model", []
+    )
+    shared_prefix: bool = typed(
+        (FREE_TEXT,), "strip what the texts of a row start with in common, such as a prompt", False
+    )
+    cut_to_length: bool = typed(
+        (FREE_TEXT,), "whether one text was cut to the other's length, which says nothing then", False
+    )
+    formality_model: str | None = typed((FREE_TEXT,), "classifier of formality, a Hub id or folder", None)
+    formality_model_revision: str | None = typed((FREE_TEXT,), "commit or tag of formality_model", None)
+    formality_label: str = typed((FREE_TEXT,), "label of formality_model that is formal", "formal")
+
 
 def check_recipe(recipe: CompareRecipe) -> None:
     """Raise RecipeError for a key that the recipe's type of data does not have, and for a label that is no text."""

@@ -31,6 +31,7 @@ TITLES = {
     "success": "Success",
     "success and digression": "Success and digression",
     "judged": "Success and digression, as the paper judged it",
+    "style": "Style",
     "flips": "Labels of the model by people's",
 }
 PREFACE = (

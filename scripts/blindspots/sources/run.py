@@ -8,15 +8,23 @@ from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.lineage import code_commit, hardware, versions
 from blindspots.audit.run import answer, identity
 from blindspots.config.errors import RecipeError
-from blindspots.config.source_recipes import DIALOGUES, INSTRUCTIONS, PREFERENCES, TASK_LABELS, CompareRecipe
+from blindspots.config.source_recipes import (
+    DIALOGUES,
+    FREE_TEXT,
+    INSTRUCTIONS,
+    PREFERENCES,
+    TASK_LABELS,
+    CompareRecipe,
+)
 from blindspots.data.source_rows import read_rows, units, without_unit
-from blindspots.sources import dialogues, instructions, labels, preferences
+from blindspots.sources import dialogues, free_text, instructions, labels, preferences
 
 MODULES: dict[str, ModuleType] = {
     TASK_LABELS: labels,
     PREFERENCES: preferences,
     INSTRUCTIONS: instructions,
     DIALOGUES: dialogues,
+    FREE_TEXT: free_text,
 }
 SETTINGS = ("row_filter", "unit", "human", "inverted", "resamples", "seed")
 
