@@ -113,6 +113,20 @@ def number(value: float, unit: str) -> str:
     return f"{100 * value:.1f}%" if unit == "share" else f"{value:g}"
 
 
+def overview(comparisons: dict[str, dict[str, Any]]) -> str:
+    """The claims of several comparisons in one table, but for those without a published and a corrected number.
+
+    Args:
+        comparisons: by the name of the folder that holds them, which the table links to.
+    """
+    rows = []
+    for name, comparison in comparisons.items():
+        for claim in comparison["claims"]:
+            if claim["published"] is not None or claim["corrected"] is not None:
+                rows.append({"data": f"[{inline(title(comparison))}]({name})", **claim_row(claim)})
+    return markdown_table(rows)
+
+
 def section_parts(section: dict[str, Any]) -> list[str]:
     """The paragraphs of one section."""
     if "not_computed" in section:
