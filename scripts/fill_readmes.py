@@ -2,8 +2,8 @@
 
 python scripts/fill_readmes.py
 
-WHAT is `file: PATH` (that file), `keys` (every key of a recipe), `kinds`, `test sets`, `audits` (their findings side by
-side) or `source claims` (those of all comparisons).
+WHAT is `file: PATH` (that file), `keys` (every key of a recipe), `kinds`, `test sets`, `audits` (their findings side
+by side) or `source claims` (those of all comparisons).
 """
 
 import json

@@ -113,9 +113,9 @@ SMALL = rows(human=["ab", "bb", "aa"], model=["a", "b", "a"])
         ({"ordered": True}, "must be given with `labels`"),
     ],
 )
-def test_bad_input_is_an_error_that_says_where(change, message):
+def test_bad_input_is_an_error_that_says_where(agreement, change, message):
     with pytest.raises(ValueError, match=message):
-        evaluate.load(MODULE).compute(**(SMALL | change))
+        agreement.compute(**(SMALL | change))
 
 
 def test_gpt35_against_people_on_real_labels(shared, agreement):

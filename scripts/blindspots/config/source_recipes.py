@@ -127,14 +127,18 @@ def check_recipe(recipe: CompareRecipe) -> None:
     for code, label in recipe.codes.items():
         if not isinstance(label, str):
             raise RecipeError(f"codes reads {code} as {label!r}, which is no text; put the label in quotes.")
-    defaults = {field.name: _default(field) for field in dataclasses.fields(recipe)}
     for field in dataclasses.fields(recipe):
         types = field.metadata.get("types", DATA_TYPES)
-        if recipe.data_type not in types and getattr(recipe, field.name) != defaults[field.name]:
-            raise RecipeError(
-                f"{field.name} has no effect: data_type is {recipe.data_type}, not {' or '.join(types)}."
-            )
+        if recipe.data_type not in types and getattr(recipe, field.name) != defaults(recipe)[field.name]:
+            named = " or ".join(types)
+            raise RecipeError(f"{field.name} has no effect: data_type is {recipe.data_type}, not {named}.")
 
 
-def _default(field: dataclasses.Field) -> Any:
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+def defaults(recipe: CompareRecipe) -> dict[str, Any]:
+    """The default of every key that has one; of a required key None."""
+    found = {}
+    for field in dataclasses.fields(recipe):
+        missing = dataclasses.MISSING
+        default = None if field.default is missing else field.default
+        found[field.name] = default if field.default_factory is missing else field.default_factory()
+    return found

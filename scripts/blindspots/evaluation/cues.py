@@ -105,7 +105,7 @@ def pearson_of_codes(choice: NDArray, cue: NDArray, level: float = 0.95) -> Esti
     """
     chosen = np.select([choice == 1, choice == 0], [0, 1], _NEITHER)
     larger = np.select([cue > 0, cue < 0], [0, 1], _NEITHER)
-    if len(choice) < 3 or np.ptp(chosen) == 0 or np.ptp(larger) == 0:
+    if len(choice) < 4 or np.ptp(chosen) == 0 or np.ptp(larger) == 0:
         return Estimate(*[float("nan")] * 4)
     found = pearsonr(larger, chosen)
     low, high = found.confidence_interval(level)

@@ -161,7 +161,7 @@ class FreeText:
             ]
             if cut and not self.recipe.cut_to_length:
                 yield f"{name}: {' and '.join(cut)} texts look cut at a length; do not compare {WORDS}."
-            if (name, WORDS) not in self.values and not self.recipe.cut_to_length:
+            if not any(one == name for one, _ in self.values):
                 yield f"{name}: not computed, it has fewer than {FEWEST_PAIRS} pairs or two units."
         if self.model is None:
             yield f"{FORMALITY}: not computed, the recipe names no formality_model."

@@ -113,7 +113,7 @@ class Instructions:
         )
         by_set = self.with_sign
         for sign in by_set[self.recipe.machine]:
-            section.findings.append(self._share(sign))
+            section.findings.append(self.share(sign))
         if not self.have_input:
             section.notes.append(f"{MISSING_INPUT}: not computed, one of the sets has no column for it.")
         for name in self.cut:
@@ -135,7 +135,8 @@ class Instructions:
             ]
         return section
 
-    def _share(self, sign: str) -> Finding:
+    def share(self, sign: str) -> Finding:
+        """Share of the model's rows with a sign, beside people's."""
         mine, people = (len(self.with_sign[name][sign]) for name in (self.recipe.machine, self.recipe.human))
         return share(sign, mine, len(self.machine), (people, len(self.human)))
 
@@ -211,7 +212,7 @@ def annotated(recipe: CompareRecipe) -> Section:
 def claims(instructions: Instructions) -> Iterator[Claim]:
     """That instructions of models are corrupt, about half of them in some sets: section 4.3 of Das et al. (2024)."""
     recipe = instructions.recipe
-    found = instructions._share(ANY)
+    found = instructions.share(ANY)
     yield Claim(
         statement=f"Instructions of {recipe.machine} show faults more often than people's",
         published=recipe.published.get(ANY),

@@ -1,7 +1,7 @@
 """Sections on preferences: agreement, ties, codes, and the cues that people and models follow."""
 
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,7 @@ class Preferences:
         """How often a model chooses as people do where both decide, and how often each source decides nothing."""
         section = Section(
             "Share of pairs with a tie, and of the pairs that both people and the model decide, how often they choose "
-            "the same text; half is chance. People with several choices of a pair decide it by more than half."
+            "the same text; half is chance. Several choices of people count by their mean."
         )
         people = self.choices[self.recipe.human]
         for source, chosen in self.choices.items():
@@ -77,11 +77,17 @@ class Preferences:
         measure = share(hits, used)
         return Finding(what, self.agreement.interval(measure), measure.n)
 
-    @cache  # noqa: B019 - lives as long as the run
-    def effects(self, source: str) -> list[CueEffect]:
-        """Effects of the cues on people and on a model."""
-        people, model = self.choices[self.recipe.human], self.choices[source]
-        return cue_effects(people, model, self.pairs.cues, self.pairs.labels.units, self.recipe.position)
+    @cached_property
+    def effects(self) -> dict[str, list[CueEffect]]:
+        """Effects of the cues on people and on each model. Raises NotComputedError where they can't be told."""
+        people, units = self.choices[self.recipe.human], self.pairs.labels.units
+        try:
+            return {
+                source: cue_effects(people, self.choices[source], self.pairs.cues, units, self.recipe.position)
+                for source in self.agreement.models
+            }
+        except ValueError as error:
+            raise NotComputedError(str(error)) from None
 
     def cues(self) -> Section:
         """Log-odds of each cue, of a model beside people."""
@@ -92,8 +98,8 @@ class Preferences:
             "are equal. length: logarithm of the words; lexicon: strongest weight of a word.",
             "number",
         )
-        for source in self.agreement.models:
-            for effect in self.effects(source):
+        for source, effects in self.effects.items():
+            for effect in effects:
                 section.findings.append(self._finding(source, effect))
                 section.tables.setdefault("p of the differences", []).append(
                     {"source": source, "cue": effect.cue, "p": f"{effect.difference.p:.3g}"}
@@ -105,7 +111,7 @@ class Preferences:
         return section
 
     def _finding(self, source: str, effect: CueEffect) -> Finding:
-        n = int(np.isfinite(self.choices[source]).sum())
+        n = int((np.isfinite(self.choices[source]) & np.isfinite(self.choices[self.recipe.human])).sum())
         people, model, apart = (interval(one) for one in (effect.people, effect.model, effect.difference))
         return Finding(f"{source}: {effect.cue}, beside people", model, n, people, n, apart)
 
@@ -133,8 +139,8 @@ def interval(estimate: Estimate) -> Interval:
 def claims(corrected: Preferences, published: Preferences) -> Iterator[Claim]:
     """That models lean more on cues of the meaning than people: section 4.2 of Das et al. (2024)."""
     recipe = corrected.recipe
-    for source in corrected.agreement.models:
-        for effect in corrected.effects(source):
+    for source, effects in corrected.effects.items():
+        for effect in effects:
             if effect.cue not in PUBLISHED_CUES:
                 continue
             apart = published.pairs.cues[effect.cue]

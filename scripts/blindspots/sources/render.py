@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from blindspots.artifacts.files import markdown_table
-from blindspots.artifacts.markdown import code, inline
+from blindspots.artifacts.markdown import block, code, inline
 from blindspots.audit.render import NOT_SHARES, NOTHING, cell, interval
 
 TITLES = {
@@ -57,6 +57,7 @@ def markdown(comparison: dict[str, Any]) -> str:
         f"# {inline(title(comparison))}: {kind} of people and models",
         PREFACE.format(units=data["units"]),
         conditions(comparison),
+        block(yaml.safe_dump(comparison["settings"], sort_keys=False, allow_unicode=True).strip(), "yaml"),
         "![The findings with their intervals](comparison.png)",
         "## Claims",
         HOW_JUDGED,
@@ -77,17 +78,20 @@ def title(comparison: dict[str, Any]) -> str:
 def conditions(comparison: dict[str, Any]) -> str:
     """What was measured, by which code, where and when."""
     data, machine = comparison["dataset"], comparison["hardware"]
-    version = code(data["revision"] or data["content_sha256"][:16])
     alone = f" ({data['rows_without_unit']:,} rows have none and stand alone)" if data["rows_without_unit"] else ""
-    settings = yaml.safe_dump(comparison["settings"], default_flow_style=True, sort_keys=False, width=1e9)
     rows = {
-        "data": f"{code(data['name'])}, {data['split']}, version {version}",
+        "data": f"{code(data['name'])}, {data['split']}, version {version(data)}",
         "rows, units": f"{data['rows']:,}, {data['units']:,}{alone}",
-        "settings": code(settings),
+        **{key: f"{code(one['name'])}, version {version(one)}" for key, one in comparison["inputs"].items()},
         "code": code(comparison["code_commit"] or "unknown"),
         "measured": f"{comparison['date']} on {machine['cores']} cores of {inline(machine['cpu'])}",
     }
     return markdown_table([{"": name, "what": value} for name, value in rows.items()])
+
+
+def version(data: dict[str, Any]) -> str:
+    """Hub commit of an input, or the start of its hash."""
+    return code(data["revision"] or data["content_sha256"][:16])
 
 
 def claim_row(claim: dict[str, Any]) -> dict[str, str]:

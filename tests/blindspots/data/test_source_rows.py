@@ -60,6 +60,23 @@ def test_a_code_that_is_no_label_is_named_with_its_row(rows, values):
         read_labels(recipe, read)
 
 
+def test_a_config_of_a_dataset_in_the_hubs_layout_is_read(tmp_path):
+    """As minnesotanlp/LLM-Artifacts is laid out: a CSV file for each config."""
+    (tmp_path / "README.md").write_text(
+        "---\nconfigs:\n- config_name: preference_p2c\n  data_files: p2c.csv\n"
+        "- config_name: other\n  data_files: other.csv\n---\n"
+    )
+    (tmp_path / "p2c.csv").write_text("id,people,model\n1,0,1\n2,1,1\n")
+    (tmp_path / "other.csv").write_text("id\n1\n")
+    recipe = recipe_of(dataset=str(tmp_path), dataset_config="preference_p2c")
+    read = read_rows(recipe, fetch(recipe.dataset, "dataset"), recipe.sources.values())
+    assert read_labels(recipe, read).counts["human"].tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(UserError, match="has no column people; it has id"):
+        read_rows(
+            recipe_of(dataset=str(tmp_path), dataset_config="other"), fetch(recipe.dataset, "dataset"), ["people"]
+        )
+
+
 def test_a_filter_keeps_rows_and_their_numbers(rows):
     _, read = rows(SMALL, row_filter={"set": "b"})
     assert read.index.tolist() == [2]

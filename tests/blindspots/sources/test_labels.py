@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_sources import claim, found, labelled_rows
 
-from blindspots.config.errors import RecipeError
+from blindspots.config.errors import RecipeError, UserError
 
 KEYS = {
     "data_type": "task_labels",
@@ -89,6 +89,11 @@ def test_units_of_ten_copies_widen_every_interval(compared):
         for narrow, wide in zip(one["sections"][name]["findings"], ten["sections"][name]["findings"]):
             assert narrow["estimate"] == pytest.approx(wide["estimate"])
             assert wide["high"] - wide["low"] >= narrow["high"] - narrow["low"]
+
+
+def test_rows_of_one_unit_are_refused(compared):
+    with pytest.raises(UserError, match="all rows are one unit of text_id; intervals need several"):
+        compared(labelled_rows(20).assign(text_id=1), **KEYS)
 
 
 def test_a_published_number_of_something_else_is_refused(compared):

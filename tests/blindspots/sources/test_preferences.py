@@ -77,3 +77,11 @@ def test_without_a_shown_order_position_is_not_computed(compared):
     section = compared(preference_rows(), **KEYS, position=False)["sections"]["cues"]
     assert not [one for one in section["findings"] if "position" in one["what"]]
     assert section["notes"] == ["position is not computed: the order of the texts is not the one that was shown."]
+
+
+def test_where_people_and_model_share_no_two_units_nothing_is_claimed(compared):
+    rows = preference_rows(60)
+    rows["model"] = [choice if row < 3 else -1 for row, choice in enumerate(rows["model"])]
+    comparison = compared(rows, **KEYS, missing_codes=[-1])
+    assert comparison["sections"]["cues"]["not_computed"].startswith("Cue effects need pairs of at least two units")
+    assert comparison["claims"] == []
