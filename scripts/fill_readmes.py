@@ -17,9 +17,8 @@ from blindspots.audit.render import overview
 from blindspots.config import recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
-from blindspots.config.test_set_keys import test_set_keys
-from blindspots.config.source_recipes import CompareRecipe
 from blindspots.config.source_recipes import DATA_TYPES, CompareRecipe
+from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import FAMILIES
 from blindspots.data.test_sets import test_set
 from blindspots.sources.render import overview as claims_of_sources

@@ -1,17 +1,24 @@
 """The comparison as a script: each type from recipe to page, and each bad input a line."""
 
 import json
+import re
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from made_sources import dialogue_rows, instruction_rows, labelled_rows, preference_rows, text_rows
 
 from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.source_recipes import DATA_TYPES
 from blindspots.sources.render import markdown
 
+REPO_ROOT = Path(__file__).resolve().parents[1]
+RESULTS = REPO_ROOT / "results" / "sources"
+COMMITTED = sorted(file.parent.name for file in RESULTS.glob("*/comparison.json"))
 LABELS = """
 data_type: task_labels
 sources: {human: people, sharp: sharp}
-codes: {0: 'no', 1: maybe, 2: 'yes'}
+codes: {0: no, 1: maybe, 2: yes}
 unit: [text_id]
 resamples: 200
 """
@@ -101,7 +108,7 @@ def test_the_same_rows_give_the_same_numbers_and_replace_the_former(run):
         (("--row_filter", "{text_id: 99}"), UserError, "no row has text_id 99"),
         (("--unit", "question"), UserError, "has no column question"),
         (("--data_type", "free_text"), RecipeError, "codes has no effect: data_type is free_text"),
-        (("--codes", "{0: no, 1: maybe, 2: yes}"), RecipeError, "codes reads 0 as False"),
+        (("--codes", "{0: false, 1: maybe, 2: true}"), RecipeError, "codes reads 0 as False"),
         (("--human", "crowd"), UserError, "name the columns of crowd"),
     ],
 )
@@ -109,3 +116,34 @@ def test_a_mistake_stops_the_run_before_anything_is_written(tmp_path, run, argum
     with pytest.raises(error, match=message):
         run(labelled_rows(20), LABELS, *arguments)
     assert not (tmp_path / "out").exists()
+
+
+# The committed comparisons
+
+
+def committed(name: str) -> dict:
+    return json.loads((RESULTS / name / "comparison.json").read_text())
+
+
+def test_every_recipe_has_a_committed_comparison():
+    assert sorted(file.stem for file in (REPO_ROOT / "recipes/sources").glob("*.yaml")) == COMMITTED
+    assert {committed(name)["data_type"] for name in COMMITTED} == set(DATA_TYPES)
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_a_committed_page_is_rendered_from_its_json(name):
+    comparison = committed(name)
+    assert (RESULTS / name / "README.md").read_text() == markdown(comparison)
+    assert re.fullmatch("[0-9a-f]{40}", comparison["code_commit"])
+    assert not [one for one in comparison["sections"].values() if one.get("failed")]
+    assert comparison["licence"] != "unknown"
+    assert comparison["limits"]
+    assert not re.search(r"/(home|root|tmp|work)/", json.dumps(comparison))
+
+
+def test_no_text_of_a_set_with_hate_speech_is_committed(shared):
+    texts = pd.read_parquet(shared / "sources/task_labels/labels.parquet")["text"]
+    long = {text for text in texts if len(text) > 20}
+    for name in ("sbic", "ghc", "sentiment", "social_chemistry"):
+        page = json.dumps(committed(name), ensure_ascii=False)
+        assert not [text for text in long if text in page]

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from blindspots.audit.figure import DATASET, FONT, REFERENCE, dots
+from blindspots.config.errors import one_line
 from blindspots.sources.render import TITLES, title
 
 MOST_PANELS = 4
@@ -22,7 +23,7 @@ def figure(comparison: dict[str, Any]) -> Figure:
         made, axes = pyplot.subplots(len(sizes), figsize=figsize, height_ratios=sizes, layout="constrained")
         for axis, (name, section) in zip(made.axes, panels):
             findings = section["findings"]
-            dots(axis, findings, [one["what"] for one in findings], percent=section["unit"] == "share")
+            dots(axis, findings, [one_line(one["what"]) for one in findings], percent=section["unit"] == "share")
             if section["unit"] == "share":
                 axis.xaxis.set_major_formatter(PercentFormatter(1))  # with as many decimals as its ticks need
             axis.set_title(TITLES[name], loc="left", fontweight="bold")
@@ -32,5 +33,7 @@ def figure(comparison: dict[str, Any]) -> Figure:
             axes.set_axis_off()
         styles = [{key: style[key] for key in ("color", "marker")} for style in (DATASET, REFERENCE)]
         handles = [pyplot.Line2D([], [], linestyle="", **style) for style in styles]
-        made.legend(handles, [title(comparison), "beside it"], loc="outside upper center", ncols=2, frameon=False)
+        made.legend(
+            handles, [one_line(title(comparison)), "beside it"], loc="outside upper center", ncols=2, frameon=False
+        )
     return made

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from blindspots.artifacts.files import markdown_table
-from blindspots.artifacts.markdown import block, code, inline
+from blindspots.artifacts.markdown import Markdown, block, code, inline
 from blindspots.audit.render import NOT_SHARES, NOTHING, cell, interval
 
 TITLES = {
@@ -63,7 +63,7 @@ def markdown(comparison: dict[str, Any]) -> str:
         HOW_JUDGED,
         markdown_table([claim_row(claim) for claim in comparison["claims"]]) or "None of them is about these data.",
         "## What a reader must know",
-        "\n".join(f"- {sentence}" for sentence in (*comparison["limits"], f"Licence: {comparison['licence']}.")),
+        "\n".join(f"- {inline(one)}" for one in (*comparison["limits"], f"Licence: {comparison['licence']}.")),
     ]
     for key, section in comparison["sections"].items():
         parts += [f"## {TITLES[key]}", *section_parts(section)]
@@ -80,16 +80,16 @@ def conditions(comparison: dict[str, Any]) -> str:
     data, machine = comparison["dataset"], comparison["hardware"]
     alone = f" ({data['rows_without_unit']:,} rows have none and stand alone)" if data["rows_without_unit"] else ""
     rows = {
-        "data": f"{code(data['name'])}, {data['split']}, version {version(data)}",
+        "data": Markdown(f"{code(data['name'])}, {inline(data['split'])}, version {version(data)}"),
         "rows, units": f"{data['rows']:,}, {data['units']:,}{alone}",
-        **{key: f"{code(one['name'])}, version {version(one)}" for key, one in comparison["inputs"].items()},
+        **{key: Markdown(f"{code(one['name'])}, version {version(one)}") for key, one in comparison["inputs"].items()},
         "code": code(comparison["code_commit"] or "unknown"),
-        "measured": f"{comparison['date']} on {machine['cores']} cores of {inline(machine['cpu'])}",
+        "measured": f"{comparison['date']} on {machine['cores']} cores of {machine['cpu']}",
     }
     return markdown_table([{"": name, "what": value} for name, value in rows.items()])
 
 
-def version(data: dict[str, Any]) -> str:
+def version(data: dict[str, Any]) -> Markdown:
     """Hub commit of an input, or the start of its hash."""
     return code(data["revision"] or data["content_sha256"][:16])
 
@@ -107,7 +107,7 @@ def claim_row(claim: dict[str, Any]) -> dict[str, str]:
         "published": NOTHING if claim["published"] is None else number(claim["published"], unit),
         "as published, here": shown,
         "corrected": decides,
-        "verdict": f"**{claim['verdict']}**",
+        "verdict": Markdown(f"**{claim['verdict']}**"),
         "what moved it": claim["moved_by"],
     }
 
@@ -127,15 +127,16 @@ def overview(comparisons: dict[str, dict[str, Any]]) -> str:
     for name, comparison in comparisons.items():
         for claim in comparison["claims"]:
             if claim["published"] is not None or claim["corrected"] is not None:
-                rows.append({"data": f"[{inline(title(comparison))}]({name})", **claim_row(claim)})
+                link = Markdown(f"[{inline(title(comparison))}]({name})")
+                rows.append({"data": link, **claim_row(claim)})
     return markdown_table(rows)
 
 
 def section_parts(section: dict[str, Any]) -> list[str]:
     """The paragraphs of one section."""
     if "not_computed" in section:
-        return [f"not computed: {section['not_computed'].rstrip('.')}."]
-    parts = [section["about"], *section["notes"]]
+        return [f"not computed: {inline(section['not_computed'].rstrip('.'))}."]
+    parts = [section["about"], *map(inline, section["notes"])]
     parts.append(markdown_table([finding_row(finding, section["unit"]) for finding in section["findings"]]))
     for name, rows in section["tables"].items():
         if rows:
@@ -149,7 +150,7 @@ def finding_row(finding: dict[str, Any], unit: str) -> dict[str, str]:
     reference, apart = finding["reference"], finding.get("difference")
     unit = "number" if finding["what"].startswith(NOT_SHARES) else unit
     return {
-        "finding": inline(finding["what"]),
+        "finding": finding["what"],
         "n": f"{finding['n']:,}",
         "value": interval(finding, unit),
         "beside": interval(reference, unit) if reference else NOTHING,

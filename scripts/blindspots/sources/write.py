@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from blindspots.artifacts.files import without_nan, write_json
-from blindspots.artifacts.output_dir import checked_output, whole_folder
+from blindspots.artifacts.output_dir import checked_output, locked, whole_folder
 from blindspots.audit.write import rounded
 from blindspots.sources.figure import figure
 from blindspots.sources.render import markdown
@@ -14,7 +14,8 @@ FILES = {"comparison.json", "README.md", "comparison.png"}
 
 def check_folder(folder: Path, inputs: dict[str, Path]) -> None:
     """Raise UserError where the comparison can't go, see `checked_output`."""
-    checked_output(folder, "comparison", strange_file, inputs)
+    with locked(folder):
+        checked_output(folder, "comparison", strange_file, inputs)
 
 
 def strange_file(folder: Path) -> str | None:
