@@ -114,7 +114,7 @@ def claim_row(claim: dict[str, Any]) -> dict[str, str]:
 
 def number(value: float, unit: str) -> str:
     """A published number in the unit of its interval."""
-    return f"{100 * value:.1f}%" if unit == "share" else f"{value:g}"
+    return f"{100 * value:.1f}%" if unit == "share" else f"{value:.3g}"
 
 
 def overview(comparisons: dict[str, dict[str, Any]]) -> str:

@@ -27,7 +27,7 @@ def write_comparison(folder: Path, comparison: dict[str, Any]) -> dict[str, Any]
     """Write the three files beside `folder` and swap them in; returns what comparison.json holds."""
     comparison = rounded(without_nan(comparison))
     with whole_folder(folder, "comparison", strange_file) as new:
-        write_json(new / "comparison.json", comparison)
+        write_json(new / "comparison.json", comparison, flat_objects=True)
         (new / "README.md").write_text(markdown(comparison), "utf-8")
-        figure(comparison).savefig(new / "comparison.png", dpi=100, metadata={"Software": None})
+        figure(comparison).savefig(new / "comparison.png", dpi=80, metadata={"Software": None})
     return comparison
