@@ -2,8 +2,8 @@
 
 python scripts/fill_readmes.py
 
-WHAT is `file: PATH` (that file), `keys` (every key of a recipe), `kinds`, `test sets` or `audits` (their findings side
-by side).
+WHAT is `file: PATH` (that file), `keys` (every key of a recipe), `kinds`, `test sets`, `audits` (their findings side
+by side) or `source claims` (those of all comparisons).
 """
 
 import json
@@ -17,12 +17,18 @@ from blindspots.audit.render import overview
 from blindspots.config import recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
+from blindspots.config.source_recipes import DATA_TYPES, CompareRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import FAMILIES
 from blindspots.data.test_sets import test_set
+from blindspots.sources.render import overview as claims_of_sources
 
-READMES = tuple(ROOT / folder / "README.md" for folder in ("", "recipes", "results", "results/audits"))
-PART = re.compile(r"<!-- (?P<what>keys|kinds|test sets|audits|file: (?P<path>\S+)) -->\n.*?<!-- end -->", re.DOTALL)
+READMES = tuple(
+    ROOT / folder / "README.md" for folder in ("", "recipes", "results", "results/audits", "results/sources")
+)
+PART = re.compile(
+    r"<!-- (?P<what>keys|kinds|test sets|audits|source claims|file: (?P<path>\S+)) -->\n.*?<!-- end -->", re.DOTALL
+)
 AUDITS = {"WANLI": "wanli", "SuperGen": "supergen", "LingNLI": "lingnli"}
 SCRIPTS = {
     "make_demo_inputs.py": recipes.DemoRecipe,
@@ -35,6 +41,7 @@ SCRIPTS = {
     "build_variants.py": recipes.VariantsRecipe,
     "evaluate_task.py": recipes.EvaluateRecipe,
     "audit_dataset.py": recipes.AuditRecipe,
+    "compare_sources.py": CompareRecipe,
     "grid.yaml and report.py": recipes.ReportRecipe,
     "release.py": recipes.ReleaseRecipe,
     "reproduce_cell.py": recipes.ReproduceRecipe,
@@ -99,11 +106,19 @@ def audit_table() -> str:
     return overview(found)
 
 
+def claim_table() -> str:
+    """The claims of the committed comparisons, by type of data."""
+    found = {file.parent.name: json.loads(file.read_text("utf-8")) for file in ROOT.glob("results/sources/*/*.json")}
+    in_order = sorted(found, key=lambda name: (DATA_TYPES.index(found[name]["data_type"]), name))
+    return claims_of_sources({name: found[name] for name in in_order})
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "keys": key_table,
     "kinds": kind_table,
     "test sets": test_set_table,
     "audits": audit_table,
+    "source claims": claim_table,
 }
 
 

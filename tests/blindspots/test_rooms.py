@@ -23,6 +23,7 @@ ROOMS = (
     "training",
     "evaluation",
     "audit",
+    "sources",
     "report",
     "release",
     "demo",
@@ -31,6 +32,9 @@ ROOMS = (
 LEAVES = (
     "blindspots.data.nli",
     "blindspots.data.heuristics",
+    "blindspots.data.text_style",
+    "blindspots.evaluation.agreement",
+    "blindspots.evaluation.cues",
     "blindspots.evaluation.statistics",
     "blindspots.evaluation.module_inputs",
 )

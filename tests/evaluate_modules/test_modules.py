@@ -1,4 +1,4 @@
-"""What holds for all three modules: they load offline and anywhere, stand alone, and do what their texts show."""
+"""What holds for every module: they load offline and anywhere, stand alone, and do what their texts show."""
 
 import ast
 import csv
@@ -17,7 +17,13 @@ import pytest
 import yaml
 
 MODULES = Path(__file__).resolve().parents[2] / "evaluate_modules"
-TYPES = {"nli_blindspot": "metric", "heuristic_audit": "measurement", "paired_accuracy": "comparison"}
+TYPES = {
+    "nli_blindspot": "metric",
+    "heuristic_audit": "measurement",
+    "paired_accuracy": "comparison",
+    "label_agreement": "measurement",
+    "preference_cues": "measurement",
+}
 # The file that a stranger brings, as each README describes it, and a part of what the three lines then print.
 FILES = {
     "nli_blindspot": (
@@ -43,6 +49,29 @@ FILES = {
         ],
         "'accuracy1': 1.0, 'accuracy2': 0.5, 'difference': 0.5",
     ),
+    "label_agreement": (
+        "labels.csv",
+        [
+            ["item", "source", "label", "units"],
+            ["t1", "human", "no", "a"],
+            ["t1", "gpt", "no", "a"],
+            ["t2", "human", "yes", "b"],
+            ["t2", "gpt", "no", "b"],
+        ],
+        "'measure': 'agreement with a person', 'baseline': None, 'n': 2, 'estimate': 0.5",
+    ),
+    "preference_cues": (
+        "pairs.csv",
+        [
+            ["human", "model", "length", "units"],
+            ["first", "tie", "5", "a"],
+            ["second", "second", "-3", "a"],
+            ["first", "second", "-1", "b"],
+            ["tie", "first", "2", "c"],
+            ["second", "first", "1", "d"],
+        ],
+        "'ties': {'human': 0.2, 'model': 0.2}",
+    ),
 }
 
 pytestmark = [pytest.mark.parametrize("name", TYPES), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -65,8 +94,10 @@ def test_module_is_of_its_type_and_computes_twice(name, keep_in_memory, tmp_path
 
 def test_a_batch_at_a_time_gives_the_same(name, tmp_path):
     module = evaluate.load(str(MODULES / name))
-    columns = pd.read_csv(write_file(name, tmp_path), keep_default_na=False, dtype=str)
-    optional = {column: columns.pop(column).tolist() for column in ("clusters", "seeds") if column in columns}
+    columns = pd.read_csv(write_file(name, tmp_path), keep_default_na=False)
+    later = [column for column in ("clusters", "seeds", "units", "length") if column in columns]
+    optional = {column: columns.pop(column).tolist() for column in later}
+    columns = columns.astype(str)
     for row in range(len(columns)):
         module.add_batch(**columns.iloc[[row]].to_dict("list"))
     assert module.compute(**optional) == module.compute(**columns.to_dict("list"), **optional)
@@ -137,7 +168,7 @@ def test_app_scores_an_uploaded_file(name, tmp_path, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "gradio", gradio)
     score = runpy.run_path(str(MODULES / name / "app.py"))["demo"]["fn"]
-    more = {"heuristic_audit": [None], "paired_accuracy": [True]}.get(name, [])
+    more = {"heuristic_audit": [None], "paired_accuracy": [True], "preference_cues": [True]}.get(name, [])
     assert len(score(str(write_file(name, tmp_path)), *more)) > 0
     (tmp_path / "bad.csv").write_text("premise\nx\n")
     with pytest.raises(Error):

@@ -13,7 +13,7 @@ from .tiny_grid import CELL, KIND, SIZE
 
 pytestmark = pytest.mark.hub
 
-MODULES = {"nli_blindspot", "heuristic_audit", "paired_accuracy"}
+MODULES = {"nli_blindspot", "heuristic_audit", "paired_accuracy", "label_agreement", "preference_cues"}
 MODELS = {"demo-base", "demo-generator", "demo-models-n100-s0", f"demo-models-{CELL}"}
 DATASETS = {
     "demo-corpus-hans",

@@ -142,7 +142,7 @@ def crossed_interval(
     Raises ValueError where nothing is drawn twice, and for paired units of different number.
     """
     values, weights, arms = _units(first, second, paired, groups)
-    sums, sizes = _cluster_sums(values, np.zeros(values.shape[1]) if clusters is None else clusters)
+    sums, sizes = cluster_sums(values, np.zeros(values.shape[1]) if clusters is None else clusters)
     kinds = np.zeros(sizes.size) if strata is None else _first_of(strata, clusters)
     estimate = float(weights @ sums.sum(axis=1) / sizes.sum())
     parts = (weights[:, None] * sums - sizes * estimate / len(sums)) / sizes.sum()
@@ -179,7 +179,7 @@ def _units(
     return first - second, 1 / (len(counts) * counts[index]), index
 
 
-def _cluster_sums(values: NDArray, clusters: ArrayLike) -> tuple[NDArray, NDArray]:
+def cluster_sums(values: NDArray, clusters: ArrayLike) -> tuple[NDArray, NDArray]:
     """Sum of each cluster, shape [units, clusters], and its number of rows, shape [clusters]."""
     names, index = np.unique(np.asarray(clusters), return_inverse=True)
     if values.shape[1] != index.size:

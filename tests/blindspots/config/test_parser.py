@@ -25,6 +25,7 @@ from blindspots.config.recipes import (
     VariantsRecipe,
 )
 from blindspots.config.refused_keys import REFUSED
+from blindspots.config.source_recipes import CompareRecipe
 
 SCRIPTS_FOLDER = ROOT / "scripts"
 SCRIPTS = {
@@ -38,6 +39,7 @@ SCRIPTS = {
     "build_variants": (VariantsRecipe,),
     "evaluate_task": (EvaluateRecipe,),
     "audit_dataset": (AuditRecipe,),
+    "compare_sources": (CompareRecipe,),
 }
 TASK = SCRIPTS["finetune_task"]
 

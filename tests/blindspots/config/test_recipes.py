@@ -12,6 +12,7 @@ from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import RECIPES
 from blindspots.config.recipes import AuditRecipe, GridRecipe, ReportRecipe
+from blindspots.config.source_recipes import CompareRecipe, check_recipe
 from blindspots.data import test_sets
 from blindspots.grid import check_axes
 
@@ -38,10 +39,16 @@ def name(file: Path) -> str:
 
 
 def test_every_file_is_a_recipe_of_a_known_script():
-    models = {file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name not in ("audits", "test_sets")}
+    models = {
+        file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name not in ("audits", "sources", "test_sets")
+    }
     assert models == {*SCRIPT_OF, "grid", "seeds", "resources"}
     for file in RECIPES.glob("audits/*.yaml"):
         parse_recipe(AuditRecipe, argv=[str(file)])
+    for file in RECIPES.glob("sources/*.yaml"):
+        (recipe,) = parse_recipe(CompareRecipe, argv=[str(file)])
+        check_recipe(recipe)
+        assert recipe.output_dir == f"outputs/sources/{file.stem}"
     for file in RECIPES.glob("test_sets/*.yaml"):
         test_sets.test_set(file.stem)
     in_each = {*SCRIPT_OF, "grid"} - {"inputs", "base", "merge", "synthesize_server"}
