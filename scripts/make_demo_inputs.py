@@ -17,7 +17,6 @@ def main() -> None:
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.nli_datasets import read_split, write_configs
-    from blindspots.demo.base_model import tiny_base
     from blindspots.demo.corpus import hans_like, mnli_like
 
     artifact_type = "base_model" if recipe.part == "base" else "demo_corpus"
@@ -25,6 +24,8 @@ def main() -> None:
     with output_folder(recipe, artifact_type) as folder:
         parents, counts = {}, {}
         if recipe.part == "base":
+            from blindspots.demo.base_model import tiny_base  # the corpus needs neither torch nor transformers
+
             parents["corpus"] = fetch(recipe.corpus, "dataset")
             rows = read_split(parents["corpus"], "train")
             counts["tokenizer trained on"] = len(rows)
