@@ -27,7 +27,7 @@ decide the reading with 80% power if the estimate were the truth: from the obser
 over units, or, from one replicate, seeds per arm for a single pair of cells from the spread of 100 re-runs of one BERT
 (McCoy et al. 2020: sd .0024 on MNLI, .024 on HANS, .124 on LO-non-entailment). It counts units alone: the part of an
 interval that comes from the test rows stays however many there are. Coverage of the intervals, false verdicts and
-power by simulation: results/statistics.md."""
+power by simulation: make statistics."""
 
 GATES = "What the grid must show before a difference on HANS means anything (C3 to C6; the last for C5 alone):"
 # So many readings are shown in a cell of a table.
