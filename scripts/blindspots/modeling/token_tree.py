@@ -104,9 +104,13 @@ class TokenTree:
     length: int
 
     @classmethod
-    def of(cls, rows: Rows) -> Self:
-        """The tree of rows of token ids, with groups where they save enough."""
-        length = max(map(len, rows))
+    def of(cls, rows: Rows, length: int | None = None) -> Self:
+        """The tree of rows of token ids, with groups where they save enough.
+
+        Args:
+            length: of the padded rows; by default that of the longest.
+        """
+        length = length or max(map(len, rows))
         cells: list[int] = []
         tokens = [[0] * length for _ in rows]
         levels = []
@@ -161,7 +165,8 @@ class TreeCollator:
         batch = self.collator(rows)
         ids, mask = batch["input_ids"], batch["attention_mask"]
         if mask[:, 0].all() and (mask.diff(dim=1) <= 0).all():
-            tree = TokenTree.of([row[:length] for row, length in zip(ids.tolist(), mask.sum(dim=1).tolist())])
+            lengths = mask.sum(dim=1).tolist()
+            tree = TokenTree.of([row[:length] for row, length in zip(ids.tolist(), lengths)], ids.shape[1])
             if len(tree.cells) <= WORTHWHILE * ids.numel():
                 batch["token_tree"] = tree
         return batch

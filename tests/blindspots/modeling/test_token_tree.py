@@ -104,6 +104,18 @@ def test_activations_may_be_computed_again(reentrant):
     assert_learns_the_same(model)
 
 
+def test_a_batch_may_be_padded_beyond_its_longest_row():
+    plain, wide = made(), batch()
+    for name in ("input_ids", "attention_mask"):
+        wide[name] = torch.nn.functional.pad(wide[name], (0, 5))
+    expected, _ = learnt(plain, wide)
+    accepting = with_trees(plain)
+    rows = [{"input_ids": ids} for ids in wide["input_ids"]]
+    tree = TreeCollator(lambda _: wide)(rows).get("token_tree")
+    assert tree.length == wide["input_ids"].shape[1]
+    assert accepting(**wide).loss.item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_rotary_positions_that_are_scaled_by_length_stay_right():
     scaled = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10_000.0}
     assert_learns_the_same(made(max_position_embeddings=8, rope_parameters=scaled))
