@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 _ROUNDING = 1e-12
@@ -263,4 +262,7 @@ def seeds_for_power(
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P values corrected for their number (Holm 1979), in the order given; the chance of any false one is kept."""
-    return multipletests(p_values, method="holm")[1].tolist() if len(p_values) else []
+    corrected, least = [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(np.argsort(p_values)):
+        least = corrected[place] = max(least, min(1.0, (len(p_values) - rank) * p_values[place]))
+    return corrected
