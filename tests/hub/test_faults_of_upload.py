@@ -215,9 +215,10 @@ def release_one(folder: str) -> str:
 
 @pytest.mark.parametrize("action", ["plan", "push", "verify", "collect", "fetch", "preflight"])
 def test_a_token_with_a_control_character_is_never_shown(hub, rows, tmp_path, action):
+    modules = ("--modules", SCRIPTS.parent / "evaluate_modules")
     words = {
-        "plan": (SCRIPTS / "release.py", "plan", rows, *RELEASE),
-        "push": (SCRIPTS / "release.py", "push", rows, *RELEASE),
+        "plan": (SCRIPTS / "release.py", "plan", rows, *modules, *RELEASE),
+        "push": (SCRIPTS / "release.py", "push", rows, *modules, *RELEASE),
         "verify": (SCRIPTS / "release.py", "verify", *RELEASE),
         "collect": (SCRIPTS / "release.py", "collect", *RELEASE),
         "fetch": (SCRIPTS / "prepare_mnli.py", "--mnli", "blindspots/rows", "--output_dir", tmp_path / "made"),
