@@ -118,7 +118,7 @@ def test_a_grid_of_one_test_set_has_no_number_for_the_other(make_grid, folder_of
 def test_a_logit_that_is_no_number(make_grid, folder_of):
     recipe = make_grid(starts=[0], sizes=[60])
     rewrite(folder_of("n0-s0") / "predictions" / "hans.parquet", lambda rows: rows.assign(logit_neutral=np.nan))
-    with pytest.raises(UserError, match=r"n0-s0: 60 rows"):
+    with pytest.raises(UserError, match=r"hans.parquet: 60 rows have a logit"):
         read_grid(recipe)
 
 
@@ -148,7 +148,7 @@ def points(tmp_path, change):
         (lambda p: p.drop(columns="hans"), "no column hans"),
         (lambda p: p.replace("none", "nothing"), "line 2: augmentation_data 'nothing'"),
         (lambda p: p.assign(hans=1.5), "line 2: HANS is 1.5"),
-        (lambda p: p.assign(mnli_matched=np.nan), "line 2: MNLI matched is nan"),
+        (lambda p: p.assign(mnli_matched=np.nan), "line 2: MNLI matched is ''"),
         (lambda p: pd.concat([p, p.tail(1)]), "line 62: this point is given twice"),
         (lambda p: p.assign(augmentation_train_size=0), "line 3: a start has"),
         (lambda p: p.assign(starting_train_size=p["starting_train_size"] - 0.5), "line 2: starting_train_size"),

@@ -44,7 +44,7 @@ def test_a_broken_file_is_refused(tmp_path, content):
 
 def test_another_table_is_refused(tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "predictions.parquet")
-    with pytest.raises(UserError, match="not the predictions of a report"):
+    with pytest.raises(UserError, match="has no column entailment; it has a"):
         read_kept(tmp_path)
 
 
