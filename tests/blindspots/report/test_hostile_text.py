@@ -61,7 +61,7 @@ def test_the_page_shows_it_and_loads_nothing(report):
     addresses, elements = page_addresses((report / "index.html").read_text())
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in addresses)
     assert elements.count("script") == 2  # its own, and the packed details
-    assert elements.count("img") == 4  # the three pictures
+    assert elements.count("img") == 4  # the four pictures
     assert "<b>" not in elements
 
 
