@@ -100,7 +100,8 @@ def write(folder, name: str, rows: list[tuple]) -> None:
     frame = pd.DataFrame(rows, columns=["gold", "predicted", "heuristic"])
     logits = np.array([[3.0 if label == predicted else 0.0 for label in LABELS] for predicted in frame["predicted"]])
     frame[LOGITS] = logits.astype(np.float32)
-    frame = frame.drop(columns="predicted").assign(subcase=frame["heuristic"], genre="", cluster="", id="")
+    frame = frame.drop(columns="predicted").assign(subcase=frame["heuristic"], genre="", cluster="")
+    frame["id"] = [str(row) for row in range(len(frame))]
     frame.to_parquet(folder / "predictions" / f"{name}.parquet")
 
 
@@ -169,7 +170,7 @@ def test_a_logit_that_is_not_a_number_is_refused(tmp_path, bad):
     rows = pd.read_parquet(file)
     rows.loc[1, "logit_neutral"] = bad
     rows.to_parquet(file)
-    with pytest.raises(UserError, match="1 rows have a logit that is not a number"):
+    with pytest.raises(UserError, match="1 rows have a logit that is not a finite number"):
         score(tmp_path)
 
 
