@@ -31,12 +31,14 @@ def load_trainer(recipe, training, model_config, start, pairs):
     from blindspots.data.examples import task_examples
     from blindspots.modeling.classifier import load_classifier
     from blindspots.modeling.precision import require_precision_of_start
+    from blindspots.training.engines import require_autocast
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
     from blindspots.training.trainers import TaskTrainer
 
     require_precision_of_start(start, model_config)
     classifier = load_classifier(start, model_config, training.seed, float32=not recipe.as_published)
+    require_autocast(classifier.model, training)
     train, dev = (rows and task_examples(rows, classifier.tokenizer, classifier.label2id) for rows in pairs)
     row_counts = {"trained on": 0}
     if train is not None:

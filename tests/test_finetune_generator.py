@@ -161,7 +161,6 @@ def test_a_new_adapter_follows_the_seed(tune):
 
 def test_what_is_trained_beside_4_bit_weights_is_float32_and_as_published_bfloat16(tune):
     """SFTTrainer makes bfloat16 of it, in which an update at this learning rate is rounded away."""
-    pytest.importorskip("bitsandbytes")
     lora = ("--use_peft", "--lora_r", 4, "--lora_target_modules", "q_proj", "v_proj")
     keys = (*lora, "--lora_modules_to_save", "lm_head", "--load_in_4bit", "--dtype", "bfloat16", "--bf16", "true")
     keys += ("--max_steps", 3, "--lora_dropout", 0)

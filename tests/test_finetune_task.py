@@ -326,7 +326,6 @@ def test_a_global_batch_is_the_recipe_and_its_parts_are_not(tune):
 
 def test_trained_weights_move_beside_a_half_or_4_bit_base_as_beside_a_float32_one(tune, updates):
     """As published, the head is bfloat16: at this learning rate no update is larger than half of its rounding."""
-    pytest.importorskip("bitsandbytes")
     keys = (*LORA, "--learning_rate=2e-5", "--max_steps", 4, "--lora_dropout", 0)
     half = (*keys, "--dtype", "bfloat16", "--bf16")
     expected = updates(lambda: tune("float32", *keys))
@@ -341,7 +340,6 @@ def test_trained_weights_move_beside_a_half_or_4_bit_base_as_beside_a_float32_on
 
 
 def test_a_model_tuned_on_nf4_is_evaluated_on_nf4_now_and_later(tune, world, script, tmp_path):
-    pytest.importorskip("bitsandbytes")
     tests = ("--mnli", world / "corpus/mnli")
     nf4 = (*LORA, "--load_in_4bit", "--dtype", "bfloat16", "--bf16", "--max_steps", 3)
     out = tune("model", *nf4, *tests)

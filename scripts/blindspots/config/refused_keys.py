@@ -283,6 +283,11 @@ RULES = (
     ),
     Rule("load_in_8bit", lambda values: not values["load_in_4bit"], "excludes load_in_4bit; keep one"),
     Rule(
+        "load_in_4bit",
+        lambda values: values["dtype"] in ("bfloat16", "float16", "float32"),
+        "needs a dtype that it is computed in: bfloat16, float16 or float32",
+    ),
+    Rule(
         "bnb_4bit_quant_type use_bnb_nested_quant bnb_4bit_quant_storage",
         lambda values: values["load_in_4bit"],
         "needs load_in_4bit: true",

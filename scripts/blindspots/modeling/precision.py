@@ -62,8 +62,8 @@ def tuned_precision(source: Source) -> ModelConfig:
     for name, value in given.items():
         if not any(type(value) is type(known) and value == known for known in PRECISION_KEYS[name]):
             raise UserError(f"{file} can't be used: its recipe has {name}: {value!r}.")
-    if given.get("load_in_4bit") and given.get("load_in_8bit"):
-        raise UserError(f"{file} can't be used: its recipe has load_in_4bit and load_in_8bit.")
+    if given.get("load_in_4bit") and (given.get("load_in_8bit") or given.get("dtype") == "auto"):
+        raise UserError(f"{file} can't be used: its recipe has load_in_4bit with load_in_8bit or dtype: auto.")
     return ModelConfig(**given)
 
 

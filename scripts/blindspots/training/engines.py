@@ -11,13 +11,15 @@ from typing import Any
 
 import torch
 from accelerate.utils import disable_fsdp_ram_efficient_loading
-from transformers import TrainingArguments
+from peft import PeftModel
+from transformers import PreTrainedModel, TrainingArguments
 from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
 from trl import ModelConfig
 
 from blindspots.config.errors import RecipeError
 from blindspots.config.processes import engine
 from blindspots.config.recipes import TrainingDataKeys
+from blindspots.modeling.precision import base_model, trained_dtype
 
 SHARDED = ("ZeRO-3", "FSDP2")  # engines whose processes hold parts of the weights
 DEEPSPEED = ("ZeRO-1", "ZeRO-2", "ZeRO-3")
@@ -62,6 +64,15 @@ def _require_possible(training: TrainingArguments, recipe: TrainingDataKeys, mod
     if model_config.load_in_8bit and name in SHARDED:
         raise RecipeError(
             f"load_in_8bit can't be spread by {name}; set load_in_4bit, or take multi_gpu.yaml or zero2.yaml."
+        )
+
+
+def require_autocast(model: PreTrainedModel | PeftModel, training: TrainingArguments) -> None:
+    """Raise RecipeError for trained weights in float32 on a base in half precision, computed without autocast."""
+    held = str(base_model(model).dtype).removeprefix("torch.")
+    if held != "float32" and trained_dtype(model) == "float32" and autocast_dtype(training) is None:
+        raise RecipeError(
+            f"The base weights are {held} and trained weights float32; set bf16: true or dtype: float32."
         )
 
 

@@ -101,6 +101,7 @@ def test_a_key_of_our_own_with_the_name_of_a_refused_one_is_taken():
         "--use_bnb_nested_quant --load_in_8bit",
         "--bnb_4bit_quant_storage uint8",
         "--load_in_8bit --load_in_4bit",
+        "--load_in_4bit --dtype auto",
         "--dtype bfloat16 --bf16 false",
         "--as_published",
     ],

@@ -100,7 +100,8 @@ def test_a_whole_model_and_an_adapter_made_elsewhere_are_evaluated_as_saved(worl
         ({"dtype": "int4"}, "its recipe has dtype: 'int4'"),
         ({"load_in_4bit": 1}, "its recipe has load_in_4bit: 1"),
         ({"bnb_4bit_quant_type": ["nf4"]}, "its recipe has bnb_4bit_quant_type: "),
-        ({"load_in_4bit": True, "load_in_8bit": True}, "its recipe has load_in_4bit and load_in_8bit"),
+        ({"load_in_4bit": True, "load_in_8bit": True}, "its recipe has load_in_4bit with load_in_8bit or dtype: auto"),
+        ({"load_in_4bit": True, "dtype": "auto"}, "its recipe has load_in_4bit with load_in_8bit or dtype: auto"),
     ],
 )
 def test_a_lineage_that_names_no_precision_is_refused(adapter, recipe, message):
@@ -136,7 +137,6 @@ def test_quantisation_needs_bitsandbytes(world, monkeypatch):
 @pytest.fixture
 def nf4(world, tmp_path) -> Source:
     """A task model that was tuned on NF4."""
-    pytest.importorskip("bitsandbytes")
     classifier = load_classifier(source(world / "base"), ModelConfig(**NF4, **LORA), seed=3, float32=True)
     return save(classifier, tmp_path / "T", **NF4)
 

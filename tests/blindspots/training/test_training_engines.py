@@ -11,10 +11,12 @@ from transformers.integrations.deepspeed import (
 )
 from trl import ModelConfig
 
+from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import RecipeError
 from blindspots.config.processes import engine
 from blindspots.config.recipes import TaskRecipe
-from blindspots.training.engines import prepare_engine, whole_models
+from blindspots.modeling.classifier import load_classifier
+from blindspots.training.engines import prepare_engine, require_autocast, whole_models
 from blindspots.training.optimisation import check_optimisation
 from blindspots.training.run import training_arguments
 
@@ -83,7 +85,6 @@ def test_float16_is_for_one_process_or_ddp(under, arguments, name):
 
 @pytest.mark.parametrize("optim", ["paged_adamw_32bit", "adamw_8bit", "lion_32bit"])
 def test_an_optimiser_of_bitsandbytes_is_refused_under_fsdp2(under, tmp_path, optim):
-    pytest.importorskip("bitsandbytes")
     training = TrainingArguments(tmp_path, use_cpu=True, report_to="none", optim=optim)
     under("FSDP2")
     with pytest.raises(RecipeError, match=f"optim: {optim} can't update weights that FSDP2 spreads"):
@@ -96,6 +97,18 @@ def test_the_recipe_decides_the_precision_and_not_the_accelerate_config(monkeypa
     recipe = TaskRecipe(output_dir="unused")
     made = training_arguments(TrainingArguments, recipe, {"use_cpu": True, "bf16": bf16}, tmp_path)
     assert made.mixed_precision == precision
+
+
+def test_float32_weights_beside_a_half_precision_base_need_autocast(world, arguments):
+    lora = ModelConfig(dtype="bfloat16", use_peft=True, lora_target_modules=["q_proj"], lora_r=2)
+    base = fetch(str(world / "base"), "model")
+    model = load_classifier(base, lora, float32=True).model
+    with pytest.raises(RecipeError, match=r"base weights are bfloat16 and trained weights float32; set bf16: true"):
+        require_autocast(model, arguments)
+    arguments.bf16 = True
+    require_autocast(model, arguments)
+    arguments.bf16 = False
+    require_autocast(load_classifier(base, lora).model, arguments)  # as published
 
 
 def test_4_bit_weights_are_loaded_by_every_process_under_fsdp2(under, monkeypatch, arguments):
