@@ -31,7 +31,7 @@ def columns(recipe: CompareRecipe) -> list[str]:
     if recipe.size_pattern is not None:
         if recipe.prompt_column is None:
             raise RecipeError("size_pattern needs prompt_column: the size of a task is read from its prompt.")
-        if re.compile(recipe.size_pattern).groups != 1:
+        if _groups(recipe.size_pattern) != 1:
             raise RecipeError(f"size_pattern must have one group, the size; got {recipe.size_pattern!r}.")
     if recipe.judged and (recipe.judged.keys() != set(JUDGED) or not all(map(_is_count, recipe.judged.values()))):
         raise RecipeError(f"judged must hold {' and '.join(JUDGED)}, each [successes, dialogues].")
@@ -39,8 +39,18 @@ def columns(recipe: CompareRecipe) -> list[str]:
     return [recipe.turns_column, recipe.roles_column, *(column for column in named if column)]
 
 
+def _groups(pattern: str) -> int:
+    """How many groups a pattern has. Raises RecipeError for one that can't be read."""
+    try:
+        return re.compile(pattern).groups
+    except re.error as error:
+        raise RecipeError(f"size_pattern {pattern!r} is no regular expression: {error}.") from None
+
+
 def _is_count(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and 0 <= value[0] <= value[1] and value[1] > 0
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(one, int) for one in value):
+        return False
+    return 0 <= value[0] <= value[1] and value[1] > 0
 
 
 def questions(recipe: CompareRecipe, rows: pd.DataFrame) -> Questions:
@@ -255,7 +265,7 @@ def _dialogue(recipe: CompareRecipe, number: int, row: pd.Series) -> Dialogue:
 def _success(recipe: CompareRecipe, values: pd.Series) -> NDArray:
     """Success as 1 and 0. Raises UserError for another value."""
     for number, value in values.items():
-        if value not in (0, 1):
+        if not np.isscalar(value) or value not in (0, 1):
             raise UserError(f"{recipe.dataset}, row {number}: {values.name} {value!r} is neither 0 nor 1.")
     return values.to_numpy(dtype=float)
 

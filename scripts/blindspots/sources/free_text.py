@@ -180,7 +180,7 @@ def load_formality(recipe: CompareRecipe) -> Callable[[list[str]], NDArray]:
     if recipe.formality_label not in labels:
         raise UserError(f"{source.name} has the labels {', '.join(labels)}; name the formal one with formality_label.")
     tokenizer = load_tokenizer(source)
-    longest = min(tokenizer.model_max_length, model.config.max_position_embeddings - 2)
+    longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 514) - 2)
     classify = pipeline("text-classification", model=model, tokenizer=tokenizer, top_k=None)
 
     def formal(texts: list[str]) -> NDArray:

@@ -99,13 +99,13 @@ def further_inputs(recipe: CompareRecipe) -> dict[str, Source]:
 def settings(recipe: CompareRecipe) -> dict[str, Any]:
     """The keys that are not at their default, as JSON holds them."""
     values = {name: value for name, value in vars(recipe).items() if name not in SHOWN_ELSEWHERE}
-    return {name: _shown(value) for name, value in values.items() if value != defaults(recipe)[name]}
+    return {name: _shown(name, value) for name, value in values.items() if value != defaults(recipe)[name]}
 
 
-def _shown(value: Any) -> Any:
-    """A value with text for keys; a path elsewhere on the machine goes by its last part."""
+def _shown(key: str, value: Any) -> Any:
+    """A value with text for keys; an input elsewhere on the machine goes by the last part of its path."""
     if isinstance(value, dict):
         return {str(name): item for name, item in value.items()}
-    if isinstance(value, str) and value.startswith(("/", ".", "~")):
+    if key in INPUTS and value.startswith(("/", ".", "~")):
         return PurePath(value).name
     return value

@@ -102,10 +102,13 @@ def test_size_alone_makes_its_largest_difference_where_the_largest_tasks_are_exp
     [
         ({"prompt_column": None}, RecipeError, "size_pattern needs prompt_column"),
         ({"size_pattern": "steps"}, RecipeError, "size_pattern must have one group"),
+        ({"size_pattern": "(steps"}, RecipeError, "is no regular expression: missing"),
         ({"size_pattern": "(steps)"}, UserError, "size_pattern finds no number in prompt"),
         ({"judged": {"with": [1, 2]}}, RecipeError, "judged must hold digressing and other"),
+        ({"judged": {"digressing": [1, 2], "other": ["one", 2]}}, RecipeError, r"each \[successes, dialogues\]"),
         ({"turns_column": "prompt"}, UserError, "row 0: prompt is no list of texts"),
         ({"success_column": "task"}, UserError, "task 2 is neither 0 nor 1"),
+        ({"success_column": "turns"}, UserError, "is neither 0 nor 1"),
     ],
 )
 def test_rows_and_keys_that_do_not_fit_are_refused(compared, keys, error, message):
