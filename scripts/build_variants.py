@@ -11,7 +11,9 @@ from blindspots.data.kinds import ORIGINAL, Kind, kind_of
 
 
 def check(recipe: VariantsRecipe, kind: Kind) -> None:
-    """Raise RecipeError where a pool of the kind is not named."""
+    """Raise RecipeError where a pool of the kind is not named, and for no sizes."""
+    if not recipe.sizes:
+        raise RecipeError("sizes is empty; name the rows of each set.")
     for pool in kind.pools:
         if getattr(recipe, pool) is None:
             raise RecipeError(f"kind {kind.name} is drawn from {pool}; name that dataset.")

@@ -21,17 +21,19 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.config.processes import process_state
     from blindspots.data.nli_datasets import test_set_sources
-    from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, score
+    from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, rehearse, score
     from blindspots.modeling.classifier import load_for_evaluation
+    from blindspots.training.out_of_memory import memory_errors_in_words
 
     check_push(recipe, "predictions")
-    with output_folder(recipe, "predictions") as folder:
+    with output_folder(recipe, "predictions") as folder, memory_errors_in_words():
         state = process_state()
         model = fetch(recipe.model, "model", recipe.model_revision)
         sources = test_set_sources(recipe)
         tests = load_test_sets(recipe, sources)
         precision = None if recipe.dtype == "auto" else ModelConfig(dtype=recipe.dtype)
         classifier = load_for_evaluation(model, precision)
+        rehearse(classifier, {})
         predict_test_sets(classifier, recipe, tests, folder.staging)
         if state.is_main_process:
             results = score(folder.staging)

@@ -3,6 +3,7 @@
 accelerate launch scripts/finetune_generator.py recipes/smollm2-135m/generator.yaml
 """
 
+from blindspots.config.errors import RecipeError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import is_main_process, run_script
 from blindspots.config.recipes import GeneratorRecipe
@@ -65,6 +66,8 @@ def load_trainer(recipe, training, model_config, base, pairs):
 
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
+    if model_keys.get("model_name_or_path") is None:
+        raise RecipeError("model_name_or_path is required: the model to tune.")
     if recipe.estimate:
         return estimate_run(recipe, training_keys, model_keys)
     from trl import SFTConfig

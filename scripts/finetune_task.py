@@ -3,6 +3,7 @@
 accelerate launch scripts/finetune_task.py recipes/smollm2-135m/augment.yaml --learning_rate 1e-5
 """
 
+from blindspots.config.errors import RecipeError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import is_main_process, run_script
 from blindspots.config.recipes import TaskRecipe
@@ -70,6 +71,8 @@ def evaluate(recipe, model_config, tests, folder):
 
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
+    if model_keys.get("model_name_or_path") is None:
+        raise RecipeError("model_name_or_path is required: the model to tune.")
     if recipe.estimate:
         return estimate_run(recipe, training_keys, model_keys)
     from accelerate.utils.memory import clear_device_cache

@@ -11,6 +11,7 @@ from blindspots.config.errors import RecipeError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import ReportRecipe
+from blindspots.data.test_sets import named_test_sets
 from blindspots.grid import check_axes
 
 
@@ -24,6 +25,8 @@ def check(recipe: ReportRecipe) -> None:
         raise RecipeError("Table 1 compares two datasets; name both original and synthetic, or neither.")
     if recipe.original and recipe.table1_counts:
         raise RecipeError("Table 1 is given twice, by original and synthetic and by table1_counts; keep one.")
+    if not recipe.models and (named := named_test_sets(recipe)):
+        raise RecipeError(f"{named[0].key} has no effect without models: a report that is kept has its own texts.")
     if not recipe.points:
         check_axes(recipe)
 

@@ -122,12 +122,11 @@ def _not_writable(output_dir: str | Path, error: OSError) -> UserError:
 
 def local_inputs(*keys: Mapping[str, Any]) -> dict[str, Path]:
     """The files and folders here that the values of recipe keys name, without the output's own."""
-    found = {}
-    for key, value in ((key, value) for part in keys for key, value in part.items()):
-        for name in value.values() if isinstance(value, dict) else [value]:
-            if key != "output_dir" and isinstance(name, str) and name and _exists(name):
-                found[key] = Path(name)
-    return found
+    named = {}
+    for key, value in ((key, value) for part in keys for key, value in part.items() if key != "output_dir"):
+        several = value.items() if isinstance(value, dict) else enumerate(value, 1) if isinstance(value, list) else ()
+        named |= {f"{key} {place}": name for place, name in several} or {key: value}
+    return {key: Path(name) for key, name in named.items() if isinstance(name, str) and name and _exists(name)}
 
 
 def _exists(name: str) -> bool:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+# Of a message, in characters.
+LONGEST_LINE = 700
+
 
 class UserError(Exception):
     """What is wrong, where, and what to do, in one or two sentences. Ends a script with exit code 1, no traceback."""
@@ -16,6 +19,12 @@ class RecipeError(UserError):
 
 
 def one_line(text: Any) -> str:
-    """The text without line breaks and control characters, as it may be shown on a terminal."""
-    printable = "".join(character if character.isprintable() else " " for character in str(text))
+    """The text without line breaks and control characters, as it may be shown on a terminal.
+
+    Of a very long one the beginning and the end are left.
+    """
+    text = str(text)
+    if len(text) > LONGEST_LINE:
+        text = f"{text[: LONGEST_LINE // 2]} ... {text[-LONGEST_LINE // 2 :]}"
+    printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())

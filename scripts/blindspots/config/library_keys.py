@@ -9,6 +9,7 @@ import functools
 from importlib.util import find_spec
 from pathlib import Path
 
+from blindspots.config.keys import LARGEST_SEED
 from blindspots.config.refused_keys import REFUSED
 
 # Each class with its bases, base first: (package, file below the package, class).
@@ -21,6 +22,20 @@ LIBRARY_CLASSES = {
         ("trl", "trainer/sft_config.py", "SFTConfig"),
     ],
     "ModelConfig": [("trl", "trainer/model_config.py", "ModelConfig")],
+}
+# Smallest and largest values, where the libraries leave it to a later step to fail.
+LIMITS = {
+    "seed": (0, LARGEST_SEED),
+    "data_seed": (0, LARGEST_SEED),
+    "per_device_train_batch_size": (1, None),
+    "per_device_eval_batch_size": (1, None),
+    "gradient_accumulation_steps": (1, None),
+    "pad_to_multiple_of": (1, None),
+    "max_length": (1, None),
+    "neftune_noise_alpha": (0, None),
+    "lora_r": (1, None),
+    "lora_alpha": (1, None),
+    "lora_dropout": (0, 1),
 }
 _BUILTIN = {"int", "float", "str", "bool", "list", "dict", "None"}
 
@@ -36,7 +51,8 @@ class Key:
     choices: tuple[str, ...] = ()
     required: bool = False
     items: frozenset[str] = frozenset({"str"})
-    minimum: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     group: str | None = None
 
     @property
@@ -104,6 +120,7 @@ def _read_key(node: ast.stmt) -> Key | None:
         if isinstance(keywords.get("metadata"), ast.Dict):
             entries = zip(keywords["metadata"].keys, keywords["metadata"].values)
             metadata = {key.value: _literal(value) for key, value in entries}
+    minimum, maximum = LIMITS.get(node.target.id, (None, None))
     return Key(
         name=node.target.id,
         types=types_of(ast.unparse(node.annotation)),
@@ -111,6 +128,8 @@ def _read_key(node: ast.stmt) -> Key | None:
         help=" ".join(str(metadata.get("help", "")).replace("%%", "%").split()),
         choices=tuple(metadata.get("choices", ())),
         items=item_types(ast.unparse(node.annotation)),
+        minimum=minimum,
+        maximum=maximum,
     )
 
 

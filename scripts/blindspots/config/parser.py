@@ -8,7 +8,10 @@ two values for one key end the run with one line and exit code 2.
 import argparse
 import dataclasses
 import difflib
+import math
+import reprlib
 import sys
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from blindspots.config.errors import RecipeError
@@ -35,6 +38,7 @@ def own_keys(recipe_class: type) -> dict[str, Key]:
             required=required,
             items=item_types(field.type),
             minimum=field.metadata.get("minimum"),
+            maximum=field.metadata.get("maximum"),
             group=field.metadata.get("group"),
         )
     return keys
@@ -42,35 +46,54 @@ def own_keys(recipe_class: type) -> dict[str, Key]:
 
 def check_value(where: str, key: Key, value: Any) -> Any:
     """Return the value in the key's type. Raises RecipeError naming the key, what it wants and what was given."""
+    where = f"{where}: {key.name}"
     wanted = " or ".join(sorted(key.types))
-    converted = _convert(key.types, value)
+    converted = _convert(key.types, value, where)
     if isinstance(converted, list):
         wanted = f"list of {' or '.join(sorted(key.items))}"
-        converted = [_convert(key.items, item) for item in converted]
+        converted = [_convert(key.items, item, where) for item in converted]
     if converted is _WRONG or (isinstance(converted, list) and _WRONG in converted):
-        raise RecipeError(f"{where}: {key.name} wants {wanted}, got {value!r}.")
-    for item in converted if isinstance(converted, list) else [converted]:
-        if key.choices and isinstance(item, str) and item not in key.choices:
-            raise RecipeError(f"{where}: {key.name} is one of {', '.join(key.choices)}; got {item!r}.")
-        if key.minimum is not None and item is not None and item < key.minimum:
-            raise RecipeError(f"{where}: {key.name} is at least {key.minimum}; got {item}.")
+        raise RecipeError(f"{where} wants {wanted}, got {reprlib.repr(value)}.")
+    for item in _items(converted):
+        _check_item(where, key, item)
     return converted
+
+
+def _items(value: Any) -> Iterable[Any]:
+    """What a list or a dict holds; a value alone."""
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+
+
+def _check_item(where: str, key: Key, item: Any) -> None:
+    shown = reprlib.repr(item)
+    if isinstance(item, str) and (not item.strip() or "\0" in item):
+        raise RecipeError(f"{where} is empty or holds a null byte, {shown}; give a value or leave the key out.")
+    if isinstance(item, float) and not math.isfinite(item):
+        raise RecipeError(f"{where} wants a finite number, got {shown}.")
+    if key.choices and isinstance(item, str) and item not in key.choices:
+        raise RecipeError(f"{where} is one of {', '.join(key.choices)}; got {shown}.")
+    if key.minimum is not None and item is not None and item < key.minimum:
+        raise RecipeError(f"{where} is at least {key.minimum}; got {shown}.")
+    if key.maximum is not None and item is not None and item > key.maximum:
+        raise RecipeError(f"{where} is at most {key.maximum}; got {shown}.")
 
 
 # What no value of a recipe can be.
 _WRONG = object()
 
 
-def _convert(types: frozenset[str], value: Any) -> Any:
-    """The value in the first of the types that fits, or _WRONG."""
-    convert = {"int": _to_int, "float": _to_float, "bool": _to_bool, "dict": _to_dict, "list": _to_list}
+def _convert(types: frozenset[str], value: Any, where: str) -> Any:
+    """The value in the first of the types that fits, or _WRONG; lists and dicts may be written as text."""
+    convert = {"int": _to_int, "float": _to_float, "bool": _to_bool}
     if "None" in types and (value is None or value == "null"):
         return None
-    for name in ("bool", "int", "float", "dict", "list"):
+    if isinstance(value, str) and types & {{"[": "list", "{": "dict"}.get(value[:1])}:
+        value = parse_yaml(value, where)
+    for name in ("bool", "int", "float"):
         converted = convert[name](value) if name in types else None
         if converted is not None:
             return converted
-    return value if "str" in types and isinstance(value, str) else _WRONG
+    return value if type(value).__name__ in types & {"dict", "list", "str"} else _WRONG
 
 
 def _to_int(value: Any) -> int | None:
@@ -83,7 +106,7 @@ def _to_int(value: Any) -> int | None:
 def _to_float(value: Any) -> float | None:
     try:  # YAML 1.1 reads 1e-5 as a string
         return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -92,16 +115,11 @@ def _to_bool(value: Any) -> bool | None:
     return words.get(str(value).lower()) if isinstance(value, str | bool) else None
 
 
-def _to_dict(value: Any) -> dict | None:
-    if isinstance(value, str) and value.startswith("{"):
-        value = parse_yaml(value, value)
-    return value if isinstance(value, dict) else None
+class CommandLine(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, like all others."""
 
-
-def _to_list(value: Any) -> list | None:
-    if isinstance(value, str) and value.startswith("["):
-        value = parse_yaml(value, value)
-    return value if isinstance(value, list) else None
+    def error(self, message: str) -> None:
+        raise RecipeError(f"command line: {message}. --help lists what it takes.")
 
 
 class _Once(argparse.Action):
@@ -112,7 +130,7 @@ class _Once(argparse.Action):
 
 
 def _argument_parser(description: str, groups: dict[str, dict[str, Key]]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -147,7 +165,7 @@ def _command_line(
         if word.startswith("--"):
             raise RecipeError(_unknown("command line", name, known, refused))
         raise RecipeError(f"command line: {word!r} belongs to no key.")
-    recipes = [given.pop(name) for name in ("recipe", "config") if given.get(name)]
+    recipes = [path for name in ("recipe", "config") if (path := given.pop(name, None)) is not None]
     given = {
         name: value[0]
         if isinstance(value, list) and len(value) == 1 and ("str" in known[name].types or value[0].startswith("["))

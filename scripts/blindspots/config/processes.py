@@ -15,16 +15,27 @@ if TYPE_CHECKING:
 
 
 def run_script(main: Callable[[], None]) -> None:
-    """Run a script's `main`; a user's mistake and Ctrl-C become one line on stderr and an exit code."""
+    """Run a script's `main`; a user's mistake and Ctrl-C become one line on stderr and an exit code.
+
+    So does a file that the system refuses, whichever library asked for it: no permission, too long a name, a folder in
+    its place.
+    """
     try:
         main()
         _leave_together()
     except UserError as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _leave(one_line(error), error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _leave(one_line(f"{error.filename}: {error.strerror}."), UserError.exit_code)
     except KeyboardInterrupt:
-        print("error: interrupted; run it again to go on.", file=sys.stderr)
-        sys.exit(130)
+        _leave("interrupted; run it again to go on.", 130)
+
+
+def _leave(message: str, exit_code: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(exit_code)
 
 
 def _leave_together() -> None:

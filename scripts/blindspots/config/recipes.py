@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from blindspots.config.keys import key
+from blindspots.config.keys import key, seed_key
 from blindspots.config.test_set_keys import TestSetKeys, TestSetSources
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -32,7 +32,7 @@ class DemoRecipe(ArtifactRecipe):
     matched_rows: int = key("rows of the MNLI-like validation_matched split", 2000, minimum=1)
     hans_rows: int = key("rows of the HANS-like validation split", 3000, minimum=1)
     corpus: str | None = key("MNLI-like corpus that the tokenizer of the base model is trained on", None)
-    seed: int = key("seed of the corpus and of the model's weights", 0)
+    seed: int = seed_key("seed of the corpus and of the model's weights", 0)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -64,7 +64,7 @@ class PrepareRecipe(ArtifactRecipe):
     )
     generator_rows: int | None = key("rows of each generator's own subset; by default all rows", None, minimum=1)
     generator_draws: int = key("generators that have a subset of generator_rows of their own", 1, minimum=1)
-    seed: int = key("seed of the subsets", 42)
+    seed: int = seed_key("seed of the subsets", 42)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -162,7 +162,7 @@ class SynthesisRecipe(ArtifactRecipe):
     max_new_tokens: int | None = key(
         "longest completion in tokens; by default that of the rows that the generator was trained on", None, minimum=1
     )
-    seed: int = key("seed; every (label, shard) derives its own from it", 0)
+    seed: int = seed_key("seed; every (label, shard) derives its own from it", 0)
     shard_rows: int = key("samples of one shard, the unit that is resumed and distributed", 2048, minimum=1)
     batch_size: int = key("samples drawn at a time, or requests under way at a server", 256, minimum=1)
     dtype: str = key("precision of the generator here: float32, bfloat16, float16 or auto", "auto", choices=DTYPES)
@@ -190,7 +190,7 @@ class VariantsRecipe(ArtifactRecipe):
         choices=("stripped", "raw"),
     )
     sizes: list[int] = key("rows of each set; one config per size", [18020, 36040, 73080], minimum=1)
-    seed: int = key("seed of the sampling; a larger set holds every row of a smaller one", 0)
+    seed: int = seed_key("seed of the sampling; a larger set holds every row of a smaller one", 0)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -199,7 +199,7 @@ class EvaluateRecipe(TestSetKeys, ArtifactRecipe):
 
     model: str = key("task model, a Hub id or folder")
     model_revision: str | None = key("commit or tag of model", None)
-    dtype: str = key("precision of the model: float32, bfloat16, float16 or auto", "auto")
+    dtype: str = key("precision of the model", "auto", choices=DTYPES)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -209,7 +209,7 @@ class GridRecipe:
     starts: list[int] = key("rows of each start; 0 is a random head", [0, 5000, 10000, 20000, 100000, 391722])
     kinds: list[str] = key("kinds of augmentation set", ["original", "synthetic", "biased_synthetic"])
     sizes: list[int] = key("rows of each augmentation set", [18020, 36040, 73080])
-    seeds: list[int] = key(
+    seeds: list[int] = seed_key(
         "replicates: seeds of training, and with generators, start_draws or own_sets of what these say", [0]
     )
     generators: list[str] = key(
@@ -277,7 +277,7 @@ class AuditRecipe:
     self_bleu_texts: int = key("texts of one group of self-BLEU; its value depends on it", 100, minimum=2)
     near_threshold: float = key("Jaccard share of words and word pairs from which on a text is a near duplicate", 0.7)
     top_ngrams: int = key("n-grams shown for each label", 10, minimum=1)
-    seed: int = key("seed of the samples, folds and resamples", 0)
+    seed: int = seed_key("seed of the samples, folds and resamples", 0)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -300,7 +300,7 @@ class ReproduceRecipe(GridRecipe):
     start: int = key("rows of the start", minimum=0)
     kind: str = key("kind of augmentation set")
     size: int = key("rows of the augmentation set", minimum=1)
-    seed: int | None = key("seed of training; by default the grid's first", None)
+    seed: int | None = seed_key("seed of training; by default the grid's first", None)
     model: str | None = key("first part of the repos' names; by default the folder of the grid's recipe", None)
     hub_namespace: str = key("user or organisation that released the grid")
     hub_tag: str = key("tag of the release")

@@ -188,6 +188,12 @@ RULES = (
     Rule("eval_steps", lambda values: values["eval_strategy"] == "steps", "needs eval_strategy: steps"),
     Rule("save_strategy", lambda values: values["save_strategy"] != "best", f"is steps, epoch or 'no': {_LAST_STEP}"),
     # loss, optimiser and schedule
+    Rule("num_train_epochs", lambda values: values["num_train_epochs"] > 0, "is above 0"),
+    Rule(
+        "max_steps",
+        lambda values: values["max_steps"] > 0,
+        "is above 0; leave it out to train for num_train_epochs",
+    ),
     Rule("label_smoothing_factor", lambda values: 0 <= values["label_smoothing_factor"] <= 1, "lies between 0 and 1"),
     Rule(
         "label_smoothing_factor",

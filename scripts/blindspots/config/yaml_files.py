@@ -9,6 +9,8 @@ import yaml
 
 from blindspots.config.errors import RecipeError, one_line
 
+# What PyYAML raises beside its own errors.
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 _TAG = "tag:yaml.org,2002:"
 # What a key that is written without quotes may be taken for.
 _NOT_TEXT = {_TAG + name for name in ("bool", "int", "float", "null", "timestamp")}
@@ -47,19 +49,28 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
         hint = f" Did you mean {path.parent / near[0]}?" if near else ""
         raise RecipeError(f"There is no recipe at {path}.{hint}")
-    values = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from None
+    values = parse_yaml(text, str(path))
     if not values:
         raise RecipeError(f"{path} is empty; a recipe holds one `key: value` a line.")
     if not isinstance(values, dict):
         raise RecipeError(f"{path} must hold one `key: value` a line, not a {type(values).__name__}.")
+    for name in values:
+        if not isinstance(name, str):
+            raise RecipeError(f"{path}: {name!r} is not the name of a key; a recipe holds one `key: value` a line.")
     return values
 
 
 def parse_yaml(text: str, where: str) -> Any:
     """The value of a YAML text. Raises RecipeError for a broken one and for a repeated key."""
-    loader = _Loader(text)  # a SafeLoader
-    loader.name = where
     try:
+        loader = _Loader(text)  # a SafeLoader
+        loader.name = where
         return loader.get_single_data()
     except yaml.YAMLError as error:
         raise RecipeError(f"{where} is not valid YAML: {one_line(error)}") from None
+    except _UNREADABLE as error:  # a value that its tag does not fit, a number too long, an alias within itself
+        raise RecipeError(f"{where} holds a value that can't be read: {one_line(error)}.") from None

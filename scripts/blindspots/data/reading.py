@@ -77,6 +77,8 @@ def _load(name: str, wanted: str, *arguments, **keys) -> Dataset:
         if "corresponds to no data" in str(error):
             raise UserError(f"{name}: {wanted} has no rows.") from None
         raise UserError(f"{name} has no {wanted}: {one_line(error)}") from None
+    except Exception as error:  # whatever a file's metadata leads the library into
+        raise UserError(f"{name}, {wanted}: can't be read: {type(error).__name__}: {one_line(error)}") from None
 
 
 def _all_parquet(files: Mapping[Path, str]) -> bool:

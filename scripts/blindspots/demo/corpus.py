@@ -6,6 +6,7 @@ from random import Random
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
+from blindspots.config.errors import UserError
 from blindspots.data.heuristics import lexical_overlap
 from blindspots.data.nli import CONTRADICTION, ENTAILMENT, HANS_LABELS, LABELS, NEUTRAL
 from blindspots.demo.challenge import SUBCASES, Subcase, shape_word, template
@@ -69,11 +70,13 @@ def mnli_like(train_rows: int, matched_rows: int, seed: int) -> DatasetDict:
 def hans_like(rows: int, seed: int) -> Dataset:
     """A challenge set in HANS's schema: equal rows of each heuristic and label.
 
-    Within them, subcases have equal rows; a remainder goes to the first ones. Raises ValueError for fewer rows than
+    Within them, subcases have equal rows; a remainder goes to the first ones. Raises UserError for fewer rows than
     there are subcases.
     """
     if rows < len(SUBCASES):
-        raise ValueError(f"The HANS-like set has {len(SUBCASES)} subcases; ask for at least as many rows, not {rows}.")
+        raise UserError(
+            f"The HANS-like set has {len(SUBCASES)} subcases; raise hans_rows, {rows}, to as many or more."
+        )
     slices: dict[tuple[str, str], list[Subcase]] = {}
     for subcase in SUBCASES:
         slices.setdefault((subcase.heuristic, subcase.label), []).append(subcase)

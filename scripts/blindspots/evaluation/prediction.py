@@ -25,11 +25,13 @@ from blindspots.config.paths import EVALUATE_MODULES
 from blindspots.config.test_set_keys import TestSetKeys, TestSetSources, test_set_keys
 from blindspots.data.examples import task_texts
 from blindspots.data.length_batches import length_batches
-from blindspots.data.nli import LABELS
+from blindspots.data.nli import LABELS, task_input
 from blindspots.data.nli_datasets import read_test_set, stratified
 from blindspots.data.prefixes import common_prefix, prefix_groups
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
+from blindspots.evaluation.rows import check_rows, read_rows
 from blindspots.modeling.classifier import Classifier, head_dtype
+from blindspots.modeling.loading import errors_in_words
 from blindspots.modeling.precision import base_model
 from blindspots.modeling.token_tree import TreeCollator, accept_trees, obstacle
 
@@ -49,13 +51,17 @@ def load_test_sets(recipe: TestSetSources, sources: dict[str, Source]) -> dict[s
 def rehearse(classifier: Classifier, tests: dict[str, Dataset], with_model: bool = True) -> None:
     """Find out before the first step what would stop the evaluation after the last one.
 
-    Every row is encoded and measured, the longest of each set is predicted, and the metric module checks all rows.
+    Every row is encoded and measured, the longest of each set (without sets, a made one) is predicted, and the metric
+    module checks all rows.
 
     Args:
         with_model: whether the model can be called; one that is spread over processes cannot.
 
-    Raises UserError for a row that is longer than the model's positions and for rows that the metric refuses.
+    Raises UserError for a row that is longer than the model's positions, for a model that can't predict one, and for
+    rows that the metric refuses.
     """
+    if with_model and not tests:
+        _try(classifier, task_input("A man sleeps.", "A man rests."))
     for name, test in tests.items():
         texts = task_texts(test)
         if not texts:
@@ -63,9 +69,7 @@ def rehearse(classifier: Classifier, tests: dict[str, Dataset], with_model: bool
         lengths = [len(row) for row in classifier.tokenizer(texts)["input_ids"]]
         require_positions(classifier, max(lengths))
         if with_model:
-            training = classifier.model.training
-            predict_logits(classifier, [texts[lengths.index(max(lengths))]], batch_tokens=1)
-            classifier.model.train(training)
+            _try(classifier, texts[lengths.index(max(lengths))])
     rows = [test.remove_columns(["premise", "hypothesis"]).to_pandas().assign(test_set=n) for n, test in tests.items()]
     if rows:
         frame = pd.concat(rows, ignore_index=True).fillna("").assign(prediction=LABELS[0], entailment_score=1.0)
@@ -75,6 +79,14 @@ def rehearse(classifier: Classifier, tests: dict[str, Dataset], with_model: bool
                 score_rows(frame)
         except ValueError as error:
             raise UserError(f"The test sets can't be scored: {error}") from error
+
+
+def _try(classifier: Classifier, text: str) -> None:
+    """Predict one row. Raises UserError where that fails: a config can ask for what the architecture does not do."""
+    training = classifier.model.training
+    with errors_in_words(f"{classifier.name} can't predict a row"):
+        predict_logits(classifier, [text], batch_tokens=1)
+    classifier.model.train(training)
 
 
 def require_positions(classifier: Classifier, longest: int) -> None:
@@ -149,11 +161,16 @@ def _logits(model, batch: BatchEncoding) -> torch.Tensor:
 
 
 def predict_test_sets(classifier: Classifier, recipe: TestSetKeys, tests: dict[str, Dataset], folder: Path) -> None:
-    """Write folder/predictions/<test set>.parquet: id, gold, the three logits, the slice columns and cluster."""
+    """Write folder/predictions/<test set>.parquet: id, gold, the three logits, the slice columns and cluster.
+
+    Raises UserError where a logit is not a finite number.
+    """
     for name, test in tests.items():
         logits = predict_logits(classifier, task_texts(test), recipe.eval_batch_tokens, f"evaluate {name}")
         if not PartialState().is_main_process:
             continue
+        if count := int((~np.isfinite(logits)).any(axis=1).sum()):
+            raise UserError(f"{classifier.name} gives {count} rows of {name} a logit that is not a finite number.")
         columns = {"id": test["id"], "gold": test["gold"]}
         columns |= {column: logits[:, index] for index, column in enumerate(LOGITS)}
         slices = [name for name in test.column_names if name not in ("id", "premise", "hypothesis", "gold", "cluster")]
@@ -166,22 +183,26 @@ def predict_test_sets(classifier: Classifier, recipe: TestSetKeys, tests: dict[s
 def read_predictions(folder: Path) -> pd.DataFrame:
     """The predictions of a model artifact, all test sets below one another, with `test_set` and `prediction` (a name).
 
-    Raises UserError where there are none or where a logit is not a finite number.
+    Raises UserError where there are none, where a file can't be used (see `rows`) and where a logit is not finite.
     """
     files = sorted((folder / "predictions").glob("*.parquet"))
     if not files:
         raise UserError(f"{folder} holds no predictions; run evaluate_task.py on it.")
-    frames = [pd.read_parquet(file).assign(test_set=file.stem) for file in files]
-    rows = pd.concat(frames, ignore_index=True)
-    slices = [column for column in rows if column not in LOGITS]
-    rows[slices] = rows[slices].fillna("")
+    rows = pd.concat([_read(file) for file in files], ignore_index=True)
+    texts = rows.columns.difference(LOGITS)
+    rows[texts] = rows[texts].fillna("")  # slices that another test set has
     logits = rows[LOGITS].to_numpy()
-    if not np.isfinite(logits).all():
-        count = (~np.isfinite(logits)).any(axis=1).sum()
-        raise UserError(f"{folder}: {count} rows have a logit that is not a number.")
     rows["prediction"] = np.array(LABELS)[logits.argmax(axis=1)]
     rows["entailment_score"] = softmax(logits.astype(np.float64), axis=1)[:, LABELS.index("entailment")]
     return rows
+
+
+def _read(file: Path) -> pd.DataFrame:
+    rows = read_rows(file, LOGITS)
+    check_rows(rows, file.stem, file)
+    if count := int((~np.isfinite(rows[LOGITS])).any(axis=1).sum()):
+        raise UserError(f"{file}: {count} rows have a logit that is not a finite number.")
+    return rows.assign(test_set=file.stem)
 
 
 def score(folder: Path) -> dict[str, Any]:

@@ -38,10 +38,11 @@ HEAD = "score"
 
 @dataclass
 class Classifier:
-    """A task model that is ready: logits of a row depend on that row alone."""
+    """A task model that is ready: logits of a row depend on that row alone; `name` is for messages."""
 
     model: PreTrainedModel | PeftModel
     tokenizer: PreTrainedTokenizerBase
+    name: str = "The model"
 
     @property
     def label2id(self) -> dict[str, int]:
@@ -66,7 +67,7 @@ def is_classifier(config: PretrainedConfig) -> bool:
 
 def check_labels(config: PretrainedConfig, where: str) -> None:
     """Refuse a head whose outputs are not named after the three NLI labels. Raises UserError."""
-    names = list(config.id2label.values())
+    names = [str(name) for name in config.id2label.values()]
     if len(names) != len(LABELS):
         raise UserError(f"{where} has {len(names)} labels ({', '.join(names)}); NLI has {', '.join(LABELS)}.")
     if set(names) != set(LABELS):
@@ -115,7 +116,7 @@ def load_classifier(
         model = add_adapter(name_the_base(model, source), peft_config, source.name, revision=source.revision)
     if float32:
         keep_in_float32(model, source.name)
-    return Classifier(model, tokenizer)
+    return Classifier(model, tokenizer, source.name)
 
 
 def load_for_evaluation(source: Source, precision: ModelConfig | None = None) -> Classifier:
@@ -154,7 +155,7 @@ def _load_adapter(source: Source, model_config: ModelConfig, float32: bool) -> C
         # PEFT has rounded the head to the dtype of the base.
         set_peft_model_state_dict(model, load_file(source.path / ADAPTER))
     check_labels(model.config, source.name)
-    return Classifier(model, tokenizer)
+    return Classifier(model, tokenizer, source.name)
 
 
 def _load_model(

@@ -15,7 +15,7 @@ from blindspots.config.errors import UserError
 from blindspots.data.nli import END_MARKER, LABELS, generator_completion, generator_prompt
 from blindspots.modeling.adapters import add_adapter
 from blindspots.modeling.classifier import name_the_base
-from blindspots.modeling.loading import adapter_base, first_line, load_adapter, load_model
+from blindspots.modeling.loading import adapter_base, errors_in_words, load_adapter, load_model
 from blindspots.modeling.precision import keep_in_float32, quantized_loading, tuned_precision
 
 # The least share of an adapter's change that must be left in merged weights; half precision rounds small changes away.
@@ -117,7 +117,8 @@ def _base_as_tuned(source: Source, dtype: str) -> PreTrainedModel:
 def merge_adapter(model: PeftModel, where: str) -> PreTrainedModel:
     """The base model with a LoRA adapter added to its weights, and with the modules that the adapter replaces.
 
-    Raises UserError for another kind of adapter, and where the precision of the base's weights is too coarse for it.
+    Raises UserError for another kind of adapter, one that PEFT can't merge, and where the precision of the base's
+    weights is too coarse for it.
     """
     kinds = {config.peft_type for config in model.peft_config.values()}
     if kinds != {PeftType.LORA}:
@@ -135,15 +136,14 @@ def merge_adapter(model: PeftModel, where: str) -> PreTrainedModel:
             f"{where}: merged in {str(model.dtype).removeprefix('torch.')}, {kept / wanted:.0%} of what the adapter "
             "changes is left, the rest is rounded away. Set dtype: float32, or float16."
         )
-    return model.merge_and_unload()
+    with errors_in_words(f"{where} can't be merged"):
+        return model.merge_and_unload()
 
 
 def load_generation_config(source: Source) -> GenerationConfig:
     """How a generator is to be sampled. Raises UserError for a broken file."""
-    try:
+    with errors_in_words(f"{source.name}: generation_config.json can't be read"):
         return GenerationConfig.from_pretrained(source.path)
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{source.name}: generation_config.json can't be read: {first_line(error)}") from None
 
 
 def generation_config(tokenizer: PreTrainedTokenizerBase, examples: Iterable[tuple[int, int]]) -> GenerationConfig:

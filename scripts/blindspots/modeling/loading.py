@@ -1,13 +1,15 @@
 """Loading weights and tokenizers: all that a checkpoint holds is placed, and all that a model needs is there."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.errors import HFValidationError
+import torch
+from accelerate.utils.memory import should_reduce_batch_size
 from peft import PeftModel, get_peft_model_state_dict
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from blindspots.artifacts.inputs import Source, fetch
@@ -16,9 +18,25 @@ from blindspots.config.errors import UserError
 # Heads of a causal language model, which a classifier of the same base has no place for.
 LM_HEADS = ("lm_head.", "embed_out.")
 ADAPTER = "adapter_model.safetensors"
-_BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, HFValidationError, ImportError)
 # How many tensors a message names.
 NAMED = 3
+# What any tokenizer can encode.
+TEXT = "A man sleeps."
+
+
+@contextmanager
+def errors_in_words(what: str) -> Iterator[None]:
+    """Turn whatever a library raises of a broken checkpoint into a UserError that says `what`, but for lack of memory.
+
+    Args:
+        what: such as "Model x can't be loaded".
+    """
+    try:
+        yield
+    except Exception as error:  # the libraries go by what the files say, and fail with errors of any type
+        if isinstance(error, UserError) or should_reduce_batch_size(error):
+            raise
+        raise UserError(f"{what}: {first_line(error)}") from error
 
 
 def load_model(model_class: Any, source: Source, new_head: Iterable[str] = (), **arguments: Any) -> PreTrainedModel:
@@ -29,22 +47,21 @@ def load_model(model_class: Any, source: Source, new_head: Iterable[str] = (), *
         new_head: names of tensors that the checkpoint may lack, since the model is to get a new head.
         arguments: further ones of `from_pretrained`.
 
-    Raises UserError where the folder lacks config or weights or holds broken ones, and where a tensor of the model is
-    not in the checkpoint, or one of the checkpoint has no place in the model.
+    Raises UserError where the folder lacks config or weights or holds broken ones, where a tensor of the model is not
+    in the checkpoint, or one of the checkpoint has no place in the model, and where a value is NaN or infinite.
     """
     require_model_files(source)
-    try:
+    attention = arguments.get("attn_implementation")
+    how = f" with attn_implementation: {attention}" if attention else ""
+    with errors_in_words(f"{source.name} can't be loaded{how}"):
         model, report = model_class.from_pretrained(
             source.path, output_loading_info=True, trust_remote_code=False, use_safetensors=True, **arguments
         )
-    except _BROKEN as error:
-        attention = arguments.get("attn_implementation")
-        how = f" with attn_implementation: {attention}" if attention else ""
-        raise UserError(f"{source.name} can't be loaded{how}: {first_line(error)}") from error
     new_head = tuple(new_head)
     missing = sorted(set(report["missing_keys"]) - set(new_head))
     unexpected = sorted(name for name in report["unexpected_keys"] if not (new_head and name.startswith(LM_HEADS)))
     _require_placed(source, missing, unexpected)
+    _require_numbers(source, dict(model.named_parameters()))
     if getattr(model, "is_loaded_in_4bit", False):
         _keep_unpacked(model)
     return model
@@ -59,6 +76,15 @@ def _keep_unpacked(model: PreTrainedModel) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+
+
+def _require_numbers(source: Source, tensors: dict[str, torch.Tensor]) -> None:
+    """Raise UserError for NaN and infinity; quantised tensors and those of other processes are not looked at."""
+    for name, tensor in tensors.items():
+        if tensor.is_meta or not tensor.is_floating_point() or tensor.dtype.itemsize == 1:
+            continue
+        if not tensor.isfinite().all():
+            raise UserError(f"The checkpoint of {source.name} is damaged: {name} holds NaN or infinite values.")
 
 
 def _require_placed(source: Source, missing: list[str], unexpected: list[str]) -> None:
@@ -88,11 +114,8 @@ def adapter_base(source: Source) -> Source:
 def adapter_tensors(source: Source) -> set[str]:
     """The names of an adapter's tensors. Raises UserError for a broken adapter."""
     require_model_files(source)
-    try:
-        with safe_open(source.path / ADAPTER, "pt") as tensors:
-            return set(tensors.keys())
-    except _BROKEN as error:
-        raise UserError(f"{source.name} can't be loaded: {first_line(error)}") from error
+    with errors_in_words(f"{source.name} can't be loaded"), safe_open(source.path / ADAPTER, "pt") as tensors:
+        return set(tensors.keys())
 
 
 def load_adapter(model: PreTrainedModel, source: Source, **arguments: Any) -> PeftModel:
@@ -101,21 +124,22 @@ def load_adapter(model: PreTrainedModel, source: Source, **arguments: Any) -> Pe
     Raises UserError for an adapter that is broken, and for one whose tensors are not those of the model.
     """
     held = adapter_tensors(source)
-    try:
+    with errors_in_words(f"{source.name} can't be loaded"):
         adapted = PeftModel.from_pretrained(model, source.path, **arguments)
-    except _BROKEN as error:
-        raise UserError(f"{source.name} can't be loaded: {first_line(error)}") from error
-    placed = set(get_peft_model_state_dict(adapted))
-    _require_placed(source, sorted(placed - held), sorted(held - placed))
+        placed = get_peft_model_state_dict(adapted)
+    _require_placed(source, sorted(placed.keys() - held), sorted(held - placed.keys()))
+    _require_numbers(source, placed)
     return adapted
 
 
 def load_config(source: Source) -> PretrainedConfig:
     """The config of a model. Raises UserError for a broken one and for an unknown architecture."""
-    try:
-        return AutoConfig.from_pretrained(source.path, trust_remote_code=False)
-    except _BROKEN as error:
-        raise UserError(f"{source.name} can't be loaded: {first_line(error)}") from error
+    with errors_in_words(f"{source.name} can't be loaded"):
+        config = AutoConfig.from_pretrained(source.path, trust_remote_code=False)
+    names = config.architectures or []
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise UserError(f"{source.name}: architectures in config.json is not a list of names.")
+    return config
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
@@ -123,10 +147,9 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
 
     Raises UserError where there is no tokenizer, a broken one, or one with none of the three tokens.
     """
-    try:
+    with errors_in_words(f"The tokenizer of {source.name} can't be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", trust_remote_code=False)
-    except Exception as error:  # the tokenizers library raises plain Exception
-        raise UserError(f"The tokenizer of {source.name} can't be loaded: {first_line(error)}") from error
+        tokenizer(TEXT)
     if tokenizer.pad_token_id is None:
         token = tokenizer.unk_token or tokenizer.eos_token
         if token is None:
@@ -170,6 +193,8 @@ def read_json_object(file: Path) -> dict[str, Any]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, its type where there is none."""
+    """The first line of an error's text, with the error's type where the text alone says little."""
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    text = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+    plain = isinstance(error, OSError | ValueError | RuntimeError) and text
+    return text[:300] if plain else f"{type(error).__name__}: {text[:300]}"

@@ -19,7 +19,7 @@ from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import END_MARKER, LABELS, generator_prompt
 from blindspots.modeling.generators import end_marker_tail, load_generator, prompt_ids, served_name
-from blindspots.modeling.loading import load_tokenizer
+from blindspots.modeling.loading import errors_in_words, load_tokenizer
 from blindspots.modeling.server import Completion, Server
 from blindspots.modeling.shards import Engine
 
@@ -59,6 +59,7 @@ class TransformersEngine:
     """
 
     def __init__(self, source: Source, recipe: SynthesisRecipe, device: torch.device):
+        self.name = source.name
         self.tokenizer = load_tokenizer(source)
         self.model = load_generator(source, recipe.dtype).to(device).eval()
         self.batch_size = recipe.batch_size
@@ -81,7 +82,8 @@ class TransformersEngine:
         random = torch.Generator().manual_seed(seed)
         uniform = torch.rand(self.max_new_tokens, count, generator=random, dtype=torch.float64).to(device)
         tokens = torch.full((count, self.max_new_tokens), self.tokenizer.pad_token_id, device=device)
-        prefix, logits = self._read(prompt)
+        with errors_in_words(f"{self.name} can't be sampled from"):  # a config can ask for what the code does not do
+            prefix, logits = self._read(prompt)
         waiting: dict[int, Batch] = {}  # by their step
         begun = 0
         while begun < count or waiting:

@@ -76,8 +76,14 @@ def _hidden(path: Path) -> bool:
 
 
 def find_modules(folder: Path) -> list[Artifact]:
-    """The evaluate modules of a folder, each with a lineage of its own; their links are followed."""
-    return [_module(file.parent) for file in sorted(folder.glob("*/README.md"))]
+    """The evaluate modules of a folder, each with a lineage of its own; their links are followed.
+
+    Raises UserError where there is none.
+    """
+    modules = [_module(file.parent) for file in sorted(folder.glob("*/README.md"))]
+    if not modules:
+        raise UserError(f"There is no evaluate module (a folder with README.md) in {folder}; set modules.")
+    return modules
 
 
 def _module(folder: Path) -> Artifact:

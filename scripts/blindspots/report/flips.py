@@ -21,15 +21,14 @@ SHOWN = 5
 def texts(recipe: ReportRecipe, grid: Grid) -> dict[str, pd.DataFrame]:
     """Premise and hypothesis by row id of the test sets that the recipe names, or those that a kept report shows.
 
-    Raises UserError where a named set lacks a row that was predicted.
+    Raises UserError where a named set lacks a row that was predicted, and where none of its rows was.
     """
     if recipe.kept:
-        kept = pd.DataFrame(read_lines(Path(recipe.kept) / EXAMPLES))
-        return {name: part.set_index("id") for name, part in kept.groupby("test_set")} if len(kept) else {}
+        return _kept_texts(Path(recipe.kept) / EXAMPLES)
     frames = {}
     for found in named_test_sets(recipe):
         if found.name not in grid.tests:
-            continue
+            raise UserError(f"{found.key} has no effect: no model of this grid was evaluated on {found.name}.")
         source = test_set_source(recipe, found)
         rows = read_test_set(found, source, getattr(recipe, f"{found.key}_expected_rows"))
         frame = rows.select_columns(["id", "premise", "hypothesis"]).to_pandas().set_index("id")
@@ -38,6 +37,16 @@ def texts(recipe: ReportRecipe, grid: Grid) -> dict[str, pd.DataFrame]:
             raise UserError(f"{len(lacking)} rows of {found.name} were predicted that the named set does not have.")
         frames[found.name] = frame
     return frames
+
+
+def _kept_texts(file: Path) -> dict[str, pd.DataFrame]:
+    """Premise and hypothesis by row id of each test set. Raises UserError naming a line that lacks one of them."""
+    lines = read_lines(file)
+    for number, line in enumerate(lines, 1):
+        if not all(isinstance(line.get(key), str) for key in ("test_set", "id", "premise", "hypothesis")):
+            raise UserError(f"{file}, line {number}: test_set, id, premise and hypothesis are not all text.")
+    kept = pd.DataFrame(lines).drop_duplicates(["test_set", "id"]) if lines else pd.DataFrame({"test_set": []})
+    return {name: part.set_index("id") for name, part in kept.groupby("test_set")}
 
 
 def shown_examples(changed: dict[str, dict[str, Any] | None]) -> list[dict[str, str]]:

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from blindspots.artifacts.files import json_text
 from blindspots.artifacts.names import checked_lineage
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.data.nli import LABELS
+from blindspots.evaluation.rows import check_rows, read_rows
 
 PREDICTIONS, LINEAGES, EXAMPLES = "predictions.parquet", "lineage.jsonl", "examples.jsonl"
 # Units of the kept probability of entailment.
@@ -128,20 +129,28 @@ def read_kept(folder: Path) -> Predictions:
     file = folder / PREDICTIONS
     if not file.is_file():
         raise UserError(f"There is no {PREDICTIONS} in {folder}; name the folder of an earlier report.")
-    try:
-        table = pd.read_parquet(file)
-        kept = Predictions()
-        for test_set, part in table.groupby("test_set", sort=False):
-            models = list(dict.fromkeys(part["model"]))
-            rows = part.iloc[:: len(models)].reset_index(drop=True)
-            kept.tests[str(test_set)] = rows[["id", "gold", *_slices(rows), "cluster"]]
-            labels = part["prediction"].map(LABELS.index).to_numpy(np.int8).reshape(len(rows), len(models))
-            shares = part["entailment"].to_numpy(np.uint16).reshape(len(rows), len(models))
-            for column, model in enumerate(models):
-                kept.predicted[model, str(test_set)] = labels[:, column]
-                kept.entailment[model, str(test_set)] = shares[:, column]
-    except (pa.ArrowInvalid, KeyError, ValueError) as error:
-        raise UserError(f"{file} is not the predictions of a report, or is broken: {error}") from None
+    table = read_rows(file, ["entailment"])
+    for column in ("test_set", "model", "prediction"):
+        if column not in table:
+            raise UserError(f"{file} has no column {column}; it is not the predictions of a report.")
+    kept = Predictions()
+    for test_set, part in table.groupby("test_set", sort=False):
+        models = list(dict.fromkeys(part["model"]))
+        rows = part.iloc[:: len(models)].reset_index(drop=True)
+        if not (
+            part["model"].tolist() == models * len(rows)
+            and part["id"].tolist() == rows["id"].repeat(len(models)).tolist()
+            and part["prediction"].isin(LABELS).all()
+            and part["entailment"].isin(range(PARTS + 1)).all()
+        ):
+            raise UserError(f"{file}: {test_set} has not one prediction and probability per row of each model.")
+        check_rows(rows, str(test_set), file)
+        kept.tests[str(test_set)] = rows[["id", "gold", *_slices(rows), "cluster"]]
+        labels = part["prediction"].map(LABELS.index).to_numpy(np.int8).reshape(len(rows), len(models))
+        shares = part["entailment"].to_numpy(np.uint16).reshape(len(rows), len(models))
+        for column, model in enumerate(models):
+            kept.predicted[model, str(test_set)] = labels[:, column]
+            kept.entailment[model, str(test_set)] = shares[:, column]
     return kept
 
 
@@ -151,13 +160,17 @@ def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
-    """Read JSON Lines; nothing where the file is not there. Raises UserError naming a line that is not JSON."""
+    """Read JSON Lines; nothing where the file is not there. Raises UserError naming a line that is not an object."""
     records = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines() if file.is_file() else [], 1):
+    for number, line in enumerate(file.read_bytes().split(b"\n") if file.is_file() else [], 1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise UserError(f"{file}, line {number} is not JSON: {error}") from None
+            record = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{file}, line {number} is not JSON: {one_line(error)}") from None
+        if isinstance(record, dict):
+            records.append(record)
+        elif line.strip():
+            raise UserError(f"{file}, line {number} is not a JSON object.")
     return records
 
 
@@ -169,7 +182,7 @@ def read_lineages(folder: Path) -> list[dict[str, Any]]:
     lines = read_lines(folder / LINEAGES)
     for number, line in enumerate(lines, 1):
         where = f"{folder / LINEAGES}, line {number}"
-        model = line.get("model", 0) if isinstance(line, dict) else 0
+        model = line.get("model", 0)
         if not (model is None or isinstance(model, str)):
             raise UserError(f"{where} does not say which model it is of.")
         checked_lineage({**line, "results": {}}, where)

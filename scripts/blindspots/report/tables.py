@@ -16,13 +16,14 @@ from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import pool_pairs
 from blindspots.data.test_sets import Headline
 from blindspots.evaluation.statistics import Interval, ratio_of_rates
-from blindspots.report.collect import START, Grid
+from blindspots.report.collect import START, Grid, read_table, whole_number
 from blindspots.report.contrasts import Reading
 from blindspots.report.design import from_generator, generators
 
 AUDIT = EVALUATE_MODULES / "heuristic_audit"
 PLACE = ["start", "kind", "size"]
 COUNTS = ["generator", "words", "label", "original_count", "original_n", "synthetic_count", "synthetic_n"]
+WORDS = ["raw", "stripped"]
 LEVEL = 0.95
 
 
@@ -168,13 +169,24 @@ def read_counts(path: Path) -> pd.DataFrame:
 
     Raises UserError for another file.
     """
-    if not path.is_file():
-        raise UserError(f"There are no counts at {path}.")
-    counts = pd.read_csv(path, dtype={"generator": str}, keep_default_na=False)
+    counts = read_table(path, "counts")
     counts = counts if "generator" in counts else counts.assign(generator="")
     if not set(COUNTS) <= set(counts.columns):
         raise UserError(f"{path} has the columns {', '.join(counts.columns)}; Table 1 needs {', '.join(COUNTS)}.")
-    return counts.loc[counts["label"] != "all", COUNTS]
+    counts = counts.loc[counts["label"] != "all", COUNTS]
+    for column in COUNTS[3:]:
+        counts[column] = counts[column].map(whole_number)
+    for number, row in counts.iterrows():
+        _, words, label, *numbers = row
+        if words not in WORDS or label not in LABELS:
+            raise UserError(f"{path}, row {number + 1}: {words!r} and {label!r} are not words and label of Table 1.")
+        if not all(isinstance(value, int) for value in numbers) or numbers[0] > numbers[1] or numbers[2] > numbers[3]:
+            raise UserError(
+                f"{path}, row {number + 1}: counts are whole numbers, none larger than its number of rows."
+            )
+    if counts.empty or counts.duplicated(["generator", "words", "label"]).any():
+        raise UserError(f"{path} has no counts, or gives those of some words and label twice.")
+    return counts
 
 
 def table1(counts: pd.DataFrame) -> pd.DataFrame:
@@ -187,7 +199,7 @@ def table1(counts: pd.DataFrame) -> pd.DataFrame:
     total = counts.groupby(["generator", "words"], as_index=False).sum(numeric_only=True).assign(label="all")
     table = pd.concat([counts, total])[COUNTS].astype(dict.fromkeys(COUNTS[3:], int))
     table["label"] = pd.Categorical(table["label"], [*LABELS, "all"])
-    table["words"] = pd.Categorical(table["words"], ["raw", "stripped"])
+    table["words"] = pd.Categorical(table["words"], WORDS)
     table = table.sort_values(["generator", "words", "label"]).reset_index(drop=True)
     table["original_rate"] = table["original_count"] / table["original_n"]
     table["synthetic_rate"] = table["synthetic_count"] / table["synthetic_n"]

@@ -17,23 +17,22 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     PretrainedConfig,
     TrainingArguments,
 )
 from trl import ModelConfig, get_peft_config
 
 from blindspots.artifacts.files import markdown_table
-from blindspots.artifacts.inputs import fetch
+from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import ACCELERATE_CONFIGS
 from blindspots.config.processes import engine
 from blindspots.config.recipes import TrainingDataKeys
 from blindspots.data.nli import LABELS
 from blindspots.modeling.adapters import add_adapter, read_model_config
+from blindspots.modeling.loading import errors_in_words, load_config, load_tokenizer
 from blindspots.training.devices import GIB, REACHED, device_memory, device_rate, sharding, sharding_of
 from blindspots.training.engines import autocast_dtype, whole_models
 from blindspots.training.run import require_rows
@@ -76,15 +75,19 @@ class Plan:
 
     @classmethod
     def of(cls, model: ModelConfig, task: bool, folder: Path) -> "Plan":
-        """Read the config in the folder of a checkpoint; for an adapter that of its base, and the adapter's own."""
-        peft = get_peft_config(model)
+        """Read the config in the folder of a checkpoint; for an adapter that of its base, and the adapter's own.
+
+        Raises UserError for a broken one.
+        """
+        source, peft = Source(str(folder), folder, None, "model"), get_peft_config(model)
         if (folder / "adapter_config.json").is_file():
-            peft = PeftConfig.from_pretrained(folder)
-            folder = fetch(peft.base_model_name_or_path, "model", peft.revision, weights=False).path
-            peft.inference_mode = False
+            with errors_in_words(f"{source.name} can't be loaded"):
+                peft = PeftConfig.from_pretrained(folder)
+                source = fetch(peft.base_model_name_or_path, "model", peft.revision, weights=False)
+                peft.inference_mode = False
         if task and peft is not None:
             peft.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM
-        return cls(AutoConfig.from_pretrained(folder, trust_remote_code=False), peft, model, task)
+        return cls(load_config(source), peft, model, task)
 
     def build(self, dtype: torch.dtype, layers: int):
         """The model on the current device, cut to its first layers."""
@@ -217,17 +220,19 @@ def print_estimate(
     Args:
         model_keys: those of ModelConfig that the recipe gives.
 
-    Raises UserError where no row is short enough, and where the fullest batch fits under no accelerate config.
+    Raises UserError where no row is short enough, where the model can't be built, and where the fullest batch fits
+    under no accelerate config.
     """
     model = read_model_config(model_keys)
-    folder = fetch(model.model_name_or_path, "model", model_keys.get("model_revision"), weights=False).path
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    source = fetch(model.model_name_or_path, "model", model_keys.get("model_revision"), weights=False)
+    tokenizer = load_tokenizer(source)
     extra = 0 if task else 1  # SFTTrainer adds the eos token
     lengths = [len(ids) + extra for ids in tokenizer(texts)["input_ids"]]
     limit = recipe.max_length if task else training.max_length
     lengths = [length for length in lengths if limit is None or length <= limit]
     require_rows(lengths, limit)
-    text, fits = report(Plan.of(model, task, folder), recipe, training, lengths)
+    with errors_in_words(f"No estimate can be made for {source.name}"):
+        text, fits = report(Plan.of(model, task, source.path), recipe, training, lengths)
     print(text)
     if not fits:
         raise UserError("The fullest batch fits under no accelerate config; lower the batch or take larger devices.")

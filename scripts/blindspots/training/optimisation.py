@@ -1,9 +1,10 @@
-"""Optimiser and schedule of a recipe, tried before a model is loaded: they can be made, and use every key given."""
+"""Optimiser, schedule and checkpointing of a recipe, tried before a model is loaded: they can be made as it asks."""
 
 import copy
 from typing import Any
 
 import torch
+from torch.utils.checkpoint import checkpoint
 from transformers import Trainer, TrainingArguments
 from transformers.optimization import get_scheduler
 
@@ -11,21 +12,25 @@ from blindspots.config.errors import RecipeError
 from blindspots.config.processes import engine
 
 ADAM_KEYS = ("adam_beta1", "adam_beta2", "adam_epsilon")
+# What Trainer and TRL take of the settings of checkpointing for themselves.
+CHECKPOINTING = {"every_n_layers", "offload", "selective"}
 # Optimisers that can't be made without a model. They are not tried.
 FROM_MODEL = ("galore_", "apollo_", "lomo", "adalomo")
 
 
 def check_optimisation(training: TrainingArguments, keys: dict[str, Any]) -> None:
-    """Try the schedule and the settings of the optimiser.
+    """Try the schedule, the checkpointing of activations and the settings of the optimiser.
 
     Args:
         training: arguments made from `keys`.
         keys: training keys of the recipe.
 
-    Raises RecipeError where either can't be made here, where the engine has no such optimiser, and where the optimiser
+    Raises RecipeError where one can't be made here, where the engine has no such optimiser, and where the optimiser
     ignores a key that was given for it.
     """
     _make_schedule(training)
+    if training.activation_checkpointing:
+        _try_checkpointing(training.activation_checkpointing_kwargs or {})
     if training.optim.startswith(FROM_MODEL):
         return
     made = _optimiser(training)
@@ -55,11 +60,24 @@ def _make_schedule(training: TrainingArguments) -> None:
         raise RecipeError(f"lr_scheduler_type: {name} can't be made from these keys: {error}") from None
 
 
+def _try_checkpointing(settings: dict[str, Any]) -> None:
+    """Raise RecipeError for settings that checkpointing does not take."""
+    own = {name: value for name, value in settings.items() if name not in CHECKPOINTING}
+    try:
+        checkpoint(torch.neg, torch.zeros(1, requires_grad=True), **{"use_reentrant": False, **own})
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"activation_checkpointing_kwargs {settings} can't be used: {error}") from None
+    if not isinstance(settings.get("every_n_layers", 1), int) or settings.get("every_n_layers", 1) < 1:
+        raise RecipeError("activation_checkpointing_kwargs: every_n_layers is a whole number above 0.")
+
+
 def _optimiser(training: TrainingArguments) -> tuple[Any, dict[str, Any]]:
     """Class and settings. Raises RecipeError where the package is not here, or the arguments are none it takes."""
     try:
-        return Trainer.get_optimizer_cls_and_kwargs(training)
-    except (ImportError, ValueError, AttributeError) as error:
+        made, settings = Trainer.get_optimizer_cls_and_kwargs(training)
+        made([torch.zeros(1, requires_grad=True)], **settings)
+        return made, settings
+    except (ImportError, ValueError, TypeError, AttributeError) as error:
         raise RecipeError(f"optim: {training.optim.value} can't be made here: {error}") from None
 
 

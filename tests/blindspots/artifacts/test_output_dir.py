@@ -240,6 +240,17 @@ def test_inputs_are_the_paths_that_keys_name(tmp_path, monkeypatch):
     for name in ("rows", "model", "other"):
         (tmp_path / name).mkdir()
     recipe = {"train_dataset": "rows", "mnli": "org/name", "output_dir": "other", "seed": 0, "x": "y" * 5000}
-    keys = {"model_name_or_path": "model", "external": {"wanli": "rows"}, "nothing": None, "null": "a\0b"}
+    keys = {
+        "model_name_or_path": "model",
+        "external": {"wanli": "rows"},
+        "also": ["x", "model"],
+        "nothing": None,
+        "null": "a\0b",
+    }
     found = local_inputs(recipe, keys)
-    assert found == {"train_dataset": Path("rows"), "model_name_or_path": Path("model"), "external": Path("rows")}
+    assert found == {
+        "train_dataset": Path("rows"),
+        "model_name_or_path": Path("model"),
+        "external wanli": Path("rows"),
+        "also 2": Path("model"),
+    }

@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from blindspots.config.errors import UserError
 from blindspots.data.heuristics import lexical_overlap, subsequence
 from blindspots.data.nli import HANS_LABELS, fold_for_hans
 from blindspots.demo.challenge import SUBCASES
@@ -43,5 +44,5 @@ def test_schema():
 
 
 def test_too_few_rows_for_the_subcases_are_refused():
-    with pytest.raises(ValueError, match="at least as many rows"):
+    with pytest.raises(UserError, match="has 34 subcases; raise hans_rows, 5"):
         hans_like(5, seed=0)

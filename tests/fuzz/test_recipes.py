@@ -1,0 +1,235 @@
+"""Recipes and command lines that nobody meant: what is recorded is what was given, or one line says what is wrong."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from blindspots.config import recipes
+from blindspots.config.library_keys import Key, library_keys
+from blindspots.config.parser import own_keys
+
+from .made_inputs import READS, RECIPES, flag, put
+from .recipe_text import LARGE, RECIPE, VALUES, Edit, edits, fitting, means, read, text_of
+from .running import OUT, Ending, attempt, scratch
+
+CLASSES = {
+    "make_demo_inputs": (recipes.DemoRecipe,),
+    "base_from_gguf": (recipes.GgufRecipe,),
+    "prepare_mnli": (recipes.PrepareRecipe,),
+    "build_variants": (recipes.VariantsRecipe,),
+    "finetune_task": (recipes.TaskRecipe, "TrainingArguments", "ModelConfig"),
+    "finetune_generator": (recipes.GeneratorRecipe, "SFTConfig", "ModelConfig"),
+    "merge_generator": (recipes.MergeRecipe,),
+    "generate_synthetic": (recipes.SynthesisRecipe,),
+    "evaluate_task": (recipes.EvaluateRecipe,),
+    "audit_dataset": (recipes.AuditRecipe,),
+    "report": (recipes.ReportRecipe,),
+    "reproduce_cell": (recipes.ReproduceRecipe,),
+    "release": (recipes.ReleaseRecipe,),
+}
+# Keys of which a large number is a lot of work, or which would change this process for the tests after it.
+HEAVY = frozenset(
+    """
+    train_rows matched_rows hans_rows samples_per_label kept_per_label max_new_tokens shard_rows batch_size
+    num_train_epochs max_steps per_device_train_batch_size gradient_accumulation_steps lora_r starts sizes seeds
+    dataset_num_proc dataloader_num_workers torch_empty_cache_steps label_model_rows ddp_timeout start_draws
+    global_batch_size generator_rows generator_draws
+    dataloader_prefetch_factor
+    """.split()
+)
+LEFT_OUT = frozenset(
+    """
+    full_determinism torch_compile torch_compile_backend torch_compile_mode dataloader_num_workers dataset_num_proc
+    debug log_level log_level_replica tf32 use_cpu launch ddp_backend ddp_timeout disable_tqdm output_dir
+    server_url package
+    """.split()
+)
+
+
+# How messages call what a key asks for where they do not name the key.
+SAID = ("A set of", "No part of", "gguf", "has no config")
+
+
+def names_in(content: bytes) -> list[str]:
+    """The texts that a recipe holds, by which a message may call an input."""
+    try:
+        values = read(content)
+    except Exception:
+        return []
+    values = values.values() if isinstance(values, dict) else []
+    return [
+        text for value in values for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)
+    ]
+
+
+def known_keys(script: str) -> dict[str, Key]:
+    """The keys of a script that are tried."""
+    own, *libraries = CLASSES[script]
+    keys = {name: key for library in libraries for name, key in library_keys(library).items()} | own_keys(own)
+    return {name: key for name, key in keys.items() if name not in LEFT_OUT}
+
+
+def recorded(out: Path, script: str) -> dict[str, Any]:
+    """The keys that an output says it was made with."""
+    if script == "report":
+        return yaml.safe_load((out / "report.yaml").read_text("utf-8"))
+    if script == "audit_dataset":
+        return json.loads((out / "audit.json").read_text("utf-8"))["settings"]
+    return json.loads((out / "lineage.json").read_text("utf-8"))["recipe"]
+
+
+def right(inputs: Path, script: str, given: Callable[[], dict[str, Any]]) -> Callable[[Path, Ending], None]:
+    """What must hold of the output where the values that `given` returns were accepted."""
+
+    def check(out: Path, ending: Ending) -> None:
+        if script in ("release", "reproduce_cell"):
+            return
+        values = given()
+        if values.get("estimate") in (True, "true"):
+            assert "GiB per device" in ending.stdout
+            return
+        found = recorded(out, script)
+        for key, value in values.items():
+            assert key not in found or means(value, found[key]), f"{key}: {value!r} became {found[key]!r}"
+        made(inputs, script, out, found)
+
+    return check
+
+
+def made(inputs: Path, script: str, out: Path, recipe: dict[str, Any]) -> None:
+    """Raise AssertionError where an artifact is not what its recipe asks for."""
+    sizes = {
+        file.relative_to(out / "data").as_posix().split("-")[0]: len(pd.read_parquet(file))
+        for file in out.glob("data/*/*.parquet")
+    }
+    if script == "prepare_mnli":
+        if recipe["also"] or recipe["start_draws"] or recipe["generator_rows"]:
+            return
+        assert sizes["full/train"] + sizes["full/validation"] == 24
+        assert sizes["full/validation"] == min(24, 3 * recipe["dev_rows_per_label"])
+        assert {f"n{size}/train" for size in recipe["start_sizes"]} == sizes.keys() - {"full/train", "full/validation"}
+        assert all(sizes[f"n{size}/train"] == size for size in recipe["start_sizes"])
+    elif script.startswith("finetune"):
+        counts = json.loads((out / "lineage.json").read_text())["row_counts"]
+        trained = recipe.get("train_dataset") is not None
+        assert not trained or counts["trained on"] + counts["too long"] == 24
+        weights = {name: tensor for file in out.glob("*.safetensors") for name, tensor in load_file(file).items()}
+        assert weights
+        assert all(tensor.isfinite().all() for tensor in weights.values()), "weights that are no numbers"
+        base = load_file(inputs / "base/model.safetensors")
+        moved = any(
+            name not in base or not tensor.equal(base[name].to(tensor))
+            for name, tensor in weights.items()
+            if "score" not in name
+        )
+        slow = recipe.get("learning_rate", 1) < 1e-6 or recipe.get("warmup_steps")
+        assert moved or not trained or slow, "nothing was trained"
+    elif script == "build_variants":
+        assert sizes == {f"n{size}/train": size for size in recipe["sizes"]}
+    elif script == "generate_synthetic":
+        counts = json.loads((out / "lineage.json").read_text())["row_counts"]
+        assert sizes == {"full/train": sum(count["rows"] for count in counts.values())}
+        assert all(count["rows"] == recipe["kept_per_label"] or count["kept"] for count in counts.values())
+        assert all(count["sampled"] == recipe["samples_per_label"] or count["kept"] for count in counts.values())
+
+
+# Numbers of a training, and what has to be there for some of them to have an effect.
+NUMBERS = """
+per_device_train_batch_size gradient_accumulation_steps num_train_epochs max_steps learning_rate warmup_steps
+adam_beta1 adam_beta2 adam_epsilon max_grad_norm weight_decay label_smoothing_factor neftune_noise_alpha logging_steps
+save_steps save_total_limit eval_steps eval_delay per_device_eval_batch_size lora_r lora_alpha lora_dropout
+tokens_per_batch max_length torch_empty_cache_steps pad_to_multiple_of data_seed seed eval_batch_tokens mnli_rows
+estimate_tflops estimate_gpu_gib
+""".split()
+SETTINGS = [
+    {},
+    {"use_peft": True, "lora_target_modules": ["q_proj", "v_proj"]},
+    {"dev_dataset": "prepared", "eval_strategy": "steps", "eval_steps": 1},
+    {"save_strategy": "steps", "save_steps": 1},
+    {"estimate": True, "estimate_tflops": 1, "estimate_gpu_gib": 1},
+    {"max_steps": None},
+    {"optim": "sgd"},
+    {"optim": "adafactor", "lr_scheduler_type": "cosine"},
+]
+
+
+def training_edits(script: str) -> st.SearchStrategy[list[Edit]]:
+    """Numbers of a training that are out of range or nearly so."""
+    keys = st.sampled_from([key for key in NUMBERS if key in known_keys(script)])
+    values = st.sampled_from(["-1", "0", "1", "3", "0.5", "1e-30", "1e30", "-0.0", "1.0", "25", "null"])
+    numbers = st.lists(st.builds(Edit, st.just("set"), keys, values), min_size=1, max_size=2)
+    settings = [
+        [
+            Edit("set", key, json.dumps(value)) if value is not None else Edit("remove", key)
+            for key, value in one.items()
+        ]
+        for one in SETTINGS
+    ]
+    return st.builds(list.__add__, st.sampled_from(settings), numbers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", CLASSES)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_recipe_is_followed_or_refused(inputs, script, data):
+    check_recipe(inputs, script, data.draw(edits(RECIPES[script], known_keys(script), HEAVY)))
+
+
+def check_recipe(inputs, script, changes):
+    with scratch() as folder:
+        put(inputs, folder, *READS[script])
+        content = text_of(RECIPES[script], changes)
+        (folder / RECIPE).write_bytes(content)
+        keys = [edit.key for edit in changes if isinstance(edit, Edit) if edit.key]
+        words = [RECIPE, *known_keys(script), *SAID, *names_in(content), *keys]
+        output = [] if script == "release" else ["--output_dir", OUT]
+        attempt(script, "recipe", [RECIPE, *output], folder, words, right(inputs, script, lambda: read(content)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", CLASSES)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_command_line_is_followed_or_refused(inputs, script, data):
+    check_command_line(inputs, script, data.draw(command_lines(script)))
+
+
+def command_lines(script: str) -> st.SearchStrategy[tuple[dict[str, str], list[str]]]:
+    """Values of some keys as words of a command line, and further words among them."""
+    known = {name: key for name, key in known_keys(script).items() if "dict" not in key.types or "list" in key.types}
+    light = st.sampled_from(sorted(known.keys() - HEAVY))
+    words = st.one_of(st.sampled_from([*VALUES, *LARGE]), st.text(max_size=6))
+    fit = st.sampled_from(sorted(known)).flatmap(lambda name: st.tuples(st.just(name), fitting(known[name])))
+    values = st.lists(st.one_of(fit, fit, st.tuples(light, words)), max_size=2).map(dict)
+    flags = st.sampled_from(sorted(known)).map(lambda name: f"--{name}")
+    strange = st.sampled_from(
+        ["--", "-", "-h", "-x", "--=", "--no", "@file", "recipe.yaml", "x.yaml", "--config", "-1", ""]
+    )
+    return st.tuples(values, st.lists(st.one_of(strange, flags, words), max_size=1))
+
+
+def check_command_line(inputs: Path, script: str, case: tuple[dict[str, str], list[str]]) -> None:
+    values, more = case
+    values = {key: text for key, text in values.items() if text and "\0" not in text}
+    given = RECIPES[script] | values
+    words = [word for key, value in given.items() for word in flag(key, value)] + more
+    with scratch() as folder:
+        put(inputs, folder, *READS[script])
+        output = [] if script == "release" else ["--output_dir", OUT]
+        texts = [part for text in [*more, *values.values()] for part in [text, *text.strip("[]").split(", ")]]
+        names = [*known_keys(script), *SAID, *texts, "command line", "recipe"]
+
+        def check(out: Path, ending: Ending) -> None:
+            if not ending.stdout.startswith("usage:"):
+                right(inputs, script, lambda: given)(out, ending)
+
+        attempt(script, "command line", [*output, *words], folder, names, check)
