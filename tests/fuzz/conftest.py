@@ -7,8 +7,8 @@ import pytest
 
 from blindspots.config.paths import EVALUATE_MODULES
 
+from .counts import COUNTS, PROPERTY
 from .made_inputs import make_inputs, make_more
-from .running import COUNTS
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +32,4 @@ def counted(record_property) -> Iterator[None]:
     COUNTS.clear()
     yield
     for line in COUNTS.lines():
-        record_property("strange inputs", line)
+        record_property(PROPERTY, line)

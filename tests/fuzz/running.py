@@ -5,14 +5,15 @@ import importlib
 import io
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
 from blindspots.config.errors import one_line
 from blindspots.config.processes import run_script
+
+from .counts import COUNTS
 
 # Where every script is told to write, below the folder of its inputs.
 OUT = "out"
@@ -26,25 +27,6 @@ class Ending:
     code: int
     stdout: str
     stderr: str
-
-
-@dataclass
-class Counts:
-    """Inputs by (script, kind of input), and how many of them were refused and accepted."""
-
-    inputs: Counter = field(default_factory=Counter)
-    refused: Counter = field(default_factory=Counter)
-    accepted: Counter = field(default_factory=Counter)
-
-    def lines(self) -> list[tuple[str, str, int, int, int, int]]:
-        """Script, kind, inputs, refused, accepted and failed of each kind."""
-        return [
-            (*key, count, self.refused[key], self.accepted[key], count - self.refused[key] - self.accepted[key])
-            for key, count in sorted(self.inputs.items())
-        ]
-
-
-COUNTS = Counts()
 
 
 @contextlib.contextmanager

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 import reproduce_cell  # noqa: F401
+from blindspots.config.paths import TEST_SETS
 from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.names import parse_lineage
+from blindspots.data.test_sets import test_set
 
 from . import reading
 from .damage import Bytes, Json, byte_damages, json_damages
@@ -30,9 +32,12 @@ from .test_reports import damage_predictions, predictions_damages
 COMMIT = "a" * 40
 # What is said of a second run that was made and differs.
 COMPARED = ("other rows", "differently", "Outside the tolerance")
-LINEAGE_KEYS = (
-    "artifact artifact_type content_sha256 parents results files license recipe precision row_counts".split()
-)
+LINEAGE_KEYS = """
+artifact artifact_type content_sha256 parents results files license recipe precision row_counts
+""".split()
+TEST_SET_KEYS = """
+slices allowed cluster headlines both_sides titles columns label_names folding rows sha256 unlabelled
+""".split()
 
 
 def words_of(keys: dict[str, Any]) -> list[object]:
@@ -123,8 +128,8 @@ LINEAGES = {
 @pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(case=lineages())
-def test_a_damaged_lineage_is_told_or_changes_nothing(inputs, case):
-    check_lineage(inputs, case)
+def test_a_damaged_lineage_is_told_or_changes_nothing(all_inputs, case):
+    check_lineage(all_inputs, case)
 
 
 def check_lineage(inputs: Path, case: tuple[str, Callable]) -> None:
@@ -248,8 +253,8 @@ def released_cases() -> st.SearchStrategy[tuple[str, Any]]:
 @pytest.mark.slow
 @settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(case=released_cases())
-def test_a_damaged_release_is_told(inputs, case):
-    check_released(inputs, case)
+def test_a_damaged_release_is_told(all_inputs, case):
+    check_released(all_inputs, case)
 
 
 def check_released(inputs: Path, case: tuple[str, Any]) -> None:
@@ -295,3 +300,40 @@ def check_released(inputs: Path, case: tuple[str, Any]) -> None:
                 stack.enter_context(patch(target, value))
             names = ["model", "released", name]
             attempt("reproduce_cell", "released model", words, folder, names, right, COMPARED)
+
+
+# Files of test sets
+
+
+@pytest.mark.slow
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@given(damage=st.one_of(json_damages(*TEST_SET_KEYS), byte_damages()))
+def test_a_damaged_file_of_a_test_set_is_told_or_changes_nothing(inputs, damage):
+    check_test_set(inputs, damage)
+
+
+def check_test_set(inputs: Path, damage: Callable) -> None:
+    with scratch() as folder:
+        put(inputs, folder, "start", "mnli")
+        shutil.copytree(TEST_SETS, folder / "test_sets")
+        file = folder / "test_sets/mnli_matched.yaml"
+        if isinstance(damage, Json):
+            document = json.dumps(yaml.safe_load(file.read_bytes())).encode()
+            file.write_text(yaml.safe_dump(json.loads(damage(document))))
+        else:
+            file.write_bytes(damage(file.read_bytes()))
+
+        def right(out: Path, ending: Ending) -> None:
+            rows = pd.read_parquet(out / "predictions/mnli_matched.parquet")
+            before = pd.read_parquet(inputs / "mnli/data/validation_matched-00000-of-00001.parquet")
+            meant = yaml.safe_load(file.read_bytes())
+            labels = meant.get("label_names") or {}
+            golds = [reading.LABELS[label] for label in before["label"]]
+            assert labels or rows["gold"].tolist() == golds or meant["split"] != "validation_matched"
+
+        test_set.cache_clear()
+        with patch("blindspots.data.test_sets.TEST_SETS", folder / "test_sets"):
+            words = words_of({"model": "start", "mnli": "mnli", "output_dir": OUT})
+            names = ["mnli", "test_sets", "label"]
+            attempt("evaluate_task", "file of a test set", words, folder, names, right)
+        test_set.cache_clear()

@@ -16,6 +16,7 @@ from blindspots.config import recipes
 from blindspots.config.library_keys import Key, library_keys
 from blindspots.config.parser import own_keys
 
+from .damage import Bytes
 from .made_inputs import READS, RECIPES, flag, put
 from .recipe_text import LARGE, RECIPE, VALUES, Edit, edits, fitting, means, read, text_of
 from .running import OUT, Ending, attempt, scratch
@@ -233,3 +234,53 @@ def check_command_line(inputs: Path, script: str, case: tuple[dict[str, str], li
                 right(inputs, script, lambda: given)(out, ending)
 
         attempt(script, "command line", [*output, *words], folder, names, check)
+
+
+def setting(key: str, text: str) -> list[Edit]:
+    """A recipe with another value of one key."""
+    return [Edit("set", key, text)]
+
+
+# Recipes on which a script failed once: with a traceback, in silence, or late.
+FOUND = [
+    ("make_demo_inputs", setting("hans_rows", "10")),
+    ("make_demo_inputs", [Edit("last", "", "? [a, b]\n: 1")]),
+    ("prepare_mnli", setting("seed", "1" * 5000)),
+    ("prepare_mnli", setting("seed", "-1")),
+    ("prepare_mnli", setting("seed", "!!timestamp x")),
+    ("prepare_mnli", setting("seed", "!!float x")),
+    ("prepare_mnli", setting("seed", "&a [*a]")),
+    ("prepare_mnli", setting("mnli", "x" * 5000)),
+    ("prepare_mnli", setting("mnli", '"a\\0b"')),
+    ("prepare_mnli", [Bytes("utf16")]),
+    ("prepare_mnli", [Bytes("packed")]),
+    ("prepare_mnli", [Bytes("bom"), Bytes("bom")]),
+    ("build_variants", setting("original", "''")),
+    ("build_variants", setting("sizes", "[]")),
+    ("build_variants", setting("kind", "/".join(["x"] * 3000))),
+    ("generate_synthetic", setting("temperature", ".nan")),
+    ("generate_synthetic", setting("temperature", "1" * 400)),
+    ("evaluate_task", setting("dtype", "none")),
+    ("finetune_task", [Edit("remove", "model_name_or_path")]),
+    ("finetune_task", setting("per_device_train_batch_size", "-1")),
+    ("finetune_task", setting("gradient_accumulation_steps", "0")),
+    ("finetune_task", setting("adam_beta1", "2")),
+    ("finetune_task", setting("max_steps", "0")),
+    ("finetune_task", [Edit("remove", "max_steps"), *setting("num_train_epochs", "0")]),
+    ("finetune_generator", setting("pad_to_multiple_of", "0")),
+    ("finetune_generator", setting("neftune_noise_alpha", "-1")),
+    ("finetune_generator", setting("activation_checkpointing_kwargs", "{a: 1}")),
+    ("report", setting("anli_r1", "nowhere")),
+    ("reproduce_cell", setting("starts", '"[1"')),
+    ("release", setting("modules", "nowhere")),
+]
+
+
+@pytest.mark.parametrize(("script", "changes"), FOUND)
+def test_a_recipe_on_which_a_script_failed_once(inputs, script, changes):
+    check_recipe(inputs, script, changes)
+
+
+@pytest.mark.parametrize("word", ["--corpus", "", "--config"])
+def test_a_command_line_on_which_a_script_failed_once(inputs, word):
+    check_command_line(inputs, "make_demo_inputs", ({}, [word]))
