@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 import reproduce_cell  # noqa: F401
-from blindspots.config.paths import TEST_SETS
 from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.names import parse_lineage
-from blindspots.data.test_sets import test_set
+from blindspots.config.paths import TEST_SETS
+from blindspots.data import test_sets
 
 from . import reading
 from .damage import Bytes, Json, byte_damages, json_damages
@@ -331,9 +331,9 @@ def check_test_set(inputs: Path, damage: Callable) -> None:
             golds = [reading.LABELS[label] for label in before["label"]]
             assert labels or rows["gold"].tolist() == golds or meant["split"] != "validation_matched"
 
-        test_set.cache_clear()
-        with patch("blindspots.data.test_sets.TEST_SETS", folder / "test_sets"):
+        test_sets.test_set.cache_clear()
+        with patch.object(test_sets, "TEST_SETS", folder / "test_sets"):
             words = words_of({"model": "start", "mnli": "mnli", "output_dir": OUT})
             names = ["mnli", "test_sets", "label"]
             attempt("evaluate_task", "file of a test set", words, folder, names, right)
-        test_set.cache_clear()
+        test_sets.test_set.cache_clear()
