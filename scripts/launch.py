@@ -9,6 +9,7 @@ import sys
 
 from blindspots.config.errors import RecipeError
 from blindspots.config.gpus import take_gpus
+from blindspots.config.parser import CommandLine
 from blindspots.config.paths import ACCELERATE_CONFIGS
 from blindspots.config.processes import run_script
 
@@ -17,7 +18,7 @@ SEVERAL_GPUS = ACCELERATE_CONFIGS / "multi_gpu.yaml"
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = CommandLine(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--gpus", type=int, default=1, help="how many; 0 runs the script on the CPU (%(default)s)")
     parser.add_argument("--multi_gpu_config", default=SEVERAL_GPUS, help="accelerate's settings for several GPUs")
     parser.add_argument("--threads", type=int, help="CPU threads of the whole job, shared out among its processes")

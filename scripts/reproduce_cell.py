@@ -63,6 +63,7 @@ def main() -> None:
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.remote import remote_lineage
     from blindspots.artifacts.retries import hub_errors_as_user_errors
+    from blindspots.evaluation.prediction import read_predictions
     from blindspots.release import outside, reproduce
 
     what = f"{name}-{cell.name}-evaluated" if recipe.from_release else f"{name}-{cell.name}"
@@ -75,6 +76,8 @@ def main() -> None:
         training = {} if recipe.from_release else reproduce.TRAINING_INPUTS
         inputs = reproduce.pinned_inputs(lineage, training | reproduce.TEST_INPUTS)
         by_seed = reproduce.released_predictions(recipe, name, cell)
+    for folder in (released.path, *by_seed.values()):
+        read_predictions(folder)  # what can't be compared with is found before the work
     if recipe.from_release:
         script, keys = "evaluate_task.py", outside.evaluation_keys(released.path / "recipe.yaml")
         inputs |= {"model": f"{released.name}@{released.revision}", "model_revision": released.revision}

@@ -98,3 +98,15 @@ def script(monkeypatch):
         importlib.import_module(name).main()
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """What became of the strange inputs of `tests/fuzz`."""
+    from fuzz.counts import PROPERTY, Counts
+
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    ended = [report for report in reports if getattr(report, "when", None) == "teardown"]
+    counts = Counts()
+    counts.add(line for report in ended for name, line in report.user_properties if name == PROPERTY)
+    for line in counts.table():
+        terminalreporter.write_line(line)

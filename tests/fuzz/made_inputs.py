@@ -99,12 +99,16 @@ def make_inputs(folder: Path, world: Path, modules: Path) -> None:
     _made(folder, "prepared", "prepare_mnli")
     _made(folder, "synthetic", "generate_synthetic", samples_per_label=24)
     _made(folder, "sets", "build_variants")
-    _made(folder, "model", "finetune_task", hans="hans", hans_expected_rows=60)
-    for name in ("prepared", "model"):
+    for name in ("prepared", "sets"):
         shutil.copytree(folder / name, folder / "artifacts" / name)
     shutil.copytree(modules / "heuristic_audit", folder / "modules" / "heuristic_audit")
     for seed, name in enumerate(("n0-s0", "n0-original-n60-s0", "n0-synthetic-n60-s0")):
         write_model(folder / "models" / name, 0.7, np.random.default_rng(seed), test_sets())
+
+
+def make_more(folder: Path) -> None:
+    """Write `model`, a tuned task model with predictions, and `kept`, a report on `models`."""
+    _made(folder, "model", "finetune_task", hans="hans", hans_expected_rows=60)
     _made(folder, "kept", "report")
 
 

@@ -165,7 +165,7 @@ def stock_logits(folder: Path, texts: list[str]) -> np.ndarray:
         ids = tokenizer(text)["input_ids"]
         while len(ids) > 1 and ids[-1] == pad:
             ids = ids[:-1]
-        rows.append(model(input_ids=torch.tensor([ids])).logits[0].float())
+        rows.append(model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].float())
     order = [{name: index for index, name in model.config.id2label.items()}[label] for label in LABELS]
     return torch.stack(rows).numpy()[:, order]
 
@@ -177,4 +177,9 @@ def next_token(folder: Path, text: str) -> np.ndarray:
     is_adapter = (folder / "adapter_config.json").is_file()
     loader = AutoPeftModelForCausalLM if is_adapter else AutoModelForCausalLM
     model = loader.from_pretrained(folder, dtype="auto").eval()
-    return model(input_ids=tokenizer(text, return_tensors="pt")["input_ids"]).logits[0, -1].float().numpy()
+    return (
+        model(input_ids=tokenizer(text, return_tensors="pt")["input_ids"], use_cache=False)
+        .logits[0, -1]
+        .float()
+        .numpy()
+    )

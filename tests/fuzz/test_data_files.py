@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from . import reading
-from .damage import byte_damages
-from .data_files import FORMATS, arrow_files, columns, content_of, table_damages
+from .damage import Json, byte_damages
+from .data_files import FORMATS, Arrow, arrow_files, columns, content_of, table_damages
 from .made_inputs import TRAINING, flag, put
 from .running import OUT, Ending, attempt, scratch
 
@@ -153,3 +153,18 @@ def check_content(inputs: Path, script: str, ending: str, content: bytes) -> Non
             [DATA, "A set of", *reader.words],
             lambda out, ending: reader.right(out, ending, reading.records(file)),
         )
+
+
+# Metadata that `datasets` does not expect, on which a script failed once.
+FOUND = [
+    Arrow("arrow", {}, metadata=Json(0, 7, "info")),
+    Arrow("arrow", {}, metadata=Json(5, None)),
+    Arrow("arrow", {}, metadata=Json(3, True)),
+    Arrow("parquet", {}, metadata=Json(677, "")),
+    Arrow("parquet", {}, metadata=Json(686, 68)),
+]
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_a_schema_on_which_a_script_failed_once(inputs, case):
+    check_content(inputs, "prepare_mnli", case.ending, case.content())

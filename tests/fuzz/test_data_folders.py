@@ -182,3 +182,7 @@ def rows_of(file: Path) -> Counter:
 @given(case=folders())
 def test_a_folder_is_read_file_by_file_or_refused(case):
     check_folder(case)
+
+
+def test_a_config_whose_name_is_a_number():
+    check_folder(Folder("train.arrow", readme=readmes("train.arrow")[4], damaged="README.md", damage=Json(8, 8)))

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 
 from blindspots.data.nli import generator_prompt, task_input
 
+from .damage import Json
 from .made_inputs import RECIPES, TRAINING, flag, put
-from .model_folders import Damaged, model_damages, next_token, stock_logits
+from .model_folders import Damaged, Tensors, model_damages, next_token, stock_logits
 from .reading import LABELS
 from .running import OUT, Ending, attempt, run, scratch
 
@@ -181,3 +182,32 @@ def check_model(inputs: Path, name: str, damage: Damaged) -> None:
             [loader.model, damage.file, "the model's"],
             lambda out, ending: loader.right(model, inputs, out, ending),
         )
+
+
+# Damages on which a script failed once: with a traceback, or, of NaN in a generator, in silence.
+FOUND = [
+    ("a task model, evaluated", Damaged("config.json", Json(0, 9, "architectures"))),
+    ("a task model, evaluated", Damaged("config.json", Json(0, [7], "architectures"))),
+    ("a task model, evaluated", Damaged("config.json", Json(0, {"0": 1, "1": 2, "2": 3}, "id2label"))),
+    ("a task model, evaluated", Damaged("config.json", Json(0, [], "sliding_window"))),
+    ("a task model, evaluated", Damaged("config.json", Json(0, "../x", "dtype"))),
+    ("a task model, evaluated", Damaged("config.json", Json(0, 1e308, "vocab_size"))),
+    ("a task model, evaluated", Damaged("config.json", Json(0, 0, "num_attention_heads"))),
+    ("a task model, evaluated", Damaged("config.json", Json(0, [[["a"]]], "text_config"))),
+    ("a task model, evaluated", Damaged("tokenizer_config.json", Json(0, "x", "model_max_length"))),
+    ("a task model, evaluated", Damaged("model.safetensors", Tensors("inf", 3))),
+    ("an adapter, evaluated", Damaged("adapter_config.json", Json(0, 1, "target_modules"))),
+    ("an adapter, evaluated", Damaged("adapter_config.json", Json(0, "../x", "modules_to_save"))),
+    ("an adapter, evaluated", Damaged("adapter_config.json", Json(0, {"a": 1}, "megatron_config"))),
+    ("an adapter, evaluated", Damaged("adapter_model.safetensors", Tensors("nan", 1))),
+    ("an adapter, merged", Damaged("adapter_config.json", Json(0, [1, 2], "alora_invocation_tokens"))),
+    ("a base model, estimated", Damaged("config.json", Json(0, "7", "problem_type"))),
+    ("a base model, estimated", Damaged("config.json", Json(0, "x", "hidden_act"))),
+    ("a generator", Damaged("config.json", Json(0, [], "sliding_window"))),
+    ("a generator", Damaged("model.safetensors", Tensors("nan", 0))),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), FOUND)
+def test_a_model_on_which_a_script_failed_once(inputs, name, damage):
+    check_model(inputs, name, damage)

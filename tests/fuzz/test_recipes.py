@@ -1,6 +1,7 @@
 """Recipes and command lines that nobody meant: what is recorded is what was given, or one line says what is wrong."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from blindspots.config import recipes
-from blindspots.config.errors import one_line
 from blindspots.config.library_keys import Key, library_keys
 from blindspots.config.parser import own_keys
 
-from .made_inputs import READS, RECIPES, put
-from .recipe_text import RECIPE, Edit, edits, means, read, text_of
+from .damage import Bytes
+from .made_inputs import READS, RECIPES, flag, put
+from .recipe_text import LARGE, RECIPE, VALUES, Edit, edits, fitting, means, read, text_of
 from .running import OUT, Ending, attempt, scratch
 
 CLASSES = {
@@ -55,7 +56,7 @@ LEFT_OUT = frozenset(
 
 
 # How messages call what a key asks for where they do not name the key.
-SAID = ("A set of", "No part of")
+SAID = ("A set of", "No part of", "gguf", "has no config")
 
 
 def names_in(content: bytes) -> list[str]:
@@ -64,7 +65,10 @@ def names_in(content: bytes) -> list[str]:
         values = read(content)
     except Exception:
         return []
-    return [one_line(value) for value in values.values() if isinstance(value, str)] if isinstance(values, dict) else []
+    values = values.values() if isinstance(values, dict) else []
+    return [
+        text for value in values for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)
+    ]
 
 
 def known_keys(script: str) -> dict[str, Key]:
@@ -83,18 +87,18 @@ def recorded(out: Path, script: str) -> dict[str, Any]:
     return json.loads((out / "lineage.json").read_text("utf-8"))["recipe"]
 
 
-def right(inputs: Path, script: str, content: bytes):
-    """What must hold of the output of a recipe that was accepted."""
+def right(inputs: Path, script: str, given: Callable[[], dict[str, Any]]) -> Callable[[Path, Ending], None]:
+    """What must hold of the output where the values that `given` returns were accepted."""
 
     def check(out: Path, ending: Ending) -> None:
         if script in ("release", "reproduce_cell"):
             return
-        given = read(content)
-        if given.get("estimate") in (True, "true"):
+        values = given()
+        if values.get("estimate") in (True, "true"):
             assert "GiB per device" in ending.stdout
             return
         found = recorded(out, script)
-        for key, value in given.items():
+        for key, value in values.items():
             assert key not in found or means(value, found[key]), f"{key}: {value!r} became {found[key]!r}"
         made(inputs, script, out, found)
 
@@ -108,6 +112,8 @@ def made(inputs: Path, script: str, out: Path, recipe: dict[str, Any]) -> None:
         for file in out.glob("data/*/*.parquet")
     }
     if script == "prepare_mnli":
+        if recipe["also"] or recipe["start_draws"] or recipe["generator_rows"]:
+            return
         assert sizes["full/train"] + sizes["full/validation"] == 24
         assert sizes["full/validation"] == min(24, 3 * recipe["dev_rows_per_label"])
         assert {f"n{size}/train" for size in recipe["start_sizes"]} == sizes.keys() - {"full/train", "full/validation"}
@@ -187,4 +193,94 @@ def check_recipe(inputs, script, changes):
         keys = [edit.key for edit in changes if isinstance(edit, Edit) if edit.key]
         words = [RECIPE, *known_keys(script), *SAID, *names_in(content), *keys]
         output = [] if script == "release" else ["--output_dir", OUT]
-        attempt(script, "recipe", [RECIPE, *output], folder, words, right(inputs, script, content))
+        attempt(script, "recipe", [RECIPE, *output], folder, words, right(inputs, script, lambda: read(content)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", CLASSES)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_command_line_is_followed_or_refused(inputs, script, data):
+    check_command_line(inputs, script, data.draw(command_lines(script)))
+
+
+def command_lines(script: str) -> st.SearchStrategy[tuple[dict[str, str], list[str]]]:
+    """Values of some keys as words of a command line, and further words among them."""
+    known = {name: key for name, key in known_keys(script).items() if "dict" not in key.types or "list" in key.types}
+    light = st.sampled_from(sorted(known.keys() - HEAVY))
+    words = st.one_of(st.sampled_from([*VALUES, *LARGE]), st.text(max_size=6))
+    fit = st.sampled_from(sorted(known)).flatmap(lambda name: st.tuples(st.just(name), fitting(known[name])))
+    values = st.lists(st.one_of(fit, fit, st.tuples(light, words)), max_size=2).map(dict)
+    flags = st.sampled_from(sorted(known)).map(lambda name: f"--{name}")
+    strange = st.sampled_from(
+        ["--", "-", "-h", "-x", "--=", "--no", "@file", "recipe.yaml", "x.yaml", "--config", "-1", ""]
+    )
+    return st.tuples(values, st.lists(st.one_of(strange, flags, words), max_size=1))
+
+
+def check_command_line(inputs: Path, script: str, case: tuple[dict[str, str], list[str]]) -> None:
+    values, more = case
+    values = {key: text for key, text in values.items() if text and "\0" not in text}
+    given = RECIPES[script] | values
+    words = [word for key, value in given.items() for word in flag(key, value)] + more
+    with scratch() as folder:
+        put(inputs, folder, *READS[script])
+        output = [] if script == "release" else ["--output_dir", OUT]
+        texts = [part for text in [*more, *values.values()] for part in [text, *text.strip("[]").split(", ")]]
+        names = [*known_keys(script), *SAID, *texts, "command line", "recipe"]
+
+        def check(out: Path, ending: Ending) -> None:
+            if not ending.stdout.startswith("usage:"):
+                right(inputs, script, lambda: given)(out, ending)
+
+        attempt(script, "command line", [*output, *words], folder, names, check)
+
+
+def setting(key: str, text: str) -> list[Edit]:
+    """A recipe with another value of one key."""
+    return [Edit("set", key, text)]
+
+
+# Recipes on which a script failed once: with a traceback, in silence, or late.
+FOUND = [
+    ("make_demo_inputs", setting("hans_rows", "10")),
+    ("make_demo_inputs", [Edit("last", "", "? [a, b]\n: 1")]),
+    ("prepare_mnli", setting("seed", "1" * 5000)),
+    ("prepare_mnli", setting("seed", "-1")),
+    ("prepare_mnli", setting("seed", "!!timestamp x")),
+    ("prepare_mnli", setting("seed", "!!float x")),
+    ("prepare_mnli", setting("seed", "&a [*a]")),
+    ("prepare_mnli", setting("mnli", "x" * 5000)),
+    ("prepare_mnli", setting("mnli", '"a\\0b"')),
+    ("prepare_mnli", [Bytes("utf16")]),
+    ("prepare_mnli", [Bytes("packed")]),
+    ("prepare_mnli", [Bytes("bom"), Bytes("bom")]),
+    ("build_variants", setting("original", "''")),
+    ("build_variants", setting("sizes", "[]")),
+    ("build_variants", setting("kind", "/".join(["x"] * 3000))),
+    ("generate_synthetic", setting("temperature", ".nan")),
+    ("generate_synthetic", setting("temperature", "1" * 400)),
+    ("evaluate_task", setting("dtype", "none")),
+    ("finetune_task", [Edit("remove", "model_name_or_path")]),
+    ("finetune_task", setting("per_device_train_batch_size", "-1")),
+    ("finetune_task", setting("gradient_accumulation_steps", "0")),
+    ("finetune_task", setting("adam_beta1", "2")),
+    ("finetune_task", setting("max_steps", "0")),
+    ("finetune_task", [Edit("remove", "max_steps"), *setting("num_train_epochs", "0")]),
+    ("finetune_generator", setting("pad_to_multiple_of", "0")),
+    ("finetune_generator", setting("neftune_noise_alpha", "-1")),
+    ("finetune_generator", setting("activation_checkpointing_kwargs", "{a: 1}")),
+    ("report", setting("anli_r1", "nowhere")),
+    ("reproduce_cell", setting("starts", '"[1"')),
+    ("release", setting("modules", "nowhere")),
+]
+
+
+@pytest.mark.parametrize(("script", "changes"), FOUND)
+def test_a_recipe_on_which_a_script_failed_once(inputs, script, changes):
+    check_recipe(inputs, script, changes)
+
+
+@pytest.mark.parametrize("word", ["--corpus", "", "--config"])
+def test_a_command_line_on_which_a_script_failed_once(inputs, word):
+    check_command_line(inputs, "make_demo_inputs", ({}, [word]))

@@ -84,10 +84,11 @@ def label_noise(sample: Batch, reference: Batch, counts: Tally, recipe: AuditRec
     if model is None:
         raise NotComputedError("no task model is named; name one with label_model")
     counts.require_labels()
-    from blindspots.evaluation.prediction import predict_logits
+    from blindspots.evaluation.prediction import predict_logits, rehearse
     from blindspots.modeling.classifier import load_for_evaluation
 
     classifier = load_for_evaluation(model)
+    rehearse(classifier, {})
     judged = []
     for batch in (sample, reference):
         rows = batch.select(

@@ -115,6 +115,13 @@ def _to_bool(value: Any) -> bool | None:
     return words.get(str(value).lower()) if isinstance(value, str | bool) else None
 
 
+class CommandLine(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> None:
+        raise RecipeError(f"command line: {message}. --help lists what it takes.")
+
+
 class _Once(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
         if hasattr(namespace, self.dest):
@@ -123,7 +130,7 @@ class _Once(argparse.Action):
 
 
 def _argument_parser(description: str, groups: dict[str, dict[str, Key]]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -158,7 +165,7 @@ def _command_line(
         if word.startswith("--"):
             raise RecipeError(_unknown("command line", name, known, refused))
         raise RecipeError(f"command line: {word!r} belongs to no key.")
-    recipes = [given.pop(name) for name in ("recipe", "config") if given.get(name)]
+    recipes = [path for name in ("recipe", "config") if (path := given.pop(name, None)) is not None]
     given = {
         name: value[0]
         if isinstance(value, list) and len(value) == 1 and ("str" in known[name].types or value[0].startswith("["))

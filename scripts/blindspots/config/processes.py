@@ -34,6 +34,10 @@ def run_script(main: Callable[[], None]) -> None:
 
 
 def _leave(message: str, exit_code: int) -> None:
+    """Exit with a message, on a line of its own where an error left a progress bar open."""
+    tqdm = sys.modules.get("tqdm")
+    for bar in list(tqdm.tqdm._instances) if tqdm else ():
+        bar.close()
     print(f"error: {message}", file=sys.stderr)
     sys.exit(exit_code)
 

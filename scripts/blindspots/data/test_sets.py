@@ -2,6 +2,10 @@
 
 import dataclasses
 import functools
+import inspect
+import reprlib
+import types
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,7 +90,7 @@ class TestSet:
     folding: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     unlabelled: str = "refuse"
     slices: Sequence[str] = ()
-    allowed: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    allowed: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
     cluster: str | Sequence[str] | None = None
     stratify: str = "gold"
     headlines: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
@@ -171,10 +175,27 @@ def test_set(name: str) -> TestSet:
     required = [key for key, field in fields.items() if _required(field) and key not in values]
     if required:
         raise RecipeError(f"{file}: {required[0]} is required.")
-    allowed = {column: list(map(str, values)) for column, values in values.get("allowed", {}).items()}
+    for key, value in values.items():
+        if not _fits(value, fields[key].type):
+            wanted = inspect.formatannotation(fields[key].type).replace("collections.abc.", "")
+            raise RecipeError(f"{file}: {key} wants {wanted}, got {reprlib.repr(value)}.")
+    allowed = {column: list(map(str, texts)) for column, texts in values.get("allowed", {}).items()}
     found = TestSet(name, **{"key": names[name], **values, "allowed": allowed})
     _check(found, str(file))
     return found
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    """Whether a value of YAML is of a type such as `Mapping[str, Sequence[str]]` or `str | None`."""
+    arguments = typing.get_args(wanted)
+    if isinstance(wanted, types.UnionType):
+        return any(_fits(value, one) for one in arguments)
+    kind = typing.get_origin(wanted) or wanted
+    if kind is Mapping:
+        return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
+    if kind is Sequence:
+        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+    return kind is Any or type(value) is kind
 
 
 def _required(field: dataclasses.Field) -> bool:
