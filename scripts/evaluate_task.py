@@ -39,7 +39,8 @@ def main() -> None:
             results = score(folder.staging)
             rows = {name: len(test) for name, test in tests.items()}
             parents = {"model": model, **sources}
-            save_artifact(folder, resolved_recipe(recipe), parents, rows, results, {"evaluated": classifier.precision})
+            facts = {"precision": {"evaluated": classifier.precision}}
+            save_artifact(folder, resolved_recipe(recipe), parents, rows, results, facts)
             push_if_asked(recipe)
             for headline in results["headlines"]:
                 print(f"{headline['name']} {headline['accuracy']:.4f}")

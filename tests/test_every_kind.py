@@ -128,7 +128,10 @@ def test_every_pair_of_the_registry_is_compared_by_name(report):
     wanted = {f"{label_of(kind)} - {label_of(other)}" for kind, other in compared_kinds(KINDS)}
     assert set(compared["difference"]) == wanted
     assert "lingnli (external) - wanli (external)" in wanted
-    assert set(compared["metric"]) == {"MNLI matched", "HANS", "HANS LO-non-entailment"}
+    sides = {f"HANS LO-{side}" for side in ("non-entailment", "entailment")}
+    of_signals = {"HANS LO AUROC", "HANS LO d'", "HANS LO criterion"}
+    probabilities = {f"{side}, probability" for side in sides}
+    assert set(compared["metric"]) == {"MNLI matched", "HANS"} | sides | of_signals | probabilities
 
 
 def test_no_two_kinds_of_a_figure_look_alike():

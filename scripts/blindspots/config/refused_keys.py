@@ -260,9 +260,6 @@ RULES = (
         lambda values: values["use_peft"],
         "has no effect without use_peft: true",
     ),
-    Rule("lora_r", lambda values: values["lora_r"] > 0, "is at least 1"),
-    Rule("lora_alpha", lambda values: values["lora_alpha"] > 0, "is at least 1: with 0 the adapter has no effect"),
-    Rule("lora_dropout", lambda values: 0 <= values["lora_dropout"] <= 1, "lies between 0 and 1"),
     Rule(
         "lora_task_type",
         lambda values: values["lora_task_type"] == ("CAUSAL_LM" if "loss_on" in values else "SEQ_CLS"),
