@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from queue import Queue
 from threading import Thread
 
 import pytest
 import yaml
 
 import fill_readmes
+from blindspots.artifacts import output_dir
 from blindspots.artifacts.output_dir import locked
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
@@ -93,15 +95,15 @@ def test_generated_parts_are_up_to_date(readme):
     assert fill_readmes.filled(text) == text, "run python scripts/fill_readmes.py"
 
 
-def test_a_readme_that_is_being_written_is_waited_for(tmp_path, monkeypatch, capsys):
+def test_a_readme_that_is_being_written_is_waited_for(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
     readme.write_text("<!-- kinds -->\n<!-- end -->\n")
     monkeypatch.setattr(fill_readmes, "READMES", (readme,))
-    second = Thread(target=fill_readmes.main)
+    told, second = Queue(), Thread(target=fill_readmes.main)
+    monkeypatch.setattr(output_dir, "print", lambda text, **_: told.put(text), raising=False)
     with locked(readme):
         second.start()
-        while "waiting for another run" not in capsys.readouterr().out:
-            pass
+        assert "waiting for another run" in told.get(timeout=60)
         readme.write_text("# What the first one wrote\n<!-- kinds -->\n<!-- end -->\n")
     second.join()
     text = readme.read_text()

@@ -26,7 +26,11 @@ PAIR_FEATURES = Features(
     }
 )
 # As the files of GLUE, SNLI, MNLI and HANS and those of WANLI call them, where a file has no column of our name.
-OTHER_COLUMNS = {"premise": ("sentence1",), "hypothesis": ("sentence2",), "label": ("gold_label", "gold")}
+OTHER_COLUMNS = {
+    "premise": ("sentence1", "text1"),
+    "hypothesis": ("sentence2", "text2"),
+    "label": ("gold_label", "gold"),
+}
 # MNLI writes no gold label as -1 on the Hub and as "-" in the original files.
 NO_LABEL = "-"
 

@@ -114,6 +114,13 @@ def test_the_columns_of_glue_are_taken_and_rows_without_an_agreed_label_are_coun
     ]
 
 
+def test_the_columns_of_fewgen_are_taken(capsys):
+    """Its gen-train.json is one JSON list of such rows."""
+    rows = Dataset.from_list([{"text1": "a dog ran", "text2": "a dog", "label": "entailment"}])
+    assert nli_pairs(rows, "gen-train.json")[0] == {"id": "0", "premise": "a dog ran", "hypothesis": "a dog", "label": 0}
+    assert "text1 is taken as the premise, text2 is taken as the hypothesis" in capsys.readouterr().out
+
+
 def test_columns_of_our_names_come_before_those_of_glue(capsys):
     ours = {"premise": ["p"] * 4, "hypothesis": ["h"] * 4, "label": ["neutral"] * 4}
     pairs = nli_pairs(Dataset.from_dict(GLUE | ours), "both.tsv")

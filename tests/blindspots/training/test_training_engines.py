@@ -100,7 +100,7 @@ def test_the_recipe_decides_the_precision_and_not_the_accelerate_config(monkeypa
 
 
 def test_float32_weights_beside_a_half_precision_base_need_autocast(world, arguments):
-    lora = ModelConfig(dtype="bfloat16", use_peft=True, lora_target_modules=["q_proj"], lora_r=2)
+    lora = ModelConfig(dtype="bfloat16", use_peft=True, lora_target_modules=["q_proj", "v_proj"], lora_r=2)
     base = fetch(str(world / "base"), "model")
     model = load_classifier(base, lora, float32=True).model
     with pytest.raises(RecipeError, match=r"base weights are bfloat16 and trained weights float32; set bf16: true"):
