@@ -153,7 +153,8 @@ def test_an_artifact_is_a_model_with_predictions_results_and_card(world, tune):
     assert recorded["row_counts"] == {"trained on": 300, "too long": 0, "mnli_matched": 60, "hans": 60}
     card = ModelCard.load(out / "README.md")
     assert {result.metric_name: result.metric_value for result in card.data.eval_results} == {
-        name: round(recorded["results"][name], 4) for name in ("mnli_matched", "hans", "hans_lo_non_entailment", "hans_lo_entailment")
+        name: round(recorded["results"][name], 4)
+        for name in ("mnli_matched", "hans", "hans_lo_non_entailment", "hans_lo_entailment")
     }
     assert not list(out.glob("*.bin"))
     assert not [path for path in out.parent.iterdir() if path.name.endswith(".work")]

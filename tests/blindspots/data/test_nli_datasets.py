@@ -117,7 +117,8 @@ def test_the_columns_of_glue_are_taken_and_rows_without_an_agreed_label_are_coun
 def test_the_columns_of_fewgen_are_taken(capsys):
     """Its gen-train.json is one JSON list of such rows."""
     rows = Dataset.from_list([{"text1": "a dog ran", "text2": "a dog", "label": "entailment"}])
-    assert nli_pairs(rows, "gen-train.json")[0] == {"id": "0", "premise": "a dog ran", "hypothesis": "a dog", "label": 0}
+    pair = {"premise": "a dog ran", "hypothesis": "a dog", "label": LABELS.index("entailment")}
+    assert nli_pairs(rows, "gen-train.json")[0] == {"id": "0"} | pair
     assert "text1 is taken as the premise, text2 is taken as the hypothesis" in capsys.readouterr().out
 
 
