@@ -102,7 +102,7 @@ def made(clone) -> Path:
 def test_a_killed_grid_continues_where_it_stopped_and_ends_with_the_same_predictions(tmp_path):
     """SIGKILL to the workflow and its jobs once a model is there.
 
-    What was finished is not made again. The last one may be: its job may have been killed after its artifact was saved.
+    What was finished is not made again. The last one may be: its job may have been killed after it saved.
     """
     for name in ("whole", "killed"):
         folder = tmp_path / name
