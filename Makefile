@@ -43,7 +43,7 @@ results: $(VENV)/installed  ## keep a grid's report under results/$(MODEL), and 
 	python scripts/fill_readmes.py
 
 test: $(VENV)/installed  ## the test suite, offline; test-slow and test-distributed have the rest
-	pytest -n $(CORES) --dist loadfile
+	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --durations 25
 
 test-slow: $(VENV)/installed  ## simulations, fuzzing, and every property test on newly drawn examples
 	HYPOTHESIS_PROFILE=random pytest -n $(CORES) -m "not distributed and (slow or hypothesis)"

@@ -22,6 +22,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
+# Whole workflows take minutes: their files start first, so that no process is left with one at the end.
+LONGEST = ("test_readme.py", "test_readme_commands.py", "test_workflow.py", "test_results.py", "test_new_test_set.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
