@@ -25,6 +25,8 @@ from blindspots.modeling.token_tree import TokenTree
 
 ROOT = Path(__file__).parents[2]
 HUB = ROOT.parent / "shared" / "hub" / "datasets"
+# Of a deeper model: every layer costs the same, so ratios hold for all of them, and the benchmarks end in minutes.
+LAYERS = 8
 
 
 @dataclass
@@ -145,11 +147,15 @@ def bpe(texts: list[str]) -> PreTrainedTokenizerFast:
 
 
 def base_model(folder: Path | None, rows: Dataset) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
-    """The base model of a folder, in fp32; without one a random Llama of SmolLM2-135M's width, four layers."""
+    """The first LAYERS layers of the base model of a folder, in fp32; without one a random Llama of four layers.
+
+    The random one has SmolLM2-135M's width.
+    """
     if folder is not None:
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), load_tokenizer(
-            fetch(str(folder), "model")
-        )
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        model.model.layers = model.model.layers[:LAYERS]
+        model.config.num_hidden_layers, model.config.layer_types = len(model.model.layers), None
+        return model, load_tokenizer(fetch(str(folder), "model"))
     tokenizer = bpe(task_texts(rows))
     config = LlamaConfig(
         vocab_size=len(tokenizer),
