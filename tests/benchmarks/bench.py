@@ -25,7 +25,7 @@ SECTIONS = ("evaluation", "training", "generation", "startup", "scaling")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="folder of a base model, cut to 8 layers; by default a random Llama")
+    parser.add_argument("--model", type=Path, help="folder of a base model, cut to 8 layers; by default a random one")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--rows", type=int, default=256, help="rows of each test set in the evaluation section")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "benchmarks" / "cpu.json")
