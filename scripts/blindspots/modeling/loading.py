@@ -83,6 +83,8 @@ def _require_numbers(source: Source, tensors: dict[str, torch.Tensor]) -> None:
     for name, tensor in tensors.items():
         if tensor.is_meta or not tensor.is_floating_point() or tensor.dtype.itemsize == 1:
             continue
+        if getattr(tensor, "bnb_quantized", False):  # bnb_4bit_quant_storage may call two pairs of them one bfloat16
+            continue
         if not tensor.isfinite().all():
             raise UserError(f"The checkpoint of {source.name} is damaged: {name} holds NaN or infinite values.")
 

@@ -169,3 +169,12 @@ def test_a_prediction_leaves_4_bit_weights_as_they_are_trained(nf4):
         name for name, weight in classifier.model.named_parameters() if weight.requires_grad and weight.grad.any()
     ]
     assert any("layers.0" in name for name in moved)
+
+
+def test_4_bit_weights_may_be_held_as_any_number(world):
+    """FSDP2 and ZeRO-3 spread them as bfloat16, of which many hold what would be NaN."""
+    config = ModelConfig(**NF4, bnb_4bit_quant_storage="bfloat16", **LORA)
+    model = load_classifier(source(world / "base"), config).model
+    packed = [weight for weight in model.parameters() if getattr(weight, "bnb_quantized", False)]
+    assert {weight.dtype for weight in packed} == {torch.bfloat16}
+    assert not all(weight.isfinite().all() for weight in packed)
