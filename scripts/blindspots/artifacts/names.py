@@ -1,12 +1,12 @@
 """Reading a lineage: its names, commits, hashes and types are checked once, here, whoever wrote it."""
 
-import json
 import re
 from collections.abc import Iterator
 from numbers import Number
 from pathlib import Path
 from typing import Any
 
+from blindspots.artifacts.files import parse_json
 from blindspots.config.errors import UserError, one_line
 
 LINEAGE = "lineage.json"
@@ -14,7 +14,7 @@ LINEAGE = "lineage.json"
 # One part of a path: neither hidden, nor `..`, nor what a command line takes for an option.
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-TAG = re.compile(r"v\d+(\.\d+)*([.-]\w+)*", re.ASCII)
+TAG = re.compile(r"v\d+([.-]\w+)*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPO_TYPES = ("model", "dataset", "space")
 _REQUIRED = {"artifact": str, "artifact_type": str, "content_sha256": str, "parents": list, "results": dict}
@@ -35,7 +35,7 @@ ALLOWED = re.compile(
 def parse_lineage(content: bytes, where: str) -> dict[str, Any]:
     """The lineage in a file's bytes. Raises UserError for what is not a lineage or names what it may not."""
     try:
-        value = json.loads(content)
+        value = parse_json(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where} can't be read: {one_line(error)}.") from None
     return checked_lineage(value, where)

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from blindspots.artifacts.inputs import Source, fetch
+from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.config.errors import UserError
 
 # Heads of a causal language model, which a classifier of the same base has no place for.
@@ -102,13 +103,25 @@ def _named(names: list[str]) -> str:
 
 
 def adapter_base(source: Source) -> Source:
-    """The base model that an adapter names. Raises UserError where it names none, or one that can't be fetched."""
+    """The base model that an adapter names.
+
+    Raises UserError where it names none, one that can't be fetched, or a folder that holds another model by now than
+    the adapter was tuned on, as far as its lineage says.
+    """
     require_model_files(source)
     adapter = read_json_object(source.path / "adapter_config.json")
     name = adapter.get("base_model_name_or_path")
     if not isinstance(name, str):
         raise UserError(f"{source.name}: adapter_config.json names no base model.")
-    return fetch(name, "model", adapter.get("revision"))
+    base = fetch(name, "model", adapter.get("revision"))
+    if base.revision is None and (source.path / LINEAGE).is_file():
+        tuned_on = {parent["name"]: parent["content_sha256"] for parent in read_lineage(source.path)["parents"]}
+        if tuned_on.get(name) not in (None, base.record("base")["content_sha256"]):
+            raise UserError(
+                f"{source.name} is an adapter of {name}, whose files are others by now. Bring them back, or tune it "
+                "again."
+            )
+    return base
 
 
 def adapter_tensors(source: Source) -> set[str]:
