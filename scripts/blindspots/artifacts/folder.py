@@ -15,7 +15,7 @@ import yaml
 from blindspots.artifacts.cards import write_card
 from blindspots.artifacts.files import hash_json, write_json
 from blindspots.artifacts.inputs import Source
-from blindspots.artifacts.lineage import describe, parent_records, without_placement
+from blindspots.artifacts.lineage import accelerate_settings, describe, parent_records, without_placement
 from blindspots.artifacts.names import LINEAGE, checked_lineage, read_lineage
 from blindspots.artifacts.output_dir import (
     apply_umask,
@@ -143,8 +143,8 @@ def resume_or_clear(
     Every process calls it, and none continues before it is done.
 
     Args:
-        same_processes: whether what was left depends on the number and kind of devices, as checkpoints do: each
-            process keeps its own random state, and the batch of a step is spread over them.
+        same_processes: whether what was left depends on the number and kind of devices and on what spreads a model over
+            them, as checkpoints do: each process keeps its own random state and, under ZeRO and FSDP, its own part.
 
     Raises UserError where the disk is too small.
     """
@@ -155,13 +155,15 @@ def resume_or_clear(
     with PartialState().main_process_first():
         if not is_main_process():
             return
-        devices = [started_processes(), str(torch.accelerator.current_accelerator())] if same_processes else []
-        run = hash_json([without_placement(recipe), parent_records(parents), devices])
+        devices = [started_processes(), str(torch.accelerator.current_accelerator()), accelerate_settings()]
+        run = hash_json([without_placement(recipe), parent_records(parents), devices if same_processes else []])
         file = folder.work / "run"
         if file.is_file() and file.read_text() == run:
             return
         if any(path != folder.staging for path in folder.work.iterdir()):
-            print(f"{folder.final}: an unfinished run of another recipe, input or number of processes is cleared.")
+            print(
+                f"{folder.final}: an unfinished run of another recipe, input, number of processes or engine is cleared."
+            )
         shutil.rmtree(folder.work)
         folder.staging.mkdir(parents=True)
         file.write_text(run)

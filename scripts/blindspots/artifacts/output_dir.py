@@ -68,6 +68,8 @@ def checked_output(
     and where its parent can't be written to.
     """
     named = Path(output_dir)
+    if named.parts[:1] and named.parts[0].startswith(("~", "$")):
+        raise UserError(f"output_dir {named}: {named.parts[0]} is not replaced in a recipe; write the path in full.")
     if named.is_symlink() and not named.exists():
         raise UserError(f"output_dir {named} is a link to {named.readlink()}, which is not there; name a folder.")
     final = Path(os.path.realpath(named))

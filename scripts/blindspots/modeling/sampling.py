@@ -96,7 +96,7 @@ class TransformersEngine:
             else:
                 batch = waiting.pop(min(waiting))
             self._write(batch, tokens, uniform, waiting, more_come=begun < count)
-        return self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return self.tokenizer.batch_decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def _read(self, prompt: str) -> tuple[DynamicCache, torch.Tensor]:
         """The cache of a prompt and the logits behind it, (1, vocabulary).

@@ -241,7 +241,19 @@ def test_checkpoints_of_another_number_of_processes_are_cleared(tmp_path, monkey
             found = (out.work / "checkpoints").exists()
             (out.work / "checkpoints").mkdir(exist_ok=True)
     assert found == kept
-    assert ("another recipe, input or number of processes is cleared" in capsys.readouterr().out) != kept
+    assert ("input, number of processes or engine is cleared" in capsys.readouterr().out) != kept
+
+
+def test_checkpoints_of_another_engine_are_cleared(tmp_path, monkeypatch, capsys):
+    """Their optimiser would not be found, and begin anew without a word."""
+    made = recipe(tmp_path / "a")
+    for stage in ("3", "2"):
+        monkeypatch.setenv("ACCELERATE_DEEPSPEED_ZERO_STAGE", stage)
+        with output_folder(made, "prepared_mnli") as out:
+            resume_or_clear(out, resolved_recipe(made), {})
+            assert not (out.work / "checkpoints").exists()
+            (out.work / "checkpoints").mkdir()
+    assert "input, number of processes or engine is cleared" in capsys.readouterr().out
 
 
 def test_shards_do_not_depend_on_the_number_of_processes(tmp_path, monkeypatch):

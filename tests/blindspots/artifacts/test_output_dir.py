@@ -194,6 +194,14 @@ def test_a_link_to_nothing_is_refused(tmp_path):
         write(tmp_path / "a", "new")
 
 
+@pytest.mark.parametrize("name", ["~/a", "$HOME/a"])
+def test_what_only_a_shell_replaces_is_not_taken_for_a_folder(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="is not replaced in a recipe; write the path in full"):
+        checked_output(name, "note", strange)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_mount_point_is_refused_before_any_work(tmp_path):
     (tmp_path / "volume").mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "none", tmp_path / "volume"], capture_output=True)

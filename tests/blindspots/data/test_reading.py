@@ -165,6 +165,12 @@ def test_a_readme_names_the_labels_of_a_text_file_and_counts_its_rows(write):
             {"train-1.jsonl": '{"a": 1}', "train-2.jsonl": '{"a": "b"}'},
             r"train-1\.jsonl: a column holds values of sever",
         ),
+        (
+            {"data/train-00001-of-00002.jsonl": row("a")},
+            r"split train: 1 of 2 parts of train-00001-of-00002\.jsonl are there, so that rows are missing",
+        ),
+        ({"train.00000-of-00003.tsv": "a\nb\n", "train.00002-of-00003.tsv": "a\nb\n"}, "2 of 3 parts of train"),
+        ({"data/train-00000-of-00002.parquet": b"PAR1"}, "1 of 2 parts of train"),
         ({"train.csv.zip": b"PK"}, r"train\.csv\.zip is none of \.tsv, "),
         ({"train.txt": "a"}, r"train\.txt is none of \.tsv, "),
         ({"train.tsv": TSV + "a\tb\n"}, r"mine: train\.tsv, line 2: 2 fields"),
