@@ -143,8 +143,8 @@ def resume_or_clear(
     Every process calls it, and none continues before it is done.
 
     Args:
-        same_processes: whether what was left depends on the number and kind of devices and on what spreads a model over
-            them, as checkpoints do: each process keeps its own random state and, under ZeRO and FSDP, its own part.
+        same_processes: whether what was left depends on the number and kind of devices and on the engine, as
+            checkpoints do: each process keeps its own random state and, under ZeRO and FSDP, its own part.
 
     Raises UserError where the disk is too small.
     """
@@ -161,9 +161,7 @@ def resume_or_clear(
         if file.is_file() and file.read_text() == run:
             return
         if any(path != folder.staging for path in folder.work.iterdir()):
-            print(
-                f"{folder.final}: an unfinished run of another recipe, input, number of processes or engine is cleared."
-            )
+            print(f"{folder.final}: an unfinished run of another recipe, input, process count or engine is cleared.")
         shutil.rmtree(folder.work)
         folder.staging.mkdir(parents=True)
         file.write_text(run)

@@ -241,7 +241,7 @@ def test_checkpoints_of_another_number_of_processes_are_cleared(tmp_path, monkey
             found = (out.work / "checkpoints").exists()
             (out.work / "checkpoints").mkdir(exist_ok=True)
     assert found == kept
-    assert ("input, number of processes or engine is cleared" in capsys.readouterr().out) != kept
+    assert ("input, process count or engine is cleared" in capsys.readouterr().out) != kept
 
 
 def test_checkpoints_of_another_engine_are_cleared(tmp_path, monkeypatch, capsys):
@@ -253,7 +253,7 @@ def test_checkpoints_of_another_engine_are_cleared(tmp_path, monkeypatch, capsys
             resume_or_clear(out, resolved_recipe(made), {})
             assert not (out.work / "checkpoints").exists()
             (out.work / "checkpoints").mkdir()
-    assert "input, number of processes or engine is cleared" in capsys.readouterr().out
+    assert "input, process count or engine is cleared" in capsys.readouterr().out
 
 
 def test_shards_do_not_depend_on_the_number_of_processes(tmp_path, monkeypatch):
