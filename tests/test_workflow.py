@@ -335,3 +335,12 @@ def test_the_number_of_gpus_is_one_setting(clone):
 def test_a_key_that_there_is_not_is_refused(clone):
     done = run_snakemake(clone, "-n", "--config", "modle=demo", fails=True)
     assert "--config has no modle; its keys are model, grid, base, local, threads, accelerate_config." in done.stdout
+    change(clone, "grid", sizess=[60])
+    done = run_snakemake(clone, "-n", fails=True)
+    assert "recipes/demo/grid.yaml: sizess is not a key of this script; the nearest is sizes." in done.stdout
+
+
+def test_a_name_that_no_artifact_can_have_is_refused(clone):
+    (clone / "recipes/demo").rename(clone / "recipes/my demo")
+    done = run_snakemake(clone, "-n", "--config", "model=my demo", fails=True)
+    assert "--config model=my demo: a name of letters, digits, _, - and . is needed" in done.stdout
