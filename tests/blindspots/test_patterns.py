@@ -12,7 +12,7 @@ import blindspots
 # What a pattern may find again and again, what stands before it, and what keeps it from ending.
 PARTS = [*' \n.1a_-,:"`([<|/\\', ".1", "a ", "\n "]
 STARTS = ["v1", "(", "sorry "]
-ENDS = ["", "!"]
+ENDS = ["", "!", "("]
 LENGTH, LONGEST_S = 8_000, 0.2
 
 
