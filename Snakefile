@@ -95,7 +95,8 @@ BASE = base_flags(config.get("base"))
 def values(name):
     """A recipe's keys, local folders in place: a rule's param, so that a changed key re-runs what depends on it."""
     recipe = read_yaml(f"{RECIPES}/{name}.yaml")
-    return recipe | local_keys(recipe)
+    base = {"base": BASE} if BASE and name in ("start", "generator") else {}
+    return recipe | local_keys(recipe) | base
 
 
 def local_keys(recipe):

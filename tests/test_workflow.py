@@ -144,6 +144,12 @@ def test_a_changed_recipe_re_runs_what_depends_on_it(made):
     assert (jobs["synthesize"], jobs["audit"], jobs["variant"], jobs["cell"]) == (1, 1, 2, 8)
 
 
+def test_another_base_trains_again_what_is_trained_from_it(made):
+    jobs = snakemake(made, "-n", "--config", "base=another/base")
+    assert (jobs["start"], jobs["generator"], jobs["cell"]) == (2, 1, 12)
+    assert "prepare" not in jobs
+
+
 @pytest.mark.parametrize(
     ("folder", "rebuilt"),
     [
