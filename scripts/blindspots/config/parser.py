@@ -81,6 +81,8 @@ def _check_item(where: str, key: Key, item: Any) -> None:
     shown = reprlib.repr(item)
     if isinstance(item, str) and (not item.strip() or "\0" in item):
         raise RecipeError(f"{where} is empty or holds a null byte, {shown}; give a value or leave the key out.")
+    if isinstance(item, str) and any("\ud800" <= character <= "\udfff" for character in item):
+        raise RecipeError(f"{where} is not UTF-8: {shown}; give a name in UTF-8.")
     if isinstance(item, float) and not math.isfinite(item):
         raise RecipeError(f"{where} wants a finite number, got {shown}.")
     if key.choices and isinstance(item, str) and item not in key.choices:

@@ -176,6 +176,25 @@ def test_a_run_that_may_wait_writes_after_the_one_that_holds_the_folder(tmp_path
     assert held(tmp_path / "a") == "second"
 
 
+@pytest.mark.parametrize("name", [".x", "a\nb", "-x", " x"])
+def test_a_folder_whose_name_no_artifact_can_have_is_refused_before_any_work(tmp_path, name):
+    with (
+        pytest.raises(UserError, match="can't be the name of an artifact"),
+        output_folder(recipe(tmp_path / name), "x"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_in_a_former_artifact_is_somebody_elses(tmp_path):
+    make(tmp_path / "a", "old")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "a/notes").symlink_to(tmp_path / "notes")
+    with pytest.raises(UserError, match="holds notes, which is not of a former"):
+        make(tmp_path / "a", "new")
+    assert (tmp_path / "a/notes").is_symlink()
+
+
 def test_an_artifact_of_another_type_is_not_replaced(tmp_path):
     make(tmp_path / "a", "old")
     with (
