@@ -88,8 +88,8 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[s
     name = artifact_name(Path(os.path.realpath(recipe.output_dir)))
     if not is_folder_name(name):
         raise UserError(
-            f"output_dir {recipe.output_dir}: {name!r} can't be the name of an artifact; name a folder that begins with "
-            "a letter or digit."
+            f"output_dir {recipe.output_dir}: {name!r} can't be the name of an artifact; name a folder that begins "
+            "with a letter or digit."
         )
     inputs = local_inputs(dataclasses.asdict(recipe), *libraries)
     what = f"{artifact_type} artifact"

@@ -174,7 +174,10 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
 
 
 def require_model_files(source: Source) -> None:
-    """Raise UserError where a folder lacks config or safetensors weights, or holds Git LFS pointers in their place."""
+    """Raise UserError where a folder lacks config or safetensors weights, or holds Git LFS pointers in their place.
+
+    Also where it holds them twice, whole and in shards: the two may be of different models.
+    """
     adapter = source.path / "adapter_config.json"
     if adapter.is_file():
         read_json_object(adapter)
@@ -185,6 +188,9 @@ def require_model_files(source: Source) -> None:
             raise UserError(f"{source.name} has no config.json; it is not the folder of a model.")
         read_json_object(config)
         weights = sorted(source.path.glob("*.safetensors"))
+        whole = source.path / "model.safetensors"
+        if whole.is_file() and whole.with_name(f"{whole.name}.index.json").is_file():
+            raise UserError(f"{source.name} holds {whole.name} and shards of it; leave one of the two in the folder.")
     for file in weights:
         if file.is_file() and file.open("rb").read(20) == b"version https://git-":
             raise UserError(f"{file} is a Git LFS pointer, not the weights; fetch them with `git lfs pull`.")
