@@ -49,8 +49,13 @@ def mean(values: list[float]) -> float:
 
 def agreement(rows: Rows) -> dict[tuple[str, str], float]:
     """How likely the model's label is that of a person, over the items that both labelled."""
-    people = [[label for label in row["people"] if label is not None] for row in rows]
-    shares = [mean([label == row["model"] for label in labels]) for row, labels in zip(rows, people) if labels]
+    pairs = [(row["people"], row["model"]) for row in rows]
+    several = [[cell if isinstance(cell, list) else [cell] for cell in pair] for pair in pairs]
+    shares = [
+        mean([str(one) == str(other) for one in people for other in model])
+        for people, model in several
+        if people and model
+    ]
     return {("agreement", "model: agreement with a person, beside people"): mean(shares)}
 
 

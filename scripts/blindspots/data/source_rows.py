@@ -60,10 +60,18 @@ def read_columns(source: Source, split: str, config: str | None, columns: Iterab
 
 
 def as_texts(values: pd.Series) -> pd.Series:
-    """A column as text, empty where a value is missing. Raises UserError where it holds lists or objects."""
-    if values.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
-        raise UserError(f"Column {values.name} holds lists or objects, where a text or a number a row is needed.")
+    """A column as text, empty where a value is missing. Raises UserError where it holds lists, objects or bytes."""
+    if values.map(lambda value: isinstance(value, list | dict | np.ndarray | bytes)).any():
+        raise UserError(f"Column {values.name} holds lists or bytes, where a text or a number a row is needed.")
     return values.map(as_text)
+
+
+def texts_of(values: pd.Series) -> list[str]:
+    """A column of texts, empty where one is missing. Raises UserError where a value is something else."""
+    for row, value in values.items():
+        if not isinstance(value, str) and as_text(value) != "":
+            raise UserError(f"Column {values.name}, row {row}: {value!r} is not text.")
+    return values.map(as_text).tolist()
 
 
 def filtered(rows: pd.DataFrame, wanted: Mapping[str, Any], where: str, key: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.config.source_recipes import CompareRecipe
 from blindspots.data.heuristics import words
-from blindspots.data.source_rows import Labels, as_texts, filtered, read_columns, read_labels, units
+from blindspots.data.source_rows import Labels, as_texts, filtered, read_columns, read_labels, texts_of, units
 from blindspots.evaluation.cues import CHOICES
 
 LENGTH, LEXICON = "length", "lexicon"
@@ -90,7 +90,7 @@ def _by_item(recipe: CompareRecipe, labels: Labels, rows: pd.DataFrame) -> tuple
 def _cues(recipe: CompareRecipe, first: pd.DataFrame, second: pd.DataFrame) -> dict[str, NDArray]:
     """Every cue of the pairs whose first and second text are in these rows."""
     columns = recipe.text_columns * (2 if recipe.points else 1)
-    shown = [as_texts(part[column]) for part, column in zip((first, second), columns)]
+    shown = [texts_of(part[column]) for part, column in zip((first, second), columns)]
     tokens = [[words(text, strip_punctuation=True) for text in column] for column in shown]
     found = {LENGTH: _apart([[math.log1p(len(text)) for text in side] for side in tokens])}
     if recipe.lexicon:
