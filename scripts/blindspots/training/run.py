@@ -183,7 +183,12 @@ def _has_all_parts(checkpoint: Path) -> bool:
     Without its optimiser or its random state, transformers begins them anew and says nothing.
     """
     names = [path.name for path in checkpoint.iterdir()]
-    of_all = (("model", "adapter_model", "pytorch_model", "global_step"), ("optimizer", "global_step"), ("scheduler",))
+    deepspeed = "global_step"  # one folder of all three
+    of_all = (
+        ("model", "adapter_model", "pytorch_model", deepspeed),
+        ("optimizer", deepspeed),
+        ("scheduler", deepspeed),
+    )
     of_each = ("rng_state", "epoch_start")
     return all(any(name.startswith(part) for name in names) for part in of_all) and all(
         sum(name.startswith(part) for name in names) >= started_processes() for part in of_each
