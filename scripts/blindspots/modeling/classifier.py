@@ -75,6 +75,11 @@ def check_labels(config: PretrainedConfig, where: str) -> None:
             f"{where} names its labels {', '.join(names)}; set id2label in its config.json to {', '.join(LABELS)} "
             "in the order of its head."
         )
+    stated = config.label2id or {}
+    if set(stated) == set(LABELS) and any(config.id2label.get(place) != name for name, place in stated.items()):
+        raise UserError(
+            f"{where}: id2label and label2id in its config.json contradict each other; correct one of them."
+        )
 
 
 def load_classifier(

@@ -294,6 +294,14 @@ def test_a_parquet_split_without_rows_names_its_file(write):
     refused(r"train-00000-of-00001\.parquet: split train has no rows", folder / "data/train-00000-of-00001.parquet")
 
 
+def test_a_parquet_split_with_other_rows_than_the_readme_states_is_refused(write):
+    info = {"dataset_info": {"splits": [{"name": "train", "num_bytes": 1, "num_examples": 3}]}}
+    folder = write(
+        **{"README.md": f"---\n{yaml.safe_dump(info)}---\n", "data/train-00000-of-00001.parquet": parquet(2)}
+    )
+    refused("mine, split train: 2 rows, but its README states 3. Fetch the files again", folder)
+
+
 def test_an_arrow_file_without_rows_says_so(tmp_path):
     schema = pa.schema({"premise": pa.string()})
     with pa.OSFile(str(tmp_path / "rows.arrow"), "wb") as file, pa.ipc.new_stream(file, schema):
