@@ -295,10 +295,8 @@ def test_a_parquet_split_without_rows_names_its_file(write):
 
 
 def test_a_parquet_split_with_other_rows_than_the_readme_states_is_refused(write):
-    info = {"dataset_info": {"splits": [{"name": "train", "num_bytes": 1, "num_examples": 3}]}}
-    folder = write(
-        **{"README.md": f"---\n{yaml.safe_dump(info)}---\n", "data/train-00000-of-00001.parquet": parquet(2)}
-    )
+    info = "dataset_info:\n  splits:\n  - {name: train, num_bytes: 1, num_examples: 3}"
+    folder = write(**{"README.md": f"---\n{info}\n---\n", "data/train-00000-of-00001.parquet": parquet(2)})
     refused("mine, split train: 2 rows, but its README states 3. Fetch the files again", folder)
 
 
