@@ -28,6 +28,7 @@ from blindspots.modeling.loading import (
     load_config,
     load_model,
     load_tokenizer,
+    require_embeddings,
     require_model_files,
 )
 from blindspots.modeling.precision import base_model, held_in, keep_in_float32, quantized_loading, tuned_precision
@@ -176,11 +177,7 @@ def _load_model(
         **(_label_config() if new_head else {}),
     )
     check_architecture(model, source)
-    embeddings = model.get_input_embeddings().num_embeddings
-    if len(tokenizer) > embeddings:
-        raise UserError(
-            f"{source.name}: the tokenizer has {len(tokenizer)} tokens, the model {embeddings} embeddings."
-        )
+    require_embeddings(model, tokenizer, f"{source.name} with the tokenizer of {tokenizer.name_or_path}")
     model.config.pad_token_id = model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return model
 

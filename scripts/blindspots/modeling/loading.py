@@ -111,7 +111,7 @@ def adapter_base(source: Source) -> Source:
     require_model_files(source)
     adapter = read_json_object(source.path / "adapter_config.json")
     name = adapter.get("base_model_name_or_path")
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name.strip():
         raise UserError(f"{source.name}: adapter_config.json names no base model.")
     base = fetch(name, "model", adapter.get("revision"))
     if base.revision is None and (source.path / LINEAGE).is_file():
@@ -171,6 +171,13 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
             )
         tokenizer.pad_token = token
     return tokenizer
+
+
+def require_embeddings(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    """Raise UserError where a model has no embedding for the last tokens of a tokenizer, which is another model's."""
+    embeddings = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > embeddings:
+        raise UserError(f"{where}: the tokenizer has {len(tokenizer)} tokens, the model {embeddings} embeddings.")
 
 
 def require_model_files(source: Source) -> None:
