@@ -20,8 +20,10 @@ import shlex
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+from blindspots.artifacts.names import NAME
 from blindspots.config.errors import UserError
 from blindspots.config.gpus import visible_gpus
+from blindspots.config.parser import parse_recipe
 from blindspots.config.recipes import GridRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.config.yaml_files import read_yaml
@@ -41,13 +43,15 @@ from blindspots.grid import (
 KEYS = ("model", "grid", "base", "local", "threads", "accelerate_config")
 if unknown := sorted(set(config) - set(KEYS)):
     raise UserError(f"--config has no {', '.join(unknown)}; its keys are {', '.join(KEYS)}.")
-MODEL = config.get("model", "demo")
-AXES = config.get("grid", "grid")
+MODEL, AXES = str(config.get("model", "demo")), str(config.get("grid", "grid"))
+for key, name in {"model": MODEL, "grid": AXES}.items():
+    if not NAME.fullmatch(name):
+        raise UserError(f"--config {key}={name}: a name of letters, digits, _, - and . is needed, as of the recipes.")
 THREADS, THREADS_PER_GPU = int(config.get("threads", 1)), 4
 RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
 LOGS = f"{OUT}/logs"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
-GRID = GridRecipe(**read_yaml(f"{RECIPES}/{AXES}.yaml"))
+(GRID,) = parse_recipe(GridRecipe, argv=[f"{RECIPES}/{AXES}.yaml"])
 LOCAL = config.get("local", {})
 GRID.external = {name: LOCAL.get(dataset, dataset) for name, dataset in GRID.external.items()}
 check_axes(GRID)
@@ -91,7 +95,8 @@ BASE = base_flags(config.get("base"))
 def values(name):
     """A recipe's keys, local folders in place: a rule's param, so that a changed key re-runs what depends on it."""
     recipe = read_yaml(f"{RECIPES}/{name}.yaml")
-    return recipe | local_keys(recipe)
+    base = {"base": BASE} if BASE and name in ("start", "generator") else {}
+    return recipe | local_keys(recipe) | base
 
 
 def local_keys(recipe):

@@ -17,6 +17,7 @@ from blindspots.audit.render import overview
 from blindspots.config import recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
+from blindspots.config.processes import run_script
 from blindspots.config.source_recipes import DATA_TYPES, CompareRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import FAMILIES
@@ -139,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -29,7 +29,7 @@ def load_trainer(recipe, training, model_config, base, pairs):
     """The base model with its tokenizer, the trainer around it, and how many rows it trains on."""
     from blindspots.data.examples import generator_examples, generator_texts
     from blindspots.modeling.generators import generation_config, load_base, require_generator_tokenizer
-    from blindspots.modeling.loading import load_tokenizer
+    from blindspots.modeling.loading import load_tokenizer, require_embeddings
     from blindspots.training.engines import require_autocast
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
@@ -37,6 +37,7 @@ def load_trainer(recipe, training, model_config, base, pairs):
 
     tokenizer = load_tokenizer(base)
     model = load_base(base, model_config, training.seed, float32=not recipe.as_published)
+    require_embeddings(model, tokenizer, base.name)
     require_autocast(model, training)
     require_generator_tokenizer(tokenizer, base.name)
     row_counts = {}

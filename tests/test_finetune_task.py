@@ -249,7 +249,7 @@ def test_what_another_recipe_left_is_cleared(tune, interrupt, capsys):
         tune("model", *saving)
     interrupt(None)
     out = tune("model", *saving, "--learning_rate=0.002")
-    assert "an unfinished run of another recipe, input or number of processes is cleared" in capsys.readouterr().out
+    assert "an unfinished run of another recipe, input, process count or engine is cleared" in capsys.readouterr().out
     assert same(weights(out), weights(tune("fresh", *saving, "--learning_rate=0.002")))
 
 

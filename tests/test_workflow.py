@@ -144,6 +144,12 @@ def test_a_changed_recipe_re_runs_what_depends_on_it(made):
     assert (jobs["synthesize"], jobs["audit"], jobs["variant"], jobs["cell"]) == (1, 1, 2, 8)
 
 
+def test_another_base_trains_again_what_is_trained_from_it(made):
+    jobs = snakemake(made, "-n", "--config", "base=another/base")
+    assert (jobs["start"], jobs["generator"], jobs["cell"]) == (2, 1, 12)
+    assert "prepare" not in jobs
+
+
 @pytest.mark.parametrize(
     ("folder", "rebuilt"),
     [
@@ -335,3 +341,12 @@ def test_the_number_of_gpus_is_one_setting(clone):
 def test_a_key_that_there_is_not_is_refused(clone):
     done = run_snakemake(clone, "-n", "--config", "modle=demo", fails=True)
     assert "--config has no modle; its keys are model, grid, base, local, threads, accelerate_config." in done.stdout
+    change(clone, "grid", sizess=[60])
+    done = run_snakemake(clone, "-n", fails=True)
+    assert "recipes/demo/grid.yaml: sizess is not a key of this script; the nearest is sizes." in done.stdout
+
+
+def test_a_name_that_no_artifact_can_have_is_refused(clone):
+    (clone / "recipes/demo").rename(clone / "recipes/my demo")
+    done = run_snakemake(clone, "-n", "--config", "model=my demo", fails=True)
+    assert "--config model=my demo: a name of letters, digits, _, - and . is needed" in done.stdout

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def run_script(main: Callable[[], None]) -> None:
     """Run a script's `main`; a user's mistake and Ctrl-C become one line on stderr and an exit code.
 
-    So does a file that the system refuses, whichever library asked for it: no permission, too long a name, a folder in
-    its place.
+    So does what the system refuses, whichever library asked for it: no permission, a folder in a file's place, a full
+    disk, a closed pipe, no memory.
     """
     try:
         main()
@@ -26,9 +26,12 @@ def run_script(main: Callable[[], None]) -> None:
     except UserError as error:
         _leave(one_line(error), error.exit_code)
     except OSError as error:
-        if error.filename is None:
+        if error.errno is None:
             raise
-        _leave(one_line(f"{error.filename}: {error.strerror}."), UserError.exit_code)
+        where = f"{error.filename}: " if error.filename is not None else ""
+        _leave(one_line(f"{where}{error.strerror}."), UserError.exit_code)
+    except MemoryError:
+        _leave("there is not enough memory.", UserError.exit_code)
     except KeyboardInterrupt:
         _leave("interrupted; run it again to go on.", 130)
 

@@ -28,6 +28,7 @@ from blindspots.modeling.loading import (
     load_config,
     load_model,
     load_tokenizer,
+    require_embeddings,
     require_model_files,
 )
 from blindspots.modeling.precision import base_model, held_in, keep_in_float32, quantized_loading, tuned_precision
@@ -74,6 +75,11 @@ def check_labels(config: PretrainedConfig, where: str) -> None:
         raise UserError(
             f"{where} names its labels {', '.join(names)}; set id2label in its config.json to {', '.join(LABELS)} "
             "in the order of its head."
+        )
+    stated = config.label2id or {}
+    if set(stated) == set(LABELS) and any(config.id2label.get(place) != name for name, place in stated.items()):
+        raise UserError(
+            f"{where}: id2label and label2id in its config.json contradict each other; correct one of them."
         )
 
 
@@ -171,11 +177,7 @@ def _load_model(
         **(_label_config() if new_head else {}),
     )
     check_architecture(model, source)
-    embeddings = model.get_input_embeddings().num_embeddings
-    if len(tokenizer) > embeddings:
-        raise UserError(
-            f"{source.name}: the tokenizer has {len(tokenizer)} tokens, the model {embeddings} embeddings."
-        )
+    require_embeddings(model, tokenizer, f"{source.name} with the tokenizer of {tokenizer.name_or_path}")
     model.config.pad_token_id = model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return model
 

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from blindspots.artifacts.inputs import Source, fetch
+from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.config.errors import UserError
 
 # Heads of a causal language model, which a classifier of the same base has no place for.
@@ -104,13 +105,25 @@ def _named(names: list[str]) -> str:
 
 
 def adapter_base(source: Source) -> Source:
-    """The base model that an adapter names. Raises UserError where it names none, or one that can't be fetched."""
+    """The base model that an adapter names.
+
+    Raises UserError where it names none, one that can't be fetched, or a folder that holds another model by now than
+    the adapter was tuned on, as far as its lineage says.
+    """
     require_model_files(source)
     adapter = read_json_object(source.path / "adapter_config.json")
     name = adapter.get("base_model_name_or_path")
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name.strip():
         raise UserError(f"{source.name}: adapter_config.json names no base model.")
-    return fetch(name, "model", adapter.get("revision"))
+    base = fetch(name, "model", adapter.get("revision"))
+    if base.revision is None and (source.path / LINEAGE).is_file():
+        tuned_on = {parent["name"]: parent["content_sha256"] for parent in read_lineage(source.path)["parents"]}
+        if tuned_on.get(name) not in (None, base.record("base")["content_sha256"]):
+            raise UserError(
+                f"{source.name} is an adapter of {name}, whose files are others by now. Bring them back, or tune it "
+                "again."
+            )
+    return base
 
 
 def adapter_tensors(source: Source) -> set[str]:
@@ -162,8 +175,18 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def require_embeddings(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    """Raise UserError where a model has no embedding for the last tokens of a tokenizer, which is another model's."""
+    embeddings = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > embeddings:
+        raise UserError(f"{where}: the tokenizer has {len(tokenizer)} tokens, the model {embeddings} embeddings.")
+
+
 def require_model_files(source: Source) -> None:
-    """Raise UserError where a folder lacks config or safetensors weights, or holds Git LFS pointers in their place."""
+    """Raise UserError where a folder lacks config or safetensors weights, or holds Git LFS pointers in their place.
+
+    Also where it holds them twice, whole and in shards: the two may be of different models.
+    """
     adapter = source.path / "adapter_config.json"
     if adapter.is_file():
         read_json_object(adapter)
@@ -174,6 +197,9 @@ def require_model_files(source: Source) -> None:
             raise UserError(f"{source.name} has no config.json; it is not the folder of a model.")
         read_json_object(config)
         weights = sorted(source.path.glob("*.safetensors"))
+        whole = source.path / "model.safetensors"
+        if whole.is_file() and whole.with_name(f"{whole.name}.index.json").is_file():
+            raise UserError(f"{source.name} holds {whole.name} and shards of it; leave one of the two in the folder.")
     for file in weights:
         if file.is_file() and file.open("rb").read(20) == b"version https://git-":
             raise UserError(f"{file} is a Git LFS pointer, not the weights; fetch them with `git lfs pull`.")

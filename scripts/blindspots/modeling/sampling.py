@@ -19,7 +19,7 @@ from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import END_MARKER, LABELS, generator_prompt
 from blindspots.modeling.generators import end_marker_tail, load_generator, prompt_ids, served_name
-from blindspots.modeling.loading import errors_in_words, load_tokenizer
+from blindspots.modeling.loading import errors_in_words, load_tokenizer, require_embeddings
 from blindspots.modeling.server import Completion, Server
 from blindspots.modeling.shards import Engine
 
@@ -62,6 +62,7 @@ class TransformersEngine:
         self.name = source.name
         self.tokenizer = load_tokenizer(source)
         self.model = load_generator(source, recipe.dtype).to(device).eval()
+        require_embeddings(self.model, self.tokenizer, source.name)
         self.batch_size = recipe.batch_size
         self.max_new_tokens = recipe.max_new_tokens
         self.tail = end_marker_tail(self.tokenizer).to(device)
@@ -96,7 +97,7 @@ class TransformersEngine:
             else:
                 batch = waiting.pop(min(waiting))
             self._write(batch, tokens, uniform, waiting, more_come=begun < count)
-        return self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return self.tokenizer.batch_decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def _read(self, prompt: str) -> tuple[DynamicCache, torch.Tensor]:
         """The cache of a prompt and the logits behind it, (1, vocabulary).

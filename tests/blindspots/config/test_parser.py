@@ -175,6 +175,7 @@ def test_a_recipe_that_cannot_be_used_says_why(recipe, text, message):
         (["a.yaml", "--config", "b.yaml"], r"two recipes are named, a.yaml and b.yaml"),
         (["a.yaml", "b.yaml"], r"'b.yaml' belongs to no key"),
         (["--lora_target_modules", "[a"], r"is not valid YAML"),
+        (["--train_config", "n\udcff"], r"train_config is not UTF-8: 'n\\udcff'"),
     ],
 )
 def test_a_command_line_that_cannot_be_used_says_why(words, message):
