@@ -46,6 +46,7 @@ SCRIPTS = {
     "grid.yaml and report.py": recipes.ReportRecipe,
     "release.py": recipes.ReleaseRecipe,
     "reproduce_cell.py": recipes.ReproduceRecipe,
+    "compare_published.py": recipes.PublishedRecipe,
 }
 
 

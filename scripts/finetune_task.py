@@ -13,15 +13,23 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
     """Print memory and hours of the run, without the model's weights."""
     from transformers import TrainingArguments
 
+    from blindspots.artifacts.inputs import fetch
     from blindspots.data.examples import task_texts
+    from blindspots.modeling.adapters import read_model_config
+    from blindspots.modeling.architectures import is_encoder
+    from blindspots.modeling.classifier import is_classifier
+    from blindspots.modeling.input_form import input_template
     from blindspots.training.batches import divide_batch
-    from blindspots.training.estimate import print_estimate
+    from blindspots.training.estimate import Plan, print_estimate
     from blindspots.training.run import training_arguments, training_pairs, training_sources
 
     recipe, training_keys = divide_batch(recipe, training_keys)
     training = training_arguments(TrainingArguments, recipe, training_keys, "unused")
     train, _ = training_pairs(recipe, training_sources(recipe))
-    print_estimate(recipe, training, model_keys, task_texts(train), task=True)
+    start = fetch(model_keys["model_name_or_path"], "model", model_keys.get("model_revision"), weights=False)
+    config = Plan.of(read_model_config(model_keys), task=True, folder=start.path).config
+    template = input_template(start, recipe.template, is_encoder(config), is_classifier(config))
+    print_estimate(recipe, training, model_keys, task_texts(train, template), task=True)
 
 
 def load_trainer(recipe, training, model_config, start, pairs):
@@ -29,6 +37,7 @@ def load_trainer(recipe, training, model_config, start, pairs):
     from transformers import DataCollatorWithPadding
 
     from blindspots.data.examples import task_examples
+    from blindspots.evaluation.prediction import require_positions
     from blindspots.modeling.classifier import load_classifier
     from blindspots.modeling.precision import require_precision_of_start
     from blindspots.training.engines import require_autocast
@@ -37,12 +46,17 @@ def load_trainer(recipe, training, model_config, start, pairs):
     from blindspots.training.trainers import TaskTrainer
 
     require_precision_of_start(start, model_config)
-    classifier = load_classifier(start, model_config, training.seed, float32=not recipe.as_published)
+    classifier = load_classifier(
+        start, model_config, training.seed, float32=not recipe.as_published, template=recipe.template
+    )
     require_autocast(classifier.model, training)
-    train, dev = (rows and task_examples(rows, classifier.tokenizer, classifier.label2id) for rows in pairs)
+    form = classifier.tokenizer, classifier.label2id, classifier.template
+    train, dev = (rows and task_examples(rows, *form) for rows in pairs)
     row_counts = {"trained on": 0}
     if train is not None:
         train = within_length(train, [len(ids) for ids in train["input_ids"]], recipe.max_length, row_counts)
+        for rows in filter(None, (train, dev)):
+            require_positions(classifier, max(map(len, rows["input_ids"])))
         plan = Plan.of(model_config, task=True, folder=start.path)
         require_fit(plan, recipe, training, [len(ids) for ids in train["input_ids"]])
     trainer = TaskTrainer(
@@ -57,7 +71,7 @@ def load_trainer(recipe, training, model_config, start, pairs):
     return classifier, trainer, row_counts
 
 
-def evaluate(recipe, model_config, tests, folder):
+def evaluate(recipe, model_config, tests, folder, template):
     """Reopen the saved model, predict the test sets, and return their metrics (None without) and its precision."""
     from blindspots.artifacts.inputs import Source
     from blindspots.evaluation.prediction import predict_test_sets, score
@@ -65,7 +79,7 @@ def evaluate(recipe, model_config, tests, folder):
     from blindspots.modeling.precision import base_precision
 
     saved = Source(recipe.output_dir, folder.staging, None, "model")
-    classifier = load_for_evaluation(saved, base_precision(model_config))
+    classifier = load_for_evaluation(saved, base_precision(model_config), template)
     predict_test_sets(classifier, recipe, tests, folder.staging)
     results = score(folder.staging) if tests and is_main_process() else None
     return results, {"evaluated": classifier.precision} if tests else {}
@@ -92,6 +106,7 @@ def main() -> None:
     from blindspots.data.nli_datasets import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets, rehearse
     from blindspots.modeling.adapters import read_model_config
+    from blindspots.modeling.input_form import input_record
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
@@ -129,13 +144,14 @@ def main() -> None:
         run.save_model(trainer, folder, classifier.tokenizer)
         run.stop_sharded_loading()
         precision, training_record = run.training_precision(trainer), run.training_record(trainer)
+        template, form = classifier.template, input_record(classifier.template, classifier.label2id)
         trainer.accelerator.free_memory()
         del classifier, trainer
         clear_device_cache(garbage_collection=True)  # evaluation loads another model
-        results, evaluated = evaluate(recipe, model_config, tests, folder)
+        results, evaluated = evaluate(recipe, model_config, tests, folder, template)
         if is_main_process():
             row_counts |= left_out | {name: len(test) for name, test in tests.items()}
-            facts = {"precision": precision | evaluated, "training": training_record}
+            facts = {"precision": precision | evaluated, "training": training_record} | form
             save_artifact(folder, resolved, parents, row_counts, results, facts)
             push_if_asked(recipe)
 

@@ -231,7 +231,8 @@ def save_artifact(
         results: metrics by test set, as `prediction.score` gives them.
         model: of a model, how it was trained beyond its recipe (`training`), and its `precision`: by `trained` and
             `evaluated`, how base weights were held (`base`) and computed (`compute`), and the dtype of trained weights
-            (`weights`) or of the head (`head`).
+            (`weights`) or of the head (`head`); of a task model and of predictions also `input`, the `template` that
+            rows were written in, None for pairs.
     """
     staging = folder.staging
     described = yaml.safe_dump(without_placement(recipe), sort_keys=False, allow_unicode=True)

@@ -21,7 +21,7 @@ _REQUIRED = {"artifact": str, "artifact_type": str, "content_sha256": str, "pare
 _REQUIRED |= {"files": dict}
 _OPTIONAL: dict[str, type] = {
     **dict.fromkeys(("code_commit", "finished", "recipe_sha256"), str),
-    **dict.fromkeys(("recipe", "versions", "hardware", "row_counts"), dict),
+    **dict.fromkeys(("recipe", "versions", "hardware", "row_counts", "input"), dict),
     **dict.fromkeys(("wall_time_s", "processes"), Number),
 }
 _IN_WORDS = {str: "text", list: "a list", dict: "an object", Number: "a number"}

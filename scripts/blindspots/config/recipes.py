@@ -7,7 +7,8 @@ import dataclasses
 from blindspots.config.keys import key, seed_key
 from blindspots.config.test_set_keys import TestSetKeys, TestSetSources
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+AUTO = "auto"
+DTYPES = (AUTO, "float32", "bfloat16", "float16")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -113,7 +114,18 @@ class TrainingDataKeys:
 
 
 @dataclasses.dataclass(kw_only=True)
-class TaskRecipe(TestSetKeys, TrainingDataKeys, ArtifactRecipe):
+class TaskInputKeys:
+    """How a row is written for a task model."""
+
+    template: str | None = key(
+        "text that a row is written in, with {premise} and {hypothesis}; null is a pair as the tokenizer joins it; "
+        "auto what the model was tuned on, else a pair for an encoder and the paper's text for a decoder",
+        AUTO,
+    )
+
+
+@dataclasses.dataclass(kw_only=True)
+class TaskRecipe(TaskInputKeys, TestSetKeys, TrainingDataKeys, ArtifactRecipe):
     """Tune a task model: a start from a base model, or a start further on an augmentation set."""
 
     max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512, minimum=1)
@@ -141,7 +153,7 @@ class MergeRecipe(ArtifactRecipe):
 class SynthesisRecipe(ArtifactRecipe):
     """Sample a raw synthetic dataset from a generator."""
 
-    generator: str = key("generator, a Hub id or folder")
+    generator: str | None = key("generator, a Hub id or folder; with shots there is none", None)
     generator_revision: str | None = key("commit or tag of generator", None)
     engine: str = key(
         "what samples: transformers, here; server, an OpenAI-compatible server that holds the generator",
@@ -153,6 +165,19 @@ class SynthesisRecipe(ArtifactRecipe):
         "the generator's name at the server; by default its artifact's name and the first 12 digits of its content's "
         "hash, so that a server with other weights is noticed",
         None,
+    )
+    shots: int | None = key(
+        "pairs of the label that a prompt shows, of a model at a server that was tuned for nothing", None, minimum=1
+    )
+    shots_from: str | None = key("dataset whose train rows are shown, a Hub id, folder or file", None)
+    shots_config: str | None = key("config of shots_from, such as n5000", None)
+    shots_revision: str | None = key("commit or tag of shots_from", None)
+    server_api: str = key("with shots, what is asked of the server", "completion", choices=("completion", "chat"))
+    price_per_million_tokens: list[float] | None = key(
+        "with shots, the price of a million tokens of prompts and of completions, such as [0.15, 0.6], for the cost "
+        "in lineage and card",
+        None,
+        minimum=0,
     )
     samples_per_label: int | None = key("samples to draw for each label, kept or not", None, minimum=1)
     kept_per_label: int | None = key("draw until this many samples are kept for each label", None, minimum=1)
@@ -194,12 +219,17 @@ class VariantsRecipe(ArtifactRecipe):
 
 
 @dataclasses.dataclass(kw_only=True)
-class EvaluateRecipe(TestSetKeys, ArtifactRecipe):
+class EvaluateRecipe(TaskInputKeys, TestSetKeys, ArtifactRecipe):
     """Evaluate a task model on the test sets."""
 
     model: str = key("task model, a Hub id or folder")
     model_revision: str | None = key("commit or tag of model", None)
     dtype: str = key("precision of the model", "auto", choices=DTYPES)
+    label_names: dict[str, str] = key(
+        "our name of each label of a model that names them otherwise, by its own name or number, such as "
+        "{LABEL_0: entailment, LABEL_1: neutral, LABEL_2: contradiction}",
+        {},
+    )
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -313,3 +343,13 @@ class ReproduceRecipe(GridRecipe):
         "folder of the result; by default outputs/reproduced/<model>-<cell>, and with from_release <that>-evaluated",
         None,
     )
+
+
+@dataclasses.dataclass(kw_only=True)
+class PublishedRecipe:
+    """Runs that differ in their seed, compared with published means over seeds."""
+
+    models: str = key("folder that holds one model artifact per seed")
+    source: str = key("where the published numbers stand")
+    runs: int = key("runs that they are means of", minimum=2)
+    scores: dict[str, dict] = key("mean and sd of each score, such as {hans: {mean: .567, sd: .024}}")

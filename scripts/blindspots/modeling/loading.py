@@ -1,7 +1,7 @@
 """Loading weights and tokenizers: all that a checkpoint holds is placed, and all that a model needs is there."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.config.errors import UserError
+from blindspots.modeling.architectures import has_no_place, is_of_head
 
-# Heads of a causal language model, which a classifier of the same base has no place for.
-LM_HEADS = ("lm_head.", "embed_out.")
 ADAPTER = "adapter_model.safetensors"
 # How many tensors a message names.
 NAMED = 3
@@ -40,13 +39,23 @@ def errors_in_words(what: str) -> Iterator[None]:
         raise UserError(f"{what}: {first_line(error)}") from error
 
 
-def load_model(model_class: Any, source: Source, new_head: Iterable[str] = (), **arguments: Any) -> PreTrainedModel:
+def load_model(model_class: Any, source: Source, **arguments: Any) -> PreTrainedModel:
+    """A checkpoint's model, all of whose tensors the checkpoint holds; see `load_with_head`."""
+    return load_with_head(model_class, source, new_head=False, **arguments)[0]
+
+
+def load_with_head(
+    model_class: Any, source: Source, new_head: bool, **arguments: Any
+) -> tuple[PreTrainedModel, set[str]]:
     """Load a checkpoint, and judge the library's report of what it could not place.
 
     Args:
         model_class: an auto class of transformers.
-        new_head: names of tensors that the checkpoint may lack, since the model is to get a new head.
+        new_head: whether the checkpoint may lack the head of the model, which is then drawn at random.
         arguments: further ones of `from_pretrained`.
+
+    Returns:
+        The model, and the names of the tensors that were drawn.
 
     Raises UserError where the folder lacks config or weights or holds broken ones, where a tensor of the model is not
     in the checkpoint, or one of the checkpoint has no place in the model, and where a value is NaN or infinite.
@@ -58,14 +67,13 @@ def load_model(model_class: Any, source: Source, new_head: Iterable[str] = (), *
         model, report = model_class.from_pretrained(
             source.path, output_loading_info=True, trust_remote_code=False, use_safetensors=True, **arguments
         )
-    new_head = tuple(new_head)
-    missing = sorted(set(report["missing_keys"]) - set(new_head))
-    unexpected = sorted(name for name in report["unexpected_keys"] if not (new_head and name.startswith(LM_HEADS)))
-    _require_placed(source, missing, unexpected)
+    drawn = {name for name in report["missing_keys"] if new_head and is_of_head(model, name)}
+    unexpected = sorted(name for name in report["unexpected_keys"] if not has_no_place(model, name, new_head))
+    _require_placed(source, sorted(set(report["missing_keys"]) - drawn), unexpected)
     _require_numbers(source, dict(model.named_parameters()))
     if getattr(model, "is_loaded_in_4bit", False):
         _keep_unpacked(model)
-    return model
+    return model, drawn
 
 
 def _keep_unpacked(model: PreTrainedModel) -> None:

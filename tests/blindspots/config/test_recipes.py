@@ -42,7 +42,7 @@ def test_every_file_is_a_recipe_of_a_known_script():
     models = {
         file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name not in ("audits", "sources", "test_sets")
     }
-    assert models == {*SCRIPT_OF, "grid", "seeds", "resources"}
+    assert models == {*SCRIPT_OF, "grid", "seeds", "resources", "published"}
     for file in RECIPES.glob("audits/*.yaml"):
         parse_recipe(AuditRecipe, argv=[str(file)])
     for file in RECIPES.glob("sources/*.yaml"):
@@ -77,8 +77,8 @@ def test_a_training_recipe_builds_the_library_arguments(file, tmp_path):
     here = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False}  # this machine may have no GPU
     training = (SFTConfig if "generator" in file.stem else TrainingArguments)(**training_keys | here)
     model_config = ModelConfig(**model_keys)
-    assert training.num_train_epochs == (2 if name(file) == "demo/generator" else 1)
-    assert training.lr_scheduler_type == "cosine"
+    assert training.num_train_epochs == {"demo/generator": 2, "bert-base/start": 3}.get(name(file), 1)
+    assert training.lr_scheduler_type == ("linear" if file.parent.name == "bert-base" else "cosine")
     assert model_config.model_name_or_path is not None
     assert isinstance(get_peft_config(model_config), LoraConfig) == model_keys.get("use_peft", False)
     assert isinstance(get_quantization_config(model_config), BitsAndBytesConfig) == model_config.load_in_4bit
@@ -107,6 +107,14 @@ def test_the_settings_of_the_paper_are_in_its_recipes():
         }
         assert {key: training.get(key) for key in expected} == expected
         assert recipe.global_batch_size == batch
+
+
+def test_the_settings_of_100_berts_are_in_their_recipe():
+    """McCoy, Min & Linzen (2020): BERT-base, 2e-5, three epochs, batches of 32, at most 128 tokens; a pair a row."""
+    recipe, training, model = parse_recipe(*SCRIPTS["finetune_task"], argv=[str(RECIPES / "bert-base/start.yaml")])
+    assert (recipe.template, recipe.max_length, recipe.global_batch_size) == (None, 128, 32)
+    assert (training["learning_rate"], training["num_train_epochs"]) == (2e-5, 3)
+    assert model["model_name_or_path"] == "google-bert/bert-base-uncased"
 
 
 @pytest.mark.parametrize("file", [*sorted(RECIPES.glob("*/grid.yaml")), RECIPES / "demo/seeds.yaml"], ids=name)
