@@ -73,6 +73,8 @@ def load_trainer(recipe, training, model_config, start, pairs):
 
 def evaluate(recipe, model_config, tests, folder, template):
     """Reopen the saved model, predict the test sets, and return their metrics (None without) and its precision."""
+    from accelerate import PartialState
+
     from blindspots.artifacts.inputs import Source
     from blindspots.evaluation.prediction import predict_test_sets, score
     from blindspots.modeling.classifier import load_for_evaluation
@@ -81,6 +83,7 @@ def evaluate(recipe, model_config, tests, folder, template):
     saved = Source(recipe.output_dir, folder.staging, None, "model")
     classifier = load_for_evaluation(saved, base_precision(model_config), template)
     predict_test_sets(classifier, recipe, tests, folder.staging)
+    PartialState().wait_for_everyone()  # the first process moves the folder, which others may still be reading
     results = score(folder.staging) if tests and is_main_process() else None
     return results, {"evaluated": classifier.precision} if tests else {}
 
