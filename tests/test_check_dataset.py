@@ -1,0 +1,200 @@
+"""A check of a dataset from file to verdict, on models whose predictions are made up; the examples."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from made_grid import test_sets as made_tests
+from made_grid import write_model
+
+import check_dataset
+from blindspots.check import runs
+from blindspots.config.errors import UserError
+from blindspots.config.paths import ROOT
+from blindspots.config.processes import run_script
+from blindspots.demo.corpus import mnli_like
+from blindspots.demo.examples import write_examples
+from blindspots.grid import Cell
+
+LOOKS = ["--looks", "3", "5"]
+KEYS = [
+    "--size",
+    "30",
+    "--margin",
+    "0.2",
+    "--margins",
+    "{}",
+    "--audit",
+    "false",
+    "--headlines",
+    "mnli_matched",
+    "hans",
+]
+
+
+@pytest.fixture
+def workflow(tmp_path, monkeypatch, world):
+    """Stands in for snakemake: models of a kind are right as often as the dict returned says; also its targets."""
+    monkeypatch.chdir(tmp_path)
+    right, asked = {"original": 0.8}, []
+    data = tmp_path / "outputs/demo/mnli/data"
+    data.mkdir(parents=True)
+    (data / "train-00000-of-00001.parquet").symlink_to(world / "corpus/mnli/data/train-00000-of-00001.parquet")
+
+    def run(recipe, grid, targets) -> None:
+        asked.append(targets)
+        for folder in (tmp_path / target for target in targets if "/models/" in target):
+            cell = Cell.from_name(folder.parent.name)
+            kind = re.sub(r"external_(\w+)_\w{8}", r"\1", cell.kind)
+            if not folder.is_file():
+                rng = np.random.default_rng([cell.seed, len(kind)])
+                write_model(folder.parent, right[kind], rng, made_tests())
+
+    monkeypatch.setattr(runs, "run_workflow", run)
+    return right, asked
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """mine(name, seed) writes 60 rows of the demo's language and returns the file."""
+
+    def write(name: str, seed: int = 7):
+        rows = mnli_like(60, 0, seed)["train"].select_columns(["premise", "hypothesis", "label"])
+        rows.to_json(tmp_path / f"{name}.jsonl")
+        labelled = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+        names = ("entailment", "neutral", "contradiction")
+        lines = [json.dumps({**row, "label": names[row["label"]]}) for row in labelled]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+        return tmp_path / f"{name}.jsonl"
+
+    return write
+
+
+@pytest.fixture
+def check(monkeypatch):
+    """check(*words) runs the script to its exit and returns the code."""
+
+    def run(*words: object) -> int:
+        recipe = str(ROOT / "recipes/check/demo.yaml")
+        monkeypatch.setattr("sys.argv", ["check_dataset.py", recipe, *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            run_script(check_dataset.main, error_code=check_dataset.ERROR)
+        return left.value.code
+
+    return run
+
+
+def test_a_set_whose_models_are_as_good_does_no_harm(workflow, mine, check, tmp_path, capsys):
+    workflow[0]["mine"] = 0.82
+    assert check(mine("mine"), *KEYS, *LOOKS) == 0
+    assert "does not harm: each dataset has a verdict; page: outputs/checks/mine_" in capsys.readouterr().out
+    (page,) = tmp_path.glob("outputs/checks/mine_*/index.html")
+    assert "<script" not in page.read_text()
+    verdict = json.loads(page.with_name("verdict.json").read_text())
+    assert (verdict["verdict"], verdict["recipe"]["size"]) == ("does not harm", 30)
+    assert {line["title"] for line in verdict["sets"][0]["headlines"]} == {"MNLI matched", "HANS"}
+
+
+def test_a_set_whose_models_are_worse_harms_and_the_planted_bias_is_a_control(workflow, mine, check, capsys):
+    workflow[0] |= {"mine": 0.3, "biased_synthetic": 0.25}
+    assert check(mine("mine"), *KEYS, *LOOKS, "--biased", "true") == 1
+    said = capsys.readouterr().out
+    assert "mine: harms" in said
+    assert "planted bias: harms" in said
+    assert "The planted bias was found" in said
+
+
+def test_an_undecided_check_says_how_many_seeds_it_lacks_and_keeps_its_models(workflow, mine, check, capsys):
+    right, asked = workflow
+    right["mine"] = 0.62
+    assert check(mine("mine"), *KEYS, *LOOKS, "--max_seeds", 4) == 3
+    said = capsys.readouterr().out
+    assert re.search(r"undecided, needs about \d+ more seeds", said)
+    assert "undecided: the next look has 5 seeds, more than max_seeds" in said
+    assert len(asked) == 2  # MNLI, and the models of one look
+    assert len(asked[1]) == 2 * 3
+
+
+def test_sets_side_by_side_each_have_a_verdict(workflow, mine, check, tmp_path, capsys):
+    workflow[0] |= {"good": 0.82, "bad": 0.3}
+    assert check(mine("good", 7), mine("bad", 8), *KEYS, *LOOKS) == 1
+    said = capsys.readouterr().out
+    assert "good: does not harm" in said
+    assert "bad: harms" in said
+
+
+def test_a_set_that_cannot_be_audited_has_a_verdict_all_the_same(workflow, mine, check, capsys):
+    workflow[0]["mine"] = 0.82
+    assert check(mine("mine"), *KEYS, *LOOKS, "--audit", "true") == 0
+    assert "mine is not audited: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["absent.jsonl"], "absent.jsonl is neither a folder here nor a Hub id"),
+        ([ROOT / "examples/broken.jsonl"], "row 299: label 'maybe' is not one of entailment, neutral, contradiction"),
+        (["a.jsonl", "--looks", "5", "3"], "looks are numbers of seeds that grow"),
+        (
+            ["a.jsonl", "--headlines", "hans_lo"],
+            "headlines: hans_lo is not a headline of this check; there are mnli_ma",
+        ),
+        (
+            ["a.jsonl", "--margins", "{hans_lo_entailment: 0.1}"],
+            "margins: hans_lo_entailment is not a headline of thi",
+        ),
+        (["a.jsonl", "--margin", "0"], "The margin margin is above 0 and below 1"),
+        (["a.jsonl", "--starts", "77"], "prepare.yaml has no start_sizes 77; its starts are 0, 2000"),
+        (["a.jsonl", "--max_seeds", "2"], "max_seeds is 2, and the first look has 3 seeds"),
+        (["a.jsonl", "--label_names", "{0: yes}"], "label_names maps 0 to 'yes', which is not one of"),
+        (["a.jsonl", "--nonsense", "1"], "nonsense is not a key of this script"),
+    ],
+)
+def test_an_error_is_a_line_and_exit_code_2_never_that_of_harm(check, capsys, words, message):
+    assert check(*words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert message in said
+
+
+def test_a_fault_of_ours_is_no_verdict_either(monkeypatch, check, capsys):
+    monkeypatch.setattr(check_dataset, "parse_recipe", lambda *_, **__: 1 / 0)
+    assert check("a.jsonl") == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_without_a_recipe_the_demos_is_taken_and_said(capsys):
+    assert check_dataset.arguments(["a.jsonl", "b.csv", "--size", "9"]) == [
+        "recipes/check/demo.yaml",
+        *["--datasets", "a.jsonl", "b.csv", "--size", "9"],
+    ]
+    assert capsys.readouterr().out == "recipe: recipes/check/demo.yaml\n"
+    assert check_dataset.arguments(["x.yaml", "a.jsonl"]) == ["x.yaml", "--datasets", "a.jsonl"]
+    assert check_dataset.arguments(["a.jsonl", "--config", "x.yaml"]) == [
+        "--datasets",
+        "a.jsonl",
+        "--config",
+        "x.yaml",
+    ]
+
+
+def test_a_workflow_that_fails_or_is_not_there_is_an_error(tmp_path, monkeypatch):
+    from blindspots.config.recipes import CheckRecipe
+
+    recipe = CheckRecipe(datasets=["a"], model="demo", starts=[0], size=6, cores=1)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="There is no Snakefile here"):
+        runs.make_original_rows(recipe)
+    (tmp_path / "Snakefile").write_text("raise ValueError('broken')")
+    with pytest.raises(UserError, match="The workflow stopped"):
+        runs.make_original_rows(recipe)
+
+
+def test_the_examples_are_made_again_byte_for_byte(tmp_path):
+    write_examples(tmp_path)
+    for file in sorted(tmp_path.iterdir()):
+        committed = ROOT / "examples" / file.name
+        assert file.read_bytes() == committed.read_bytes()
+        assert committed.stat().st_size < 250_000
+    assert len(list(tmp_path.iterdir())) == len(list((ROOT / "examples").glob("*.jsonl"))) == 3
