@@ -11,8 +11,8 @@ from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import pool_pairs
 
 
-def made(label, number: int, **names: str) -> dict:
-    row = {"premise": f"the dog {number} runs", "hypothesis": f"a dog {number}", "label": label}
+def made(gold, number: int, /, **names: str) -> dict:
+    row = {"premise": f"the dog {number} runs", "hypothesis": f"a dog {number}", "label": gold}
     return {names.get(column, column): value for column, value in row.items()}
 
 
