@@ -32,11 +32,14 @@ def arguments(words: list[str]) -> list[str]:
 
 def main() -> None:
     (recipe,) = parse_recipe(CheckRecipe, argv=arguments(sys.argv[1:]))
+    import datasets
+
     from blindspots.artifacts.output_dir import checked_output, local_inputs, locked
     from blindspots.check.render import explanation_lines, lines, strange_file, write_check
     from blindspots.check.run import check_recipe, exit_code, explain_sets, prepare, read_sets, run_check
     from blindspots.config.errors import one_line
 
+    datasets.disable_progress_bars()
     check_recipe(recipe)
     sets = read_sets(recipe)
     folder = Path(recipe.output_dir or f"outputs/checks/{'-'.join(found.key for found in sets)}")

@@ -2,9 +2,11 @@
 
 import json
 import re
+import subprocess
 
 import numpy as np
 import pytest
+import yaml
 from made_grid import test_sets as made_tests
 from made_grid import write_model
 
@@ -13,24 +15,13 @@ from blindspots.check import runs
 from blindspots.config.errors import UserError
 from blindspots.config.paths import ROOT
 from blindspots.config.processes import run_script
+from blindspots.config.recipes import CheckRecipe, GridRecipe
 from blindspots.demo.corpus import mnli_like
 from blindspots.demo.examples import write_examples
 from blindspots.grid import Cell
 
-LOOKS = ["--looks", "3", "5"]
-KEYS = [
-    "--size",
-    "30",
-    "--margin",
-    "0.2",
-    "--margins",
-    "{}",
-    "--audit",
-    "false",
-    "--headlines",
-    "mnli_matched",
-    "hans",
-]
+LOOKS = ["--looks", "3", "5", "--audit", "false"]
+KEYS = ["--size", "30", "--margin", "0.2", "--margins", "{}", "--headlines", "mnli_matched", "hans"]
 
 
 @pytest.fixture
@@ -97,7 +88,7 @@ def test_a_set_whose_models_are_as_good_does_no_harm(workflow, mine, check, tmp_
 
 
 def test_a_set_whose_models_are_worse_harms_and_the_planted_bias_is_a_control(workflow, mine, check, capsys):
-    workflow[0] |= {"mine": 0.3, "biased_synthetic": 0.25}
+    workflow[0].update(mine=0.3, biased_synthetic=0.25)
     assert check(mine("mine"), *KEYS, *LOOKS, "--biased", "true") == 1
     said = capsys.readouterr().out
     assert "mine: harms" in said
@@ -117,16 +108,16 @@ def test_an_undecided_check_says_how_many_seeds_it_lacks_and_keeps_its_models(wo
 
 
 def test_sets_side_by_side_each_have_a_verdict(workflow, mine, check, tmp_path, capsys):
-    workflow[0] |= {"good": 0.82, "bad": 0.3}
+    workflow[0].update(good=0.82, bad=0.3)
     assert check(mine("good", 7), mine("bad", 8), *KEYS, *LOOKS) == 1
     said = capsys.readouterr().out
     assert "good: does not harm" in said
     assert "bad: harms" in said
 
 
-def test_a_set_that_cannot_be_audited_has_a_verdict_all_the_same(workflow, mine, check, capsys):
+def test_a_set_that_cannot_be_audited_has_a_verdict_all_the_same(workflow, mine, check, monkeypatch, capsys):
     workflow[0]["mine"] = 0.82
-    assert check(mine("mine"), *KEYS, *LOOKS, "--audit", "true") == 0
+    assert check(mine("mine"), *KEYS, "--looks", "3", "5") == 0
     assert "mine is not audited: " in capsys.readouterr().out
 
 
@@ -180,15 +171,17 @@ def test_without_a_recipe_the_demos_is_taken_and_said(capsys):
 
 
 def test_a_workflow_that_fails_or_is_not_there_is_an_error(tmp_path, monkeypatch):
-    from blindspots.config.recipes import CheckRecipe
-
     recipe = CheckRecipe(datasets=["a"], model="demo", starts=[0], size=6, cores=1)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="There is no Snakefile here"):
         runs.make_original_rows(recipe)
-    (tmp_path / "Snakefile").write_text("raise ValueError('broken')")
+    (tmp_path / "Snakefile").write_text("")
+    monkeypatch.setattr(runs.subprocess, "run", lambda command, env: subprocess.CompletedProcess(command, 1))
     with pytest.raises(UserError, match="The workflow stopped"):
         runs.make_original_rows(recipe)
+    config = yaml.safe_load((tmp_path / "outputs/demo-check-n6/workflow.yaml").read_text())
+    assert (config["model"], config["cells"]) == ("demo", "outputs/demo-check-n6")
+    assert GridRecipe(**config["axes"]).own_sets
 
 
 def test_the_examples_are_made_again_byte_for_byte(tmp_path):

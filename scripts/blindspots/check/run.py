@@ -184,6 +184,8 @@ def judge(one: SetResult, grid: Grid, recipe: CheckRecipe, test: SequentialTest)
         for metric in test.margins
     }
     one.headlines = test.look(scores)
+    for line in one.headlines:
+        line.more_seeds = None if line.decided_at else test.more_seeds(line)
     one.verdict = overall(line.verdict for line in one.headlines)
     pairs = [Pair(start, Place(one.kind, recipe.size), Place(ORIGINAL, recipe.size)) for start in recipe.starts]
     readings = {

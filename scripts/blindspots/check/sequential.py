@@ -37,10 +37,10 @@ class HeadlineVerdict:
     """What is known of one headline after a look.
 
     mean, original_mean: of the models tuned on the set and on original rows. estimate: their difference.
-    low, high: an interval that holds for all headlines and looks together.
+    low, high: an interval that holds for all headlines and looks together. sd: of the difference, over seeds.
     p_harm, p_no_harm: of Student's one-sided tests against -margin, corrected by Holm for the number of headlines.
-    decided_at: seeds of the look that gave the verdict. more_seeds: about how many more one would take, None where it
-        is given and where the difference lies so close to the margin that no sensible number would do.
+    decided_at: seeds of the look that gave the verdict. more_seeds: from `SequentialTest.more_seeds`, of an undecided
+        headline.
     """
 
     metric: str
@@ -51,6 +51,7 @@ class HeadlineVerdict:
     estimate: float
     low: float
     high: float
+    sd: float
     p_harm: float
     p_no_harm: float
     verdict: str = UNDECIDED
@@ -86,7 +87,6 @@ class SequentialTest:
                 self.decided.setdefault(one.metric, (verdict, one.seeds))
             if one.metric in self.decided:
                 one.verdict, one.decided_at = self.decided[one.metric]
-                one.more_seeds = None
         return found
 
     def _measured(self, metric: str, own: ArrayLike, original: ArrayLike) -> HeadlineVerdict:
@@ -101,17 +101,19 @@ class SequentialTest:
             float(own.mean()),
             float(original.mean()),
             *effect[:3],
+            sd=float((own - original).std(ddof=1)),
             p_harm=one_sided_p(-effect.estimate, *known, margin),
             p_no_harm=one_sided_p(effect.estimate, *known, -margin),
-            more_seeds=self._more_seeds(effect.estimate + margin, float((own - original).std(ddof=1)), len(own)),
         )
 
-    def _more_seeds(self, distance: float, sd: float, seeds: int) -> int | None:
-        """Seeds to add for a verdict with 80% power at the last look's level, were this distance the truth."""
-        if abs(distance) < NEAREST * sd or distance == 0:
+    def more_seeds(self, one: HeadlineVerdict) -> int | None:
+        """About how many seeds would decide a headline, with 80% power at the last look's level, were the difference
+        seen the true one; None where it lies so close to the margin that no sensible number would do."""
+        distance = abs(one.estimate + one.margin)
+        if distance < NEAREST * one.sd or distance == 0:
             return None
         last = list(self.levels.values())[-1] / len(self.margins)
-        return max(1, seeds_for_power(abs(distance), sd, alpha=2 * last) - seeds)
+        return max(1, seeds_for_power(distance, one.sd, alpha=2 * last) - one.seeds)
 
 
 def overall(verdicts: Iterable[str]) -> str:

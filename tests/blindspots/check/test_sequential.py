@@ -44,13 +44,14 @@ def test_an_undecided_headline_says_about_how_many_seeds_are_missing():
     scores = {"near": (0.5 - 0.01 + spread, np.full(5, 0.5)), "far": (0.5 + 0.01 + spread, np.full(5, 0.5))}
     near, far = test.look(scores)
     assert near.verdict == far.verdict == UNDECIDED
-    assert near.more_seeds > far.more_seeds > 0
+    assert test.more_seeds(near) > test.more_seeds(far) > 0
 
 
 def test_a_difference_at_the_margin_needs_no_sensible_number_of_seeds():
     spread = np.array([0.01, -0.01, 0.02, -0.02, 0.0])
-    (found,) = SequentialTest((5,), {"a": 0.02}, 0.05).look({"a": (0.48 + spread, np.full(5, 0.5))})
-    assert (found.verdict, found.more_seeds) == (UNDECIDED, None)
+    test = SequentialTest((5,), {"a": 0.02}, 0.05)
+    (found,) = test.look({"a": (0.48 + spread, np.full(5, 0.5))})
+    assert (found.verdict, test.more_seeds(found)) == (UNDECIDED, None)
 
 
 def test_a_verdict_stays_whatever_later_looks_show():
