@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from made_grid import test_sets as made_tests
@@ -16,6 +17,8 @@ from blindspots.config.errors import UserError
 from blindspots.config.paths import ROOT
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import CheckRecipe, GridRecipe
+from blindspots.data.heuristics import lexical_overlap
+from blindspots.data.nli import LABELS
 from blindspots.demo.corpus import mnli_like
 from blindspots.demo.examples import write_examples
 from blindspots.grid import Cell
@@ -40,7 +43,7 @@ def workflow(tmp_path, monkeypatch, world):
             kind = re.sub(r"external_(\w+)_\w{8}", r"\1", cell.kind)
             if not folder.is_file():
                 rng = np.random.default_rng([cell.seed, len(kind)])
-                write_model(folder.parent, right[kind], rng, made_tests())
+                write_model(folder.parent, right.get(kind, right["original"]), rng, made_tests())
 
     monkeypatch.setattr(runs, "run_workflow", run)
     return right, asked
@@ -48,14 +51,18 @@ def workflow(tmp_path, monkeypatch, world):
 
 @pytest.fixture
 def mine(tmp_path):
-    """mine(name, seed) writes 60 rows of the demo's language and returns the file."""
+    """mine(name, seed, overlap) writes 60 rows of the demo's language and returns the file.
 
-    def write(name: str, seed: int = 7):
-        rows = mnli_like(60, 0, seed)["train"].select_columns(["premise", "hypothesis", "label"])
-        rows.to_json(tmp_path / f"{name}.jsonl")
-        labelled = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
-        names = ("entailment", "neutral", "contradiction")
-        lines = [json.dumps({**row, "label": names[row["label"]]}) for row in labelled]
+    overlap: share of the entailed hypotheses that use words of their premise alone, by default the demo's.
+    """
+
+    def write(name: str, seed: int = 7, overlap: float | None = None):
+        share = {"entailment": overlap, "neutral": 0.0, "contradiction": 0.0}
+        shares = [] if overlap is None else [{False: share, True: share}]
+        pairs = mnli_like(60, 0, seed, *shares)["train"]
+        columns = pairs["premise"], pairs["hypothesis"], [LABELS[label] for label in pairs["label"]]
+        names = ("premise", "hypothesis", "label")
+        lines = [json.dumps(dict(zip(names, row))) for row in zip(*columns)]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
         return tmp_path / f"{name}.jsonl"
 
@@ -119,6 +126,27 @@ def test_a_set_that_cannot_be_audited_has_a_verdict_all_the_same(workflow, mine,
     workflow[0]["mine"] = 0.82
     assert check(mine("mine"), *KEYS, "--looks", "3", "5") == 0
     assert "mine is not audited: " in capsys.readouterr().out
+
+
+def test_the_group_whose_removal_helps_is_blamed_and_the_set_is_written_without_it(
+    workflow, mine, check, tmp_path, capsys
+):
+    group = "entailment with lexical overlap"
+    workflow[0].update(mine=0.3, original=0.3)  # as good as models without a group that does no harm
+    workflow[0][f"mine_without_{group.replace(' ', '_')}"] = 0.9
+    file = mine("mine", overlap=0.5)
+    assert check(file, *KEYS, *LOOKS, "--explain", "true") == 0
+    assert f"mine: Models are surely better without one group: {group}." in capsys.readouterr().out
+    (page,) = tmp_path.glob("outputs/checks/mine_*/index.html")
+    (cleaned,) = page.parent.glob("cleaned-*")
+    rows = pd.read_parquet(cleaned / "data")
+    overlap = [lexical_overlap(row.premise, row.hypothesis, True) for row in rows[rows["label"] == 0].itertuples()]
+    assert not any(overlap)
+    assert 0 < len(rows) < 60
+    assert "| before | after |" in (cleaned / "README.md").read_text()
+    removals = json.loads(page.with_name("verdict.json").read_text())["sets"][0]["explained"]["removals"]
+    assert removals[0]["group"] == group
+    assert removals[0]["estimate"] > 0.3
 
 
 @pytest.mark.parametrize(

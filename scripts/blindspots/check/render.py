@@ -30,7 +30,7 @@ def shown_verdict(line: HeadlineVerdict) -> str:
         return f"{line.verdict} (at {line.decided_at} seeds)"
     if line.more_seeds is None:
         return f"{line.verdict}: the difference lies at the margin, and no sensible number of seeds would tell"
-    return f"{line.verdict}, needs about {line.more_seeds} more seeds"
+    return f"{line.verdict}, needs about {line.more_seeds} more seed{'s' if line.more_seeds > 1 else ''}"
 
 
 def cells(line: HeadlineVerdict, titles: dict[str, str]) -> dict[str, str]:
