@@ -130,13 +130,12 @@ def run_check(
     margins = runs.margins(recipe)
     results = [described(found) for found in sets]
     planted = SetResult(PLANTED, BIASED) if recipe.biased else None
-    tests = {
-        one.kind: SequentialTest(recipe.looks, margins, recipe.alpha) for one in [*results, *filter(None, [planted])]
-    }
+    judged = [*results, *([planted] if planted else [])]
+    tests = {one.kind: SequentialTest(recipe.looks, margins, recipe.alpha) for one in judged}
     for look, seeds in enumerate(recipe.looks, 1):
         print(f"look {look} of {len(recipe.looks)}: {seeds} seeds", flush=True)
         grid = runs.make_models(recipe, sets, seeds)
-        for one in [*results, *filter(None, [planted])]:
+        for one in judged:
             judge(one, grid, recipe, tests[one.kind])
         if look == 1 and recipe.audit:
             for one, found in zip(results, sets):
