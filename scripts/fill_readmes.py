@@ -25,7 +25,8 @@ from blindspots.data.test_sets import test_set
 from blindspots.sources.render import overview as claims_of_sources
 
 READMES = tuple(
-    ROOT / folder / "README.md" for folder in ("", "recipes", "results", "results/audits", "results/sources")
+    ROOT / folder / "README.md"
+    for folder in ("", "recipes", "recipes/check", "results", "results/audits", "results/sources")
 )
 PART = re.compile(
     r"<!-- (?P<what>keys|kinds|test sets|audits|source claims|file: (?P<path>\S+)) -->\n.*?<!-- end -->", re.DOTALL
@@ -44,6 +45,7 @@ SCRIPTS = {
     "audit_dataset.py": recipes.AuditRecipe,
     "compare_sources.py": CompareRecipe,
     "grid.yaml and report.py": recipes.ReportRecipe,
+    "check_dataset.py": recipes.CheckRecipe,
     "release.py": recipes.ReleaseRecipe,
     "reproduce_cell.py": recipes.ReproduceRecipe,
     "compare_published.py": recipes.PublishedRecipe,

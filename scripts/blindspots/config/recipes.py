@@ -313,6 +313,45 @@ class AuditRecipe:
 
 
 @dataclasses.dataclass(kw_only=True)
+class CheckRecipe:
+    """Does tuning on a dataset make models less robust than tuning on as many original rows?"""
+
+    datasets: list[str] = key("datasets to check, side by side: Hub ids (org/name@commit), folders or files")
+    dataset_config: str | None = key("config of the datasets", None)
+    dataset_split: str = key("split of the datasets; a file is whichever is asked for", "train")
+    premise_column: str = key("column of the datasets that holds the premise", "premise")
+    hypothesis_column: str = key("column of the datasets that holds the hypothesis", "hypothesis")
+    label_column: str = key("column of the datasets that holds the label", "label")
+    label_names: dict[str, str] = key(
+        "our name of each label of the datasets, such as {0: entailment, n: neutral}", {}
+    )
+    model: str = key("folder of recipes/ whose recipes make the starts, the sets and the tuned models")
+    starts: list[int] = key("rows of each start; a difference is the mean over them", minimum=0)
+    size: int = key("rows that each model is tuned on, equally many of each label", minimum=3)
+    looks: list[int] = key(
+        "seeds after which a verdict may be given, declared before the first", [3, 5, 8, 12], minimum=2
+    )
+    headlines: list[str] = key("accuracies that are judged, such as hans_lo_non_entailment; by default all", [])
+    margin: float = key("a headline that is lower by more than this is harmed", 0.02)
+    margins: dict[str, float] = key("other margins of single headlines, such as {hans_lo_non_entailment: 0.1}", {})
+    alpha: float = key("chance of a false verdict of harm, and of a false one of no harm, over all looks", 0.05)
+    biased: bool = key(
+        "also tune on original rows drawn with a planted bias, which the check should find to harm", False
+    )
+    stop_at_verdict: bool = key("stop once each dataset has a verdict, though some headlines are undecided", False)
+    explain: bool = key("after the verdict, find the rows that do the harm by tuning without groups of them", False)
+    explain_seeds: int = key("seeds of each set without a group", 6, minimum=2)
+    max_seeds: int | None = key("no look with more seeds than this", None, minimum=2)
+    max_minutes: float | None = key("no further look that would probably end later than this", None)
+    audit: bool = key("audit each dataset against the original rows", True)
+    cores: int | None = key("CPU cores of the workflow; by default all", None, minimum=1)
+    workflow_arguments: str | None = key(
+        "further arguments of snakemake, such as --profile profiles/slurm or --config base=FOLDER", None
+    )
+    output_dir: str | None = key("folder of the verdict; by default outputs/checks/<names of the datasets>", None)
+
+
+@dataclasses.dataclass(kw_only=True)
 class ReleaseRecipe:
     """A release: every artifact below a folder and the evaluate modules, under one tag."""
 

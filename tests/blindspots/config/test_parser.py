@@ -14,6 +14,7 @@ from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import ROOT
 from blindspots.config.recipes import (
     AuditRecipe,
+    CheckRecipe,
     DemoRecipe,
     EvaluateRecipe,
     GeneratorRecipe,
@@ -39,6 +40,7 @@ SCRIPTS = {
     "build_variants": (VariantsRecipe,),
     "evaluate_task": (EvaluateRecipe,),
     "audit_dataset": (AuditRecipe,),
+    "check_dataset": (CheckRecipe,),
     "compare_sources": (CompareRecipe,),
 }
 TASK = SCRIPTS["finetune_task"]

@@ -9,9 +9,10 @@ from test_parser import SCRIPTS
 from transformers import BitsAndBytesConfig, TrainingArguments
 from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 
+from blindspots.check.run import check_recipe as check_recipe_of_check
 from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import RECIPES
-from blindspots.config.recipes import AuditRecipe, GridRecipe, ReportRecipe
+from blindspots.config.recipes import AuditRecipe, CheckRecipe, GridRecipe, ReportRecipe
 from blindspots.config.source_recipes import CompareRecipe, check_recipe
 from blindspots.data import test_sets
 from blindspots.grid import check_axes
@@ -40,7 +41,9 @@ def name(file: Path) -> str:
 
 def test_every_file_is_a_recipe_of_a_known_script():
     models = {
-        file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name not in ("audits", "sources", "test_sets")
+        file.stem
+        for file in RECIPES.glob("*/*.yaml")
+        if file.parent.name not in ("audits", "check", "sources", "test_sets")
     }
     assert models == {*SCRIPT_OF, "grid", "seeds", "resources", "published"}
     for file in RECIPES.glob("audits/*.yaml"):
@@ -49,6 +52,10 @@ def test_every_file_is_a_recipe_of_a_known_script():
         (recipe,) = parse_recipe(CompareRecipe, argv=[str(file)])
         check_recipe(recipe)
         assert recipe.output_dir == f"outputs/sources/{file.stem}"
+    for file in RECIPES.glob("check/*.yaml"):
+        (recipe,) = parse_recipe(CheckRecipe, argv=[str(file), "--datasets", "mine.jsonl"])
+        check_recipe_of_check(recipe)
+        assert recipe.model == file.stem
     for file in RECIPES.glob("test_sets/*.yaml"):
         test_sets.test_set(file.stem)
     in_each = {*SCRIPT_OF, "grid"} - {"inputs", "base", "merge", "synthesize_server"}
