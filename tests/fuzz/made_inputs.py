@@ -1,5 +1,6 @@
 """Valid inputs of every script, small enough that a run takes a fraction of a second."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,8 @@ def make_inputs(folder: Path, world: Path, modules: Path) -> None:
     adapter = load_classifier(fetch(str(world / "base"), "model"), ModelConfig(dtype="float32", **lora))
     for part in (adapter.model, adapter.tokenizer):
         part.save_pretrained(folder / "task_adapter")
+    lineage = {"artifact": "task_adapter", "artifact_type": "task_model", "content_sha256": "0" * 64, "parents": []}
+    (folder / "task_adapter/lineage.json").write_text(json.dumps(lineage | {"results": {}, "files": {}}))
     (folder / "base.gguf").write_bytes(b"GGUF")
     _made(folder, "prepared", "prepare_mnli")
     _made(folder, "synthetic", "generate_synthetic", samples_per_label=24)

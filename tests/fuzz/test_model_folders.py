@@ -202,6 +202,7 @@ FOUND = [
     ("an adapter, evaluated", Damaged("adapter_model.safetensors", Tensors("nan", 1))),
     ("an adapter, merged", Damaged("adapter_config.json", Json(0, [1, 2], "alora_invocation_tokens"))),
     ("an adapter, merged", Damaged("adapter_config.json", Json(0, " ", "base_model_name_or_path"))),
+    ("an adapter, merged", Damaged("adapter_config.json", Json(0, "0", "base_model_name_or_path"))),
     ("an adapter, merged", Damaged("tokenizer_config.json", Json(1, "00"))),
     ("an adapter, tuned", Damaged("tokenizer_config.json", Json(1, "00"))),
     ("a generator", Damaged("tokenizer_config.json", Json(1, "00"))),

@@ -123,7 +123,10 @@ def adapter_base(source: Source) -> Source:
     name = adapter.get("base_model_name_or_path")
     if not isinstance(name, str) or not name.strip():
         raise UserError(f"{source.name}: adapter_config.json names no base model.")
-    base = fetch(name, "model", adapter.get("revision"))
+    try:
+        base = fetch(name, "model", adapter.get("revision"))
+    except UserError as error:
+        raise UserError(f"{source.name}, adapter_config.json: {error}") from None
     if base.revision is None and (source.path / LINEAGE).is_file():
         tuned_on = {parent["name"]: parent["content_sha256"] for parent in read_lineage(source.path)["parents"]}
         if tuned_on.get(name) not in (None, base.record("base")["content_sha256"]):
