@@ -165,7 +165,7 @@ def test_the_group_whose_removal_helps_is_blamed_and_the_set_is_written_without_
         ),
         (["a.jsonl", "--margin", "0"], "The margin margin is above 0 and below 1"),
         (["a.jsonl", "--starts", "77"], "prepare.yaml has no start_sizes 77; its starts are 0, 2000"),
-        (["a.jsonl", "--max_seeds", "2"], "max_seeds is 2, and the first look has 3 seeds"),
+        (["a.jsonl", "--max_seeds", "2"], "max_seeds is 2, and the first look has 5 seeds"),
         (["a.jsonl", "--label_names", "{0: yes}"], "label_names maps 0 to 'yes', which is not one of"),
         (["a.jsonl", "--nonsense", "1"], "nonsense is not a key of this script"),
     ],

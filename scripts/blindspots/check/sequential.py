@@ -37,7 +37,8 @@ class HeadlineVerdict:
     """What is known of one headline after a look.
 
     mean, original_mean: of the models tuned on the set and on original rows. estimate: their difference.
-    low, high: an interval that holds for all headlines and looks together. sd: of the difference, over seeds.
+    low, high: an interval that holds for all headlines and looks together, by Bonferroni's rule; Holm's, which
+        decides, may tell more. sd: of the difference, over seeds.
     p_harm, p_no_harm: of Student's one-sided tests against -margin, corrected by Holm for the number of headlines.
     decided_at: seeds of the look that gave the verdict. more_seeds: from `SequentialTest.more_seeds`, of an undecided
         headline.
