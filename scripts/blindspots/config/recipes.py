@@ -113,10 +113,32 @@ class TrainingDataKeys:
 
 
 @dataclasses.dataclass(kw_only=True)
-class TaskRecipe(TestSetKeys, TrainingDataKeys, ArtifactRecipe):
+class PeopleKeys:
+    """The rows of people that a model is tested on, beside or in place of test sets."""
+
+    people: str | None = key(
+        "dataset of prepare_sources.py whose config test, people's rows, the model predicts: Hub id or folder", None
+    )
+    people_revision: str | None = key("commit or tag of people", None)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TaskRecipe(PeopleKeys, TestSetKeys, TrainingDataKeys, ArtifactRecipe):
     """Tune a task model: a start from a base model, or a start further on an augmentation set."""
 
     max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512, minimum=1)
+    text_columns: list[str] | None = key(
+        "one or two columns of the text to classify, in place of premise and hypothesis; the labels are then those of "
+        "the dataset, and two texts stand on two lines",
+        None,
+    )
+
+
+@dataclasses.dataclass(kw_only=True)
+class PreferenceRecipe(PeopleKeys, TrainingDataKeys, ArtifactRecipe):
+    """Tune a reward model on texts that were chosen and rejected."""
+
+    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192, minimum=1)
 
 
 @dataclasses.dataclass(kw_only=True)

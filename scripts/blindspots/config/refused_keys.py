@@ -267,6 +267,11 @@ RULES = (
         default_too=True,
     ),
     Rule(
+        "lora_dropout",
+        lambda values: not values.get("disable_dropout"),
+        "has no effect with disable_dropout: true, the default of a reward model; set that to false",
+    ),
+    Rule(
         "dtype",
         lambda values: (
             values["dtype"] not in ("bfloat16", "float16") or _computes_in_half(values) or values["as_published"]

@@ -1,4 +1,4 @@
-"""Texts and token ids that models are trained on and evaluated with, made from premise and hypothesis."""
+"""Texts and token ids that models are trained on and evaluated with."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,15 +10,18 @@ from blindspots.data.nli import LABELS, generator_completion, generator_prompt, 
 
 
 def task_texts(rows: Mapping[str, Sequence[str]]) -> list[str]:
-    """The texts that a task model classifies, one per row of the columns premise and hypothesis."""
+    """The texts that a task model classifies: the column text, else the template of premise and hypothesis."""
+    if "text" in (rows.column_names if isinstance(rows, Dataset) else rows):
+        return list(rows["text"])
     return [task_input(premise, hypothesis) for premise, hypothesis in zip(rows["premise"], rows["hypothesis"])]
 
 
 def task_examples(pairs: Dataset, tokenizer: PreTrainedTokenizerBase, label2id: Mapping[str, int]) -> Dataset:
-    """Token ids and the label id of the model's own head, for a Dataset of PAIR_FEATURES."""
+    """Token ids and the label id of the model's own head, for a Dataset of PAIR_FEATURES or of `labelled_texts`."""
+    names = pairs.features["label"].names
 
     def encode(rows: dict[str, list]) -> dict[str, Any]:
-        return {**tokenizer(task_texts(rows)), "labels": [label2id[LABELS[label]] for label in rows["label"]]}
+        return {**tokenizer(task_texts(rows)), "labels": [label2id[names[label]] for label in rows["label"]]}
 
     return pairs.map(encode, batched=True, remove_columns=pairs.column_names, desc="tokenise")
 

@@ -1,5 +1,6 @@
 """The one place that prepares a task model: tokenizer, config, pad id, label names and head together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +39,15 @@ HEAD = "score"
 
 @dataclass
 class Classifier:
-    """A task model that is ready: logits of a row depend on that row alone; `name` is for messages."""
+    """A task model that is ready: logits of a row depend on that row alone; `name` is for messages.
+
+    labels: of the task, in the order in which logits are shown.
+    """
 
     model: PreTrainedModel | PeftModel
     tokenizer: PreTrainedTokenizerBase
     name: str = "The model"
+    labels: Sequence[str] = LABELS
 
     @property
     def label2id(self) -> dict[str, int]:
@@ -65,20 +70,25 @@ def is_classifier(config: PretrainedConfig) -> bool:
     return any(name.endswith("ForSequenceClassification") for name in config.architectures or [])
 
 
-def check_labels(config: PretrainedConfig, where: str) -> None:
-    """Refuse a head whose outputs are not named after the three NLI labels. Raises UserError."""
+def check_labels(config: PretrainedConfig, where: str, labels: Sequence[str] = LABELS) -> None:
+    """Refuse a head whose outputs are not named after the task's labels. Raises UserError."""
     names = [str(name) for name in config.id2label.values()]
-    if len(names) != len(LABELS):
-        raise UserError(f"{where} has {len(names)} labels ({', '.join(names)}); NLI has {', '.join(LABELS)}.")
-    if set(names) != set(LABELS):
+    task = "NLI" if labels is LABELS else "the task"
+    if len(names) != len(labels):
+        raise UserError(f"{where} has {len(names)} labels ({', '.join(names)}); {task} has {', '.join(labels)}.")
+    if set(names) != set(labels):
         raise UserError(
-            f"{where} names its labels {', '.join(names)}; set id2label in its config.json to {', '.join(LABELS)} "
+            f"{where} names its labels {', '.join(names)}; set id2label in its config.json to {', '.join(labels)} "
             "in the order of its head."
         )
 
 
 def load_classifier(
-    source: Source, model_config: ModelConfig | None = None, seed: int = 0, float32: bool = False
+    source: Source,
+    model_config: ModelConfig | None = None,
+    seed: int = 0,
+    float32: bool = False,
+    labels: Sequence[str] = LABELS,
 ) -> Classifier:
     """Prepare a task model from a base model, from a task model, or from an adapter of one.
 
@@ -90,6 +100,7 @@ def load_classifier(
         model_config: dtype, attention, LoRA and quantisation; by default those of the checkpoint.
         seed: of a new head and of a new adapter.
         float32: keep what is to be trained in float32; an adapter and its head are then exactly as saved.
+        labels: of the task; one for a reward.
 
     Raises:
         UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without bitsandbytes, a
@@ -100,15 +111,15 @@ def load_classifier(
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():
-        return _load_adapter(source, model_config, float32)
+        return _load_adapter(source, model_config, float32, labels)
     require_model_files(source)
     config = load_config(source)
     tokenizer = load_tokenizer(source)
     has_head = is_classifier(config)
     if has_head:
-        check_labels(config, source.name)
+        check_labels(config, source.name, labels)
     set_seed(seed)
-    model = _load_model(source, model_config, tokenizer, new_head=not has_head)
+    model = _load_model(source, model_config, tokenizer, labels, new_head=not has_head)
     peft_config = get_peft_config(model_config)
     if peft_config is not None:
         peft_config.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM, which PEFT takes for a generator
@@ -116,18 +127,21 @@ def load_classifier(
         model = add_adapter(name_the_base(model, source), peft_config, source.name, revision=source.revision)
     if float32:
         keep_in_float32(model, source.name)
-    return Classifier(model, tokenizer, source.name)
+    return Classifier(model, tokenizer, source.name, labels)
 
 
-def load_for_evaluation(source: Source, precision: ModelConfig | None = None) -> Classifier:
+def load_for_evaluation(
+    source: Source, precision: ModelConfig | None = None, labels: Sequence[str] = LABELS
+) -> Classifier:
     """A task model for prediction: base weights as they were when it was tuned, the head in float32.
 
     Args:
         source: as for `load_classifier`, which also says what is raised.
         precision: of the base weights; by default that in the lineage of an adapter, else that of the checkpoint.
+        labels: of the task.
     """
     is_adapter = (source.path / "adapter_config.json").is_file()
-    classifier = load_classifier(source, precision or tuned_precision(source), float32=is_adapter)
+    classifier = load_classifier(source, precision or tuned_precision(source), float32=is_adapter, labels=labels)
     base_model(classifier.model).get_submodule(HEAD).float()
     return classifier
 
@@ -138,15 +152,15 @@ def name_the_base(model: PreTrainedModel, source: Source) -> PreTrainedModel:
     return model
 
 
-def _label_config() -> dict:
-    return {"id2label": dict(enumerate(LABELS)), "label2id": {name: index for index, name in enumerate(LABELS)}}
+def _label_config(labels: Sequence[str]) -> dict:
+    return {"id2label": dict(enumerate(labels)), "label2id": {name: index for index, name in enumerate(labels)}}
 
 
-def _load_adapter(source: Source, model_config: ModelConfig, float32: bool) -> Classifier:
+def _load_adapter(source: Source, model_config: ModelConfig, float32: bool, labels: Sequence[str]) -> Classifier:
     if model_config.use_peft:
         raise RecipeError(f"{source.name} is an adapter and is tuned further as it is; leave out use_peft and lora_*.")
     tokenizer = load_tokenizer(source)
-    model = _load_model(adapter_base(source), model_config, tokenizer, new_head=True)
+    model = _load_model(adapter_base(source), model_config, tokenizer, labels, new_head=True)
     if not any(HEAD in name.split(".") for name in adapter_tensors(source)):
         raise UserError(f"{source.name} is an adapter without a classification head ({HEAD}): not a task model.")
     model = load_adapter(model, source, is_trainable=True)
@@ -154,12 +168,16 @@ def _load_adapter(source: Source, model_config: ModelConfig, float32: bool) -> C
         keep_in_float32(model, source.name)
         # PEFT has rounded the head to the dtype of the base.
         set_peft_model_state_dict(model, load_file(source.path / ADAPTER))
-    check_labels(model.config, source.name)
-    return Classifier(model, tokenizer, source.name)
+    check_labels(model.config, source.name, labels)
+    return Classifier(model, tokenizer, source.name, labels)
 
 
 def _load_model(
-    source: Source, model_config: ModelConfig, tokenizer: PreTrainedTokenizerBase, new_head: bool
+    source: Source,
+    model_config: ModelConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    labels: Sequence[str],
+    new_head: bool,
 ) -> PreTrainedModel:
     model = load_model(
         AutoModelForSequenceClassification,
@@ -168,7 +186,7 @@ def _load_model(
         dtype=model_config.dtype,
         attn_implementation=model_config.attn_implementation,
         **quantized_loading(model_config),
-        **(_label_config() if new_head else {}),
+        **(_label_config(labels) if new_head else {}),
     )
     check_architecture(model, source)
     embeddings = model.get_input_embeddings().num_embeddings
