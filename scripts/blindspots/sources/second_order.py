@@ -63,7 +63,7 @@ def _interval(trained: TrainedSet, values: np.ndarray) -> Interval:
 
 
 def difference(trained: TrainedSet, first: np.ndarray, second: np.ndarray) -> Interval:
-    """Mean of the first minus the second, both of shape [seeds, rows], over seeds and units; paired by seed and row."""
+    """Mean of the first minus the second, both of shape [seeds, rows], paired; over seeds and units."""
     return Interval(*crossed_interval(first, second, trained.test["unit"])[:3])
 
 

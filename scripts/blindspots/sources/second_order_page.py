@@ -59,8 +59,8 @@ def conditions(one: dict[str, Any]) -> str:
     return (
         f"{code(one['model'])}, {one['epochs']:g} epochs on {one['train_rows']:,} rows, {len(seeds)} seeds; tested on "
         f"{one['test_rows']:,} rows of {one['test_units']:,} units of people, {where}. Always the commonest answer: "
-        f"{100 * one['commonest']:.1f}%. {one['finished']}, {inline(devices)}, {one['minutes']:g} minutes for all models, "
-        f"code {code((one['code_commit'] or 'unknown')[:12])}."
+        f"{100 * one['commonest']:.1f}%. {one['finished']}, {inline(devices)}, {one['minutes']:g} minutes for all "
+        f"models, code {code((one['code_commit'] or 'unknown')[:12])}."
     )
 
 
