@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 from huggingface_hub import DatasetCard, ModelCard
-from made_sources import labelled_rows, preference_rows
+from made_sources import instruction_rows, labelled_rows, preference_rows
 
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import RecipeError, UserError
@@ -45,6 +45,13 @@ TEXTS = {
     "row_filter": {"writer": "sharp"},
     "group_columns": ["writer"],
 }
+INSTRUCTIONS = {
+    "data_type": "instructions",
+    "machine": "sharp",
+    "reference": "OUT/rows.parquet",
+    "test_set": "OUT/test.parquet",
+}
+OF_INSTRUCTIONS = {"tokenizer": "WORLD/base", "train_tokens": 600, "train_rows": None, "longest": 300}
 OF_TEXTS = {"people_filter": {"part": "train"}, "test_filter": {"part": "test"}}
 
 
@@ -66,6 +73,11 @@ SETS = {
     "labels": (labelled, LABELS, {"text_columns": ["text"]}),
     "preferences": (lambda: preference_rows(90), PREFERENCES, {}),
     "free_text": (rewritten, TEXTS, OF_TEXTS),
+    "instructions": (lambda: instruction_rows(40, words=4), INSTRUCTIONS, OF_INSTRUCTIONS),
+}
+SCRIPTS = {
+    "preferences": ("finetune_preference", {}),
+    "instructions": ("finetune_generator", {"prompts": True, "loss_on": "completion", "answer_tokens": 4}),
 }
 
 
@@ -85,8 +97,9 @@ def work(world, tmp_path, script):
         def prepare(self, name: str, **recipe):
             rows, compare, given = SETS[name]
             rows().to_parquet(tmp_path / "rows.parquet")
+            instruction_rows(20, seed=2, words=3).to_parquet(tmp_path / "test.parquet")
             source = {"dataset": f"{tmp_path}/rows.parquet", "output_dir": "unused", "title": name, **compare}
-            (tmp_path / "source.yaml").write_text(yaml.safe_dump(source))
+            (tmp_path / "source.yaml").write_text(yaml.safe_dump(source).replace("OUT", str(tmp_path)))
             values = {"source_set": "OUT/source.yaml", "train_rows": 12, "test_rows": 10, "seeds": [0, 1]}
             self.run("prepare_sources", values | given | {"output_dir": "OUT/outputs/set"} | recipe)
             return tmp_path / "outputs/set"
@@ -100,8 +113,7 @@ def work(world, tmp_path, script):
             }
             seed = int(config[-1])
             values |= {"train_config": config, "seed": seed, "output_dir": f"OUT/outputs/models/{config}"}
-            extra = {} if name == "preferences" else {"text_columns": ["text"]}
-            script_name = "finetune_preference" if name == "preferences" else "finetune_task"
+            script_name, extra = SCRIPTS.get(name, ("finetune_task", {"text_columns": ["text"]}))
             self.run(script_name, TRAINING | values | extra | recipe)
             return tmp_path / "outputs/models" / config
 
@@ -189,6 +201,7 @@ def test_a_reward_model_learns_what_is_chosen_and_is_saved_whole(work, tmp_path)
         ("preferences", {"share_prefix": False}, RecipeError, "share_prefix has no effect on a reward model"),
         ("preferences", {"model_name_or_path": None}, RecipeError, "model_name_or_path is required"),
         ("preferences", {"train_dataset": None}, RecipeError, "train_dataset is needed"),
+        ("instructions", {"prompts": False}, RecipeError, "people has no effect without prompts"),
         ("preferences", {"max_length": 1}, UserError, "Every row is longer than 1 tokens"),
         ("preferences", {"use_peft": True, "lora_dropout": 0.1}, RecipeError, "lora_dropout has no effect"),
     ],

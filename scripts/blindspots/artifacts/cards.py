@@ -28,7 +28,7 @@ from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
 
 LANGUAGE = "en"
 # Types of artifacts that are not about premises and hypotheses.
-OTHER_TASKS = ("source_sets", "text_classifier", "reward_model")
+OTHER_TASKS = ("source_sets", "text_classifier", "reward_model", "instruction_model")
 CLASSIFIERS = ("task_model", "text_classifier", "reward_model")
 
 

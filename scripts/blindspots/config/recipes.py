@@ -142,9 +142,12 @@ class PreferenceRecipe(PeopleKeys, TrainingDataKeys, ArtifactRecipe):
 
 
 @dataclasses.dataclass(kw_only=True)
-class GeneratorRecipe(TrainingDataKeys, ArtifactRecipe):
-    """Tune a generator on labelled pairs."""
+class GeneratorRecipe(PeopleKeys, TrainingDataKeys, ArtifactRecipe):
+    """Tune a generator on labelled pairs, or on prompts and completions."""
 
+    prompts: bool = key("rows are prompt and completion, such as instructions, in place of labelled pairs", False)
+    answer_tokens: int = key("longest answer to people's prompts, in tokens", 64, minimum=1)
+    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192, minimum=1)
     loss_on: str = key(
         "text: the prompt counts too, as published; completion: it does not", "text", choices=("text", "completion")
     )

@@ -27,11 +27,19 @@ def task_examples(pairs: Dataset, tokenizer: PreTrainedTokenizerBase, label2id: 
 
 
 def generator_examples(pairs: Dataset, loss_on: str) -> Dataset:
-    """As SFTTrainer takes them: `text` (loss over all), or `prompt` and `completion` (loss over the latter)."""
+    """As SFTTrainer takes them: `text` (loss over all), or `prompt` and `completion` (loss over the latter).
+
+    Args:
+        pairs: of PAIR_FEATURES, or of `prompted_texts`.
+    """
+    prompted = "prompt" in pairs.column_names
 
     def write(row: dict[str, Any]) -> dict[str, str]:
-        prompt = generator_prompt(LABELS[row["label"]])
-        completion = generator_completion(row["premise"], row["hypothesis"])
+        if prompted:
+            prompt, completion = row["prompt"], row["completion"]
+        else:
+            prompt = generator_prompt(LABELS[row["label"]])
+            completion = generator_completion(row["premise"], row["hypothesis"])
         return {"text": prompt + completion} if loss_on == "text" else {"prompt": prompt, "completion": completion}
 
     return pairs.map(write, remove_columns=pairs.column_names, desc="write examples")

@@ -51,6 +51,13 @@ def _label_names(dataset: Dataset, where: str) -> tuple[list[str], list[int]]:
     return list(names), values
 
 
+def prompted_texts(dataset: Dataset, where: str) -> Dataset:
+    """Rows as id, unit, prompt and completion. Raises UserError for a missing column and an empty text."""
+    require_columns(dataset, ("prompt", "completion"), where)
+    texts = {name: _texts(dataset, name, where) for name in ("prompt", "completion")}
+    return Dataset.from_dict({**_ids_and_units(dataset, where), **texts})
+
+
 def chosen_texts(dataset: Dataset, where: str) -> Dataset:
     """Rows as prompt (where there is one), chosen and rejected, as RewardTrainer takes them.
 

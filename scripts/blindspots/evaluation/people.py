@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from accelerate import PartialState
 from datasets import Dataset
-from scipy.special import expit, softmax
+from scipy.special import log_expit, log_softmax
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.data.nli_datasets import read_split
-from blindspots.data.people_rows import CHOSEN, FIRST, SECOND, TEST, decided_pairs, labelled_texts
+from blindspots.data.people_rows import FIRST, SECOND, TEST, decided_pairs, labelled_texts
 from blindspots.evaluation.prediction import predict_logits, require_positions
 from blindspots.evaluation.rows import read_rows
 from blindspots.modeling.classifier import Classifier
@@ -87,44 +87,40 @@ def _write(rows: Dataset, gold: list[str], numbers: dict[str, np.ndarray], name:
 
 
 def read_people(folder: Path) -> pd.DataFrame:
-    """Predictions of a model artifact: id, unit, gold, prediction (a label, or tie) and probability of gold.
+    """Predictions of a model artifact: id, unit, gold, prediction (a label, or tie), score and loss.
 
+    score: 1 where the prediction is people's, half for a tie, else 0. loss: log-loss of people's label in nats.
     Raises UserError where the file is not there or can't be used.
     """
     file = folder / FILE
     if not file.is_file():
         raise UserError(f"{folder} holds no {FILE}; name people's rows in the key people, and train the model again.")
     columns = pq.read_schema(file).names
-    rewards = REWARDS[0] in columns
-    numbers = REWARDS if rewards else [name for name in columns if name.startswith("logit_")]
+    of_choices = REWARDS[0] in columns
+    numbers = REWARDS if of_choices else [name for name in columns if name.startswith("logit_")]
     rows = read_rows(file, numbers)
-    if rewards:
+    if of_choices:
         apart = (rows[REWARDS[0]] - rows[REWARDS[1]]).to_numpy(float)
         rows["prediction"] = np.select([apart > 0, apart < 0], [FIRST, SECOND], TIE)
-        rows["probability"] = expit(np.where(rows["gold"] == FIRST, apart, -apart))
-        known = CHOSEN
+        rows["loss"] = -log_expit(np.where(rows["gold"] == FIRST, apart, -apart))
     else:
         known = [name.removeprefix("logit_") for name in numbers]
         rows["prediction"] = np.array(known)[rows[numbers].to_numpy().argmax(axis=1)]
         places = rows["gold"].map({name: place for place, name in enumerate(known)})
         if places.isna().any():
             raise UserError(f"{file}: gold {rows['gold'][places.isna()].iloc[0]!r} is not one of {', '.join(known)}.")
-        rows["probability"] = softmax(rows[numbers].to_numpy(float), axis=1)[np.arange(len(rows)), places.astype(int)]
-    return rows[["id", "unit", "gold", "prediction", "probability"]]
-
-
-def right(rows: pd.DataFrame) -> np.ndarray:
-    """1 where the prediction is people's, half for a tie, else 0: shape [rows]."""
-    return np.select([rows["prediction"] == rows["gold"], rows["prediction"] == TIE], [1.0, 0.5], 0.0)
+        rows["loss"] = -log_softmax(rows[numbers].to_numpy(float), axis=1)[np.arange(len(rows)), places.astype(int)]
+    right, tie = rows["prediction"] == rows["gold"], rows["prediction"] == TIE
+    rows["score"] = np.select([right, tie], [1.0, 0.5], 0.0)
+    return rows[["id", "unit", "gold", "prediction", "score", "loss"]]
 
 
 def score_people(folder: Path) -> dict[str, Any]:
     """Accuracy against people and mean log-loss in nats, with rows and units."""
     rows = read_people(folder)
-    loss = -np.log(np.maximum(rows["probability"], np.finfo(float).tiny)).mean()
     return {
-        "accuracy": float(right(rows).mean()),
-        "log_loss": float(loss),
+        "accuracy": float(rows["score"].mean()),
+        "log_loss": float(rows["loss"].mean()),
         "rows": len(rows),
         "units": int(rows["unit"].nunique()),
     }

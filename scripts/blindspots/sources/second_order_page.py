@@ -11,9 +11,9 @@ PREFACE = """# Models that are trained on data that models made
 
 Second order (Das et al. 2024, [arXiv 2401.14698](https://arxiv.org/abs/2401.14698)): one model is trained on people's
 data, one on a model's, and both are tested on people's. Unless a set says otherwise, train sets have equal rows and
-units, no unit of theirs is in the test set, and a seed draws the train rows, one label of each and the order of
-training. Accuracy is against one person's label. Intervals (95%) are over seeds and units of the test set, differences
-paired by seed and row."""
+units (of instructions equal tokens), no unit of theirs is in the test set, and a seed draws the train rows, one label
+of each and the order of training. Accuracy is against one person's label. Intervals (95%) are over seeds and units of
+the test set, differences paired by seed and row."""
 HOW_JUDGED = (
     "Corrected: what decides; a claim is supported or contradicted where the whole interval lies on one side of 0. As "
     "published, here: the same difference under the published coding, split or choice of units, on these models. "
@@ -27,7 +27,7 @@ def page(report: dict[str, Any]) -> str:
     parts = [PREFACE, "## Claims", HOW_JUDGED, markdown_table(claims) or "None."]
     for one in report["sets"]:
         parts += [f"## {inline(one['title'])}{' (split by row)' if one['split_by'] == 'row' else ''}", conditions(one)]
-        parts.append(markdown_table([kind_row(one, kind) for kind in one["accuracy"]]))
+        parts.append(markdown_table([kind_row(one, kind) for kind in one["score"]]))
         parts.append("\n".join(f"- {inline(limit)}" for limit in one["limits"]))
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
@@ -55,22 +55,24 @@ def conditions(one: dict[str, Any]) -> str:
     """What was trained and tested, how, where and when, in a few lines."""
     seeds, machine = one["seeds"], one["hardware"]
     where = "no unit of the train sets" if one["split_by"] == "unit" else "units of the train sets, as published"
+    share = one["commonest"]
+    commonest = "" if share is None else f" Always the commonest answer: {100 * share:.1f}%."
     devices = ", ".join(machine["gpus"]) or f"{machine['cores']} cores of {machine['cpu']}"
     return (
-        f"{code(one['model'])}, {one['epochs']:g} epochs on {one['train_rows']:,} rows, {len(seeds)} seeds; tested on "
-        f"{one['test_rows']:,} rows of {one['test_units']:,} units of people, {where}. Always the commonest answer: "
-        f"{100 * one['commonest']:.1f}%. {one['finished']}, {inline(devices)}, {one['minutes']:g} minutes for all "
-        f"models, code {code((one['code_commit'] or 'unknown')[:12])}."
+        f"{code(one['model'])}, {one['epochs']:g} epochs on {one['train_size']:,} {one['trained_by']}, {len(seeds)} "
+        f"seeds; tested on {one['test_rows']:,} rows of {one['test_units']:,} units of people, {where}.{commonest} "
+        f"{one['finished']}, {inline(devices)}, {one['minutes']:g} minutes for all models, "
+        f"code {code((one['code_commit'] or 'unknown')[:12])}."
     )
 
 
 def kind_row(one: dict[str, Any], kind: str) -> dict[str, str]:
     """How the models of one kind of train set do."""
-    used = one["trained_on"][kind]
+    used, of_answers = one["trained_on"][kind], one["commonest"] is None
     return {
         "trained on": kind,
         "units": f"{one['train_units'][kind]:,}",
         "rows used": f"{min(used):,}" if min(used) == max(used) else f"{min(used):,}-{max(used):,}",
-        "accuracy": interval(one["accuracy"][kind], "share"),
-        "log-loss (nats)": interval(one["log_loss"][kind], "words"),
+        "ROUGE-L" if of_answers else "accuracy": interval(one["score"][kind], "number" if of_answers else "share"),
+        "nats per token" if of_answers else "log-loss (nats)": interval(one["loss"][kind], "number"),
     }

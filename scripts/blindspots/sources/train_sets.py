@@ -15,18 +15,25 @@ from numpy.typing import NDArray
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.config.source_recipes import FREE_TEXT, PREFERENCES, TASK_LABELS, CompareRecipe, PrepareSourcesRecipe
+from blindspots.config.source_recipes import (
+    FREE_TEXT,
+    INSTRUCTIONS,
+    PREFERENCES,
+    TASK_LABELS,
+    CompareRecipe,
+    PrepareSourcesRecipe,
+)
 from blindspots.data.people_rows import FIRST, SECOND, TEST
 from blindspots.data.row_ids import as_text
 from blindspots.data.source_rows import check_sources, filtered, read_columns, read_labels, read_rows, units
 from blindspots.evaluation.cues import TIE
 from blindspots.sources import pairs
+from blindspots.sources.instruction_sets import instruction_sets
 
 HUMAN, SAME_UNITS = "human", "human_same_units"
 NOT_TRAINED = {
     "dialogues": "their claims are about success and the faults of turns; no set of people's dialogues on the same "
     "tasks is at hand to test on",
-    "instructions": "equal tokens need a tokenizer; train on the sets themselves with finetune_generator.py",
 }
 Configs = dict[str, dict[str, Dataset]]
 
@@ -57,6 +64,10 @@ def train_sets(recipe: PrepareSourcesRecipe, compare: CompareRecipe, source: Sou
     """
     if compare.data_type in NOT_TRAINED:
         raise RecipeError(f"{compare.data_type} are not prepared here: {NOT_TRAINED[compare.data_type]}.")
+    if compare.data_type == INSTRUCTIONS:
+        return instruction_sets(recipe, compare, source, machine(compare.machine))
+    if recipe.train_rows is None:
+        raise RecipeError("train_rows is needed: the rows of each train set.")
     if compare.data_type == FREE_TEXT:
         return _of_texts(recipe, compare, source)
     check_sources(compare)

@@ -19,15 +19,15 @@ from blindspots.artifacts.files import json_text
 from blindspots.artifacts.names import checked_lineage, read_lineage
 from blindspots.config.errors import UserError, one_line
 from blindspots.data.people_rows import TEST
-from blindspots.evaluation.people import read_people, right
+from blindspots.evaluation.people import read_people
+from blindspots.evaluation.references import read_references
 from blindspots.evaluation.rows import read_rows
 
 PREDICTIONS, LINEAGES = "predictions.parquet", "lineage.jsonl"
 FILES = {PREDICTIONS, LINEAGES, "trained.json", "README.md"}
-TYPES = ("text_classifier", "reward_model")
-# Units of the kept probability of people's label.
-PARTS = 1000
-_COLUMNS = ["set", "kind", "seed", "id", "unit", "gold", "prediction", "probability"]
+TYPES = {"text_classifier": read_people, "reward_model": read_people, "instruction_model": read_references}
+DECIMALS = 3
+_COLUMNS = ["set", "kind", "seed", "id", "unit", "gold", "prediction", "score", "loss"]
 # Keys of a training recipe in which the models of a set differ.
 _OWN_KEYS = frozenset("train_config seed data_seed output_dir".split())
 
@@ -43,7 +43,8 @@ class TrainedSet:
 
     lineage: of the dataset; models: lineage of each model by (kind, seed).
     kinds, seeds: what the dataset holds. test: id, unit and gold of people's rows.
-    right: 1, 0 or half for a tie, by kind: shape [seeds, rows]. loss: log-loss of people's label, likewise.
+    score: by kind, shape [seeds, rows]: 1, 0 or half for a tie; of answers ROUGE-L.
+    loss: likewise, log-loss of people's label; of answers such that their mean is the NLL per token.
     """
 
     name: str
@@ -52,7 +53,7 @@ class TrainedSet:
     kinds: list[str]
     seeds: list[int]
     test: pd.DataFrame
-    right: dict[str, NDArray]
+    score: dict[str, NDArray]
     loss: dict[str, NDArray]
 
     @property
@@ -85,12 +86,13 @@ def read_models(models: Path, sets: Iterable[Path]) -> tuple[pd.DataFrame, list[
             )
         seen[where, config] = file.parent
         kind, seed = _kind_and_seed(config)
-        tables.append(read_people(file.parent).assign(set=where, kind=kind, seed=seed))
+        read = TYPES[lineage["artifact_type"]]
+        tables.append(read(file.parent).assign(set=where, kind=kind, seed=seed))
         lineages.append(lineage)
     if not tables:
         raise UserError(f"{models} holds no model of finetune_task.py or finetune_preference.py.")
     rows = pd.concat(tables, ignore_index=True)
-    rows["probability"] = (rows["probability"] * PARTS).round().astype(int)
+    rows[["score", "loss"]] = rows[["score", "loss"]].astype(float).round(DECIMALS)
     return rows[_COLUMNS].sort_values(_COLUMNS[:4], kind="stable", ignore_index=True), lineages
 
 
@@ -114,7 +116,7 @@ def _kind_and_seed(config: str) -> tuple[str, int]:
 
 def read_kept(folder: Path) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """What `write_kept` wrote. Raises UserError where it can't be read."""
-    rows = read_rows(folder / PREDICTIONS, ["seed", "probability"])
+    rows = read_rows(folder / PREDICTIONS, ["seed", "score", "loss"])
     try:
         lines = (folder / LINEAGES).read_text("utf-8").splitlines()
         lineages = [
@@ -183,12 +185,10 @@ def _set_of(
 ) -> TrainedSet:
     parts = {config: part.reset_index(drop=True) for config, part in rows.groupby(["kind", "seed"])}
     test = parts[kinds[0], seeds[0]][["id", "unit", "gold"]]
-    hits, loss = {}, {}
+    score, loss = {}, {}
     for kind in kinds:
         of_kind = [parts[kind, seed] for seed in seeds]
         if not all(part[["id", "unit", "gold"]].equals(test) for part in of_kind):
             raise UserError(f"{name}: the models of {kind} predicted other rows than those of {kinds[0]}.")
-        hits[kind] = np.stack([right(part) for part in of_kind])
-        # A probability that is kept as 0 lies below half a part.
-        loss[kind] = np.stack([-np.log(np.maximum(part["probability"], 0.5) / PARTS) for part in of_kind])
-    return TrainedSet(name, lineage, models, kinds, seeds, test, hits, loss)
+        score[kind], loss[kind] = (np.stack([part[name] for part in of_kind]) for name in ("score", "loss"))
+    return TrainedSet(name, lineage, models, kinds, seeds, test, score, loss)

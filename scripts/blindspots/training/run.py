@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Sized
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import GeneratorRecipe, PreferenceRecipe, TaskRecipe, TrainingDataKeys
 from blindspots.data.nli_datasets import nli_pairs, read_split
-from blindspots.data.people_rows import labelled_texts
+from blindspots.data.people_rows import labelled_texts, prompted_texts
 from blindspots.modeling.classifier import check_saved_weights
 from blindspots.modeling.precision import held_in, trained_dtype
 from blindspots.training.engines import autocast_dtype, let_recipe_decide_precision, prepare_engine
@@ -98,7 +99,7 @@ def training_pairs(
 ) -> tuple[Dataset | None, Dataset | None]:
     """Checked train and dev pairs (PAIR_FEATURES), None where the recipe names none.
 
-    With text_columns they are labelled texts.
+    With text_columns they are labelled texts, with prompts prompted ones.
 
     Args:
         row_counts: gets the number of train rows that are left out since they have no label.
@@ -106,13 +107,17 @@ def training_pairs(
     Raises UserError where there is no row with a label.
     """
     train = dev = None
-    columns = recipe.text_columns if isinstance(recipe, TaskRecipe) else None
+    read = nli_pairs
+    if isinstance(recipe, TaskRecipe) and recipe.text_columns:
+        read = partial(labelled_texts, columns=recipe.text_columns)
+    elif isinstance(recipe, GeneratorRecipe) and recipe.prompts:
+        read = prompted_texts
     if "train" in sources:
-        rows, where = read_split(sources["train"], "train", recipe.train_config), sources["train"].name
-        train = labelled_texts(rows, columns, where) if columns else nli_pairs(rows, where, row_counts=row_counts)
+        rows = read_split(sources["train"], "train", recipe.train_config)
+        counted = {"row_counts": row_counts} if read is nli_pairs else {}
+        train = read(rows, where=sources["train"].name, **counted)
     if "dev" in sources:
-        rows, where = read_split(sources["dev"], "validation"), sources["dev"].name
-        dev = labelled_texts(rows, columns, where) if columns else nli_pairs(rows, where)
+        dev = read(read_split(sources["dev"], "validation"), where=sources["dev"].name)
     for role, pairs in (("train", train), ("dev", dev)):
         if pairs is not None and not len(pairs):
             raise UserError(f"{sources[role].name} has no rows with a label; name another {role}_dataset.")

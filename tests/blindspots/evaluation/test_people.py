@@ -49,7 +49,8 @@ def test_a_choice_is_the_text_with_the_higher_reward_and_a_tie_is_half_right(wri
     folder = written(rows | {"reward_1": [2.0, 1.0, 0.5], "reward_2": [1.0, 0.0, 0.5]})
     assert read_people(folder)["prediction"].tolist() == ["first", "first", "tie"]
     assert score_people(folder)["accuracy"] == 0.5
-    assert read_people(folder)["probability"].tolist() == pytest.approx([0.7311, 0.2689, 0.5], abs=1e-4)
+    losses = [math.log(1 + math.exp(-1)), math.log(1 + math.exp(1)), math.log(2)]
+    assert read_people(folder)["loss"].tolist() == pytest.approx(losses)
 
 
 def test_a_gold_label_without_a_logit_is_an_error(written):

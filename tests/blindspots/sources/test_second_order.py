@@ -1,6 +1,5 @@
 """Differences between models of people's and of models' data, by hand, and what a report refuses."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,7 +14,14 @@ KINDS = ("human", "machine_gpt")
 
 def lineage_of_set(name: str, **recipe) -> dict:
     settings = {"data_type": "preferences", "title": "Pairs", "human": "human", **recipe.pop("settings", {})}
-    values = {"split_by": "unit", "train_rows": 10, "source_set": "x.yaml", "published": -0.1, "limits": ["A limit."]}
+    values = {
+        "split_by": "unit",
+        "train_rows": 10,
+        "train_tokens": None,
+        "source_set": "x.yaml",
+        "published": -0.1,
+        "limits": ["A limit."],
+    }
     units = {f"{kind}-s{seed}": 10 for kind in recipe.pop("kinds", KINDS) for seed in SEEDS}
     return {
         **of_any(name, "source_sets"),
@@ -64,7 +70,8 @@ def made(name: str = "pairs", shares: dict | None = None, **recipe) -> tuple[pd.
             "unit": str(row // 2),
             "gold": "first",
             "prediction": "first" if row < share * ROWS else "second",
-            "probability": 900 if row < share * ROWS else 0,
+            "score": float(row < share * ROWS),
+            "loss": 0.1 if row < share * ROWS else 2.0,
         }
         for kind, share in shares.items()
         for seed in SEEDS
@@ -120,14 +127,20 @@ def test_people_of_the_same_units_are_what_a_models_texts_are_compared_with():
     assert "on people's from units of their own 0.750" in claim.moved_by
 
 
+def test_instructions_are_judged_by_the_likelihood_of_peoples_answers():
+    claim = only_claim(made(settings={"data_type": "instructions"}, train_rows=None, train_tokens=500))
+    assert claim.corrected.estimate == pytest.approx(0.25 * (2 - 0.1))
+    assert claim.repeated.estimate == pytest.approx(-0.25)
+    assert claim.verdict == "supported"
+
+
 def test_a_set_is_described_by_its_models():
     (found,) = trained_sets(*made())
     described = record(found)
-    assert described["accuracy"]["human"]["estimate"] == 0.75
+    assert described["score"]["human"]["estimate"] == 0.75
     assert described["trained_on"]["human"] == [10, 9, 8]
     assert described["minutes"] == 3.0
-    loss = -(0.75 * np.log(0.9) + 0.25 * np.log(0.0005))
-    assert described["log_loss"]["human"]["estimate"] == pytest.approx(loss)
+    assert described["loss"]["human"]["estimate"] == pytest.approx(0.75 * 0.1 + 0.25 * 2)
     text = page(results([found]))
     assert "| human | 10 | 8-10 | 75.0% [" in text
     assert "- A limit." in text
