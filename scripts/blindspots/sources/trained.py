@@ -93,7 +93,8 @@ def read_models(models: Path, sets: Iterable[Path]) -> tuple[pd.DataFrame, list[
         raise UserError(f"{models} holds no model of finetune_task.py or finetune_preference.py.")
     rows = pd.concat(tables, ignore_index=True)
     rows[["score", "loss"]] = rows[["score", "loss"]].astype(float).round(DECIMALS)
-    return rows[_COLUMNS].sort_values(_COLUMNS[:4], kind="stable", ignore_index=True), lineages
+    order = ["set", "id", "kind", "seed"]  # the models of a row together, which takes the least space
+    return rows[_COLUMNS].sort_values(order, kind="stable", ignore_index=True), lineages
 
 
 def _train_set(lineage: dict[str, Any], names: dict[str, str], where: Path) -> tuple[str, str]:
