@@ -70,9 +70,12 @@ class TrainedSet:
 def read_models(models: Path, sets: Iterable[Path]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Predictions and lineages of every model artifact below a folder, and the lineages of their train sets.
 
-    Raises UserError for a model of another train set, and for two of the same train set and config.
+    Raises UserError for another dataset, a model of another train set, and two of the same train set and config.
     """
     lineages = [read_lineage(folder) for folder in sets]
+    for lineage in lineages:
+        if lineage["artifact_type"] != "source_sets":
+            raise UserError(f"{lineage['artifact']} is not a dataset of prepare_sources.py; name one in sets.")
     names = {lineage["content_sha256"]: lineage["artifact"] for lineage in lineages}
     tables, seen = [], {}
     for file in sorted(models.rglob("lineage.json")):
