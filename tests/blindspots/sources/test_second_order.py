@@ -47,7 +47,8 @@ def lineage_of_model(of: str, kind: str, seed: int, **recipe) -> dict:
         **of_any(f"{of}-{kind}-s{seed}", "reward_model"),
         "recipe": {"train_config": f"{kind}-s{seed}", "seed": seed, "num_train_epochs": 2, **recipe},
         "parents": [
-            {"role": role, "name": name, "repo_type": "dataset", "artifact": name, "content_sha256": f"of {name}"}
+            {"role": role, "name": name, "repo_type": "dataset", "revision": None, "content_sha256": f"of {name}"}
+            | {"artifact": name}
             for role, name in parents.items()
         ],
         "row_counts": {"trained on": 10 - seed},

@@ -69,7 +69,7 @@ def rewritings() -> pd.DataFrame:
     machine_rows = [("gpt", "train", f"s{row % 12}", f"r{row}", "ab"[row % 2]) for row in range(60)]
     of_people = [("human", "train" if row < 40 else "test", None, f"p{row}", "ab"[row % 2]) for row in range(80)]
     rows = pd.DataFrame(machine_rows + of_people, columns=["writer", "split", "source", "text", "label"])
-    rows.loc[79, "text"] = "p0"  # a test text that is trained on
+    rows.loc[139, "text"] = "p0"  # a test text that is trained on
     return rows
 
 
