@@ -185,7 +185,7 @@ def test_a_reward_model_learns_what_is_chosen_and_is_saved_whole(work, tmp_path)
     assert scores[0] > 0.8 > 0.2 > scores[1]
     reopened = load_for_evaluation(fetch(str(people), "model"), labels=REWARD)
     test = decided_pairs(read_split(fetch(str(folder), "dataset"), "test", "test"), "x")
-    predict_choices(reopened, test, 100, tmp_path / "again")
+    predict_choices(reopened, test, 8192, tmp_path / "again")
     assert read_people(tmp_path / "again").equals(read_people(people))
 
 
@@ -197,7 +197,7 @@ def test_a_reward_model_learns_what_is_chosen_and_is_saved_whole(work, tmp_path)
         ("labels", {"train_dataset": None}, RecipeError, "text_columns needs train_dataset"),
         ("labels", {"text_columns": ["words"]}, UserError, "has no column words"),
         ("labels", {"model_name_or_path": "WORLD/start"}, UserError, "names its labels"),
-        ("preferences", {"tokens_per_batch": 10}, RecipeError, "tokens_per_batch has no effect"),
+        ("preferences", {"tokens_per_batch": 10}, RecipeError, "has no effect with tokens_per_batch"),
         ("preferences", {"share_prefix": False}, RecipeError, "share_prefix has no effect on a reward model"),
         ("preferences", {"model_name_or_path": None}, RecipeError, "model_name_or_path is required"),
         ("preferences", {"train_dataset": None}, RecipeError, "train_dataset is needed"),

@@ -268,7 +268,7 @@ RULES = (
     ),
     Rule(
         "lora_dropout",
-        lambda values: not values.get("disable_dropout"),
+        lambda values: values["lora_dropout"] == 0 or not values.get("disable_dropout"),
         "has no effect with disable_dropout: true, the default of a reward model; set that to false",
     ),
     Rule(

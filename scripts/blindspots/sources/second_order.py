@@ -40,7 +40,7 @@ def record(trained: TrainedSet) -> dict[str, Any]:
         "test_units": int(trained.test["unit"].nunique()),
         "seeds": trained.seeds,
         "model": start["artifact"] or start["name"],
-        "epochs": models[0]["recipe"].get("num_train_epochs"),
+        "trained_for": _length(models[0]["recipe"]),
         "minutes": round(sum(model["wall_time_s"] for model in models) / 60, 1),
         "finished": max(model["finished"] for model in models)[:10],
         "hardware": models[0]["hardware"],
@@ -50,6 +50,12 @@ def record(trained: TrainedSet) -> dict[str, Any]:
         "score": {kind: _interval(trained, trained.score[kind])._asdict() for kind in trained.kinds},
         "loss": {kind: _interval(trained, trained.loss[kind])._asdict() for kind in trained.kinds},
     }
+
+
+def _length(recipe: dict[str, Any]) -> str:
+    """How long a model was trained; Trainer's default is 3 epochs."""
+    steps = recipe.get("max_steps")
+    return f"{steps} steps" if steps else f"{recipe.get('num_train_epochs', 3):g} epochs"
 
 
 def _commonest(trained: TrainedSet) -> float | None:

@@ -59,7 +59,7 @@ def conditions(one: dict[str, Any]) -> str:
     commonest = "" if share is None else f" Always the commonest answer: {100 * share:.1f}%."
     devices = ", ".join(machine["gpus"]) or f"{machine['cores']} cores of {machine['cpu']}"
     return (
-        f"{code(one['model'])}, {one['epochs']:g} epochs on {one['train_size']:,} {one['trained_by']}, {len(seeds)} "
+        f"{code(one['model'])}, {one['trained_for']} on {one['train_size']:,} {one['trained_by']}, {len(seeds)} "
         f"seeds; tested on {one['test_rows']:,} rows of {one['test_units']:,} units of people, {where}.{commonest} "
         f"{one['finished']}, {inline(devices)}, {one['minutes']:g} minutes for all models, "
         f"code {code((one['code_commit'] or 'unknown')[:12])}."
