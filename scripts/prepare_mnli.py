@@ -128,7 +128,7 @@ def main() -> None:
         row_counts = {"read": total if len(read) == 1 else read, "without label": total - len(pairs)}
         row_counts |= {"repeated pairs": repeated, **counts}
         print(row_counts)
-        roles = ["mnli", *(f"also {number}" for number in range(1, len(sources)))]
+        roles = ["mnli", *(f"also_{number}" for number in range(1, len(sources)))]
         save_artifact(folder, resolved_recipe(recipe), dict(zip(roles, sources)), row_counts | rows)
         push_if_asked(recipe)
 

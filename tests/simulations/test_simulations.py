@@ -48,7 +48,8 @@ def test_the_committed_intervals_hold_the_mean_in_about_95_of_100_grids():
     for line in committed("seeds"):
         assert 0.92 <= float(line["coverage"]) <= (1 if line["seeds"] == "2" else 0.995), line
     for line in committed("generators"):
-        assert 0.92 <= float(line["coverage"]) <= 0.98, line
+        # Test rows are shared by all generators, and their error is not in Student's t over these.
+        assert 0.91 <= float(line["coverage"]) <= 0.98, line
         assert not line["these generators' own mean"] or 0.92 <= float(line["these generators' own mean"]) <= 0.99, (
             line
         )
@@ -61,7 +62,7 @@ def test_the_committed_tables_show_what_must_not_be_done():
     false = {
         line["sd of generators"]: float(line["false verdicts on generators"]) for line in committed("one generator")
     }
-    assert false["0"] < 0.08 < false["0.011"] < false["0.034"]
+    assert false["0"] < 0.05 < false["0.011"] < false["0.034"]
 
 
 def test_the_committed_corrections_keep_false_contradictions_at_their_level():

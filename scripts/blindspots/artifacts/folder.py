@@ -16,7 +16,7 @@ from blindspots.artifacts.cards import write_card
 from blindspots.artifacts.files import hash_json, write_json
 from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.lineage import describe, parent_records, without_placement
-from blindspots.artifacts.names import LINEAGE, read_lineage
+from blindspots.artifacts.names import LINEAGE, checked_lineage, read_lineage
 from blindspots.artifacts.output_dir import (
     apply_umask,
     checked_output,
@@ -225,6 +225,7 @@ def save_artifact(
     lineage = describe(
         staging, folder.final, folder.artifact_type, recipe, parents, row_counts, results, model, folder.started
     )
+    checked_lineage(lineage, LINEAGE)  # what is written here can be read by all that take the artifact
     write_json(staging / LINEAGE, lineage, indent=2)
     write_card(staging, lineage)
     apply_umask(staging)
