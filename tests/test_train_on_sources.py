@@ -217,7 +217,7 @@ def test_a_report_needs_the_models_of_its_sets(work):
     work.prepare("labels")
     work.train("labels", "human-s0")
     report = {"models": "OUT/outputs/models", "sets": ["OUT/outputs/set"], "output_dir": "OUT/report"}
-    with pytest.raises(UserError, match="no model of machine_sharp-s0 is there; train it, too"):
+    with pytest.raises(UserError, match="no model of machine_sharp-s0 is there; train every kind"):
         work.run("report_sources", report)
     with pytest.raises(RecipeError, match="Give exactly one of models"):
         work.run("report_sources", {"output_dir": "OUT/report"})

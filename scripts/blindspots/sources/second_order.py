@@ -39,6 +39,7 @@ def record(trained: TrainedSet) -> dict[str, Any]:
         "test_rows": len(trained.test),
         "test_units": int(trained.test["unit"].nunique()),
         "seeds": trained.seeds,
+        "missing": trained.missing,
         "model": start["artifact"] or start["name"],
         "trained_for": _length(models[0]["recipe"]),
         "minutes": round(sum(model["wall_time_s"] for model in models) / 60, 1),

@@ -58,11 +58,13 @@ def conditions(one: dict[str, Any]) -> str:
     share = one["commonest"]
     commonest = "" if share is None else f" Always the commonest answer: {100 * share:.1f}%."
     devices = ", ".join(machine["gpus"]) or f"{machine['cores']} cores of {machine['cpu']}"
+    missing = ", ".join(map(code, one["missing"]))
+    without = f" Left out with their seeds, since a model is missing: {missing}." if missing else ""
     return (
         f"{code(one['model'])}, {one['trained_for']} on {one['train_size']:,} {one['trained_by']}, {len(seeds)} "
         f"seeds; tested on {one['test_rows']:,} rows of {one['test_units']:,} units of people, {where}.{commonest} "
         f"{one['finished']}, {inline(devices)}, {one['minutes']:g} minutes for all models, "
-        f"code {code((one['code_commit'] or 'unknown')[:12])}."
+        f"code {code((one['code_commit'] or 'unknown')[:12])}.{without}"
     )
 
 

@@ -42,7 +42,8 @@ class TrainedSet:
     """The models of one dataset of prepare_sources.py.
 
     lineage: of the dataset; models: lineage of each model by (kind, seed).
-    kinds, seeds: what the dataset holds. test: id, unit and gold of people's rows.
+    kinds: what the dataset holds; seeds: those of which every kind has a model; missing: configs without one.
+    test: id, unit and gold of people's rows.
     score: by kind, shape [seeds, rows]: 1, 0 or half for a tie; of answers ROUGE-L.
     loss: likewise, log-loss of people's label; of answers such that their mean is the NLL per token.
     """
@@ -52,6 +53,7 @@ class TrainedSet:
     models: dict[tuple[str, int], dict[str, Any]]
     kinds: list[str]
     seeds: list[int]
+    missing: list[str]
     test: pd.DataFrame
     score: dict[str, NDArray]
     loss: dict[str, NDArray]
@@ -144,8 +146,8 @@ def write_kept(folder: Path, rows: pd.DataFrame, lineages: list[dict[str, Any]])
 def trained_sets(rows: pd.DataFrame, lineages: list[dict[str, Any]]) -> Iterator[TrainedSet]:
     """The models by train set, in the order of the lineages.
 
-    Raises UserError where a set lacks a model, where its models were trained otherwise than one another, and where
-    they predicted other rows.
+    Seeds of which a kind has no model are left out. Raises UserError where fewer than two are left, where the models
+    of a set were trained otherwise than one another, and where they predicted other rows.
     """
     models = [lineage for lineage in lineages if lineage["artifact_type"] in TYPES]
     for lineage in lineages:
@@ -154,13 +156,17 @@ def trained_sets(rows: pd.DataFrame, lineages: list[dict[str, Any]]) -> Iterator
         of_set = [model for model in models if _trained_on(model) == lineage["content_sha256"]]
         by_config = {_kind_and_seed(model["recipe"]["train_config"]): model for model in of_set}
         configs = [name for name in lineage["row_counts"]["units"] if name != TEST]
-        wanted = list(map(_kind_and_seed, configs))
+        wanted = {config: _kind_and_seed(config) for config in configs}
         name = lineage["artifact"]
-        if lacking := [config for config in wanted if config not in by_config]:
-            raise UserError(f"{name}: no model of {lacking[0][0]}-s{lacking[0][1]} is there; train it, too.")
+        missing = [config for config, key in wanted.items() if key not in by_config]
+        lacking = {wanted[config][1] for config in missing}
+        kinds = list(dict.fromkeys(kind for kind, _ in wanted.values()))
+        seeds = sorted({seed for _, seed in wanted.values()} - lacking)
+        if len(seeds) < 2:
+            why = f"no model of {missing[0]} is there" if missing else "it has one seed"
+            raise UserError(f"{name}: {why}; train every kind with two seeds or more.")
         _require_alike(name, of_set)
-        kinds, seeds = list(dict.fromkeys(kind for kind, _ in wanted)), sorted({seed for _, seed in wanted})
-        yield _set_of(name, lineage, by_config, kinds, seeds, rows[rows["set"] == name])
+        yield _set_of(name, lineage, by_config, kinds, seeds, missing, rows[rows["set"] == name])
 
 
 def _trained_on(model: dict[str, Any]) -> str | None:
@@ -185,6 +191,7 @@ def _set_of(
     models: dict[tuple[str, int], dict[str, Any]],
     kinds: list[str],
     seeds: list[int],
+    missing: list[str],
     rows: pd.DataFrame,
 ) -> TrainedSet:
     parts = {config: part.reset_index(drop=True) for config, part in rows.groupby(["kind", "seed"])}
@@ -195,4 +202,4 @@ def _set_of(
         if not all(part[["id", "unit", "gold"]].equals(test) for part in of_kind):
             raise UserError(f"{name}: the models of {kind} predicted other rows than those of {kinds[0]}.")
         score[kind], loss[kind] = (np.stack([part[name] for part in of_kind]) for name in ("score", "loss"))
-    return TrainedSet(name, lineage, models, kinds, seeds, test, score, loss)
+    return TrainedSet(name, lineage, models, kinds, seeds, missing, test, score, loss)

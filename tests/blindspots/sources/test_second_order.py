@@ -154,10 +154,18 @@ def test_a_report_is_made_again_from_what_it_kept(tmp_path):
     assert results(list(trained_sets(again, kept))) == results(list(trained_sets(rows, lineages)))
 
 
-def test_a_model_that_is_missing_is_an_error():
+def test_a_seed_without_a_model_of_every_kind_is_left_out_and_named():
     rows, lineages = made()
-    with pytest.raises(UserError, match="pairs: no model of machine_gpt-s2 is there"):
-        list(trained_sets(rows, lineages[:-1]))
+    (found,) = trained_sets(rows, lineages[:-1])
+    assert (found.seeds, found.missing) == ([0, 1], ["machine_gpt-s2"])
+    assert found.score["human"].shape == (2, ROWS)
+    assert "since a model is missing: `machine_gpt-s2`." in page(results([found]))
+
+
+def test_two_seeds_are_needed():
+    rows, lineages = made()
+    with pytest.raises(UserError, match="pairs: no model of machine_gpt-s1 is there; train every kind with two seeds"):
+        list(trained_sets(rows, lineages[:-2]))
 
 
 def test_models_that_were_trained_otherwise_are_not_compared():
