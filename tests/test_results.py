@@ -10,6 +10,7 @@ import yaml
 REPO_ROOT = Path(__file__).resolve().parent.parent
 RESULTS = REPO_ROOT / "results"
 REPORTS = sorted(file.parent for file in RESULTS.rglob("report.yaml"))
+TRAINED = RESULTS / "sources" / "trained"
 
 
 @pytest.mark.parametrize("folder", REPORTS, ids=lambda folder: str(folder.relative_to(RESULTS)))
@@ -26,6 +27,12 @@ def test_a_report_is_made_again_byte_for_byte(folder, tmp_path):
         name for name in sorted(made) if (folder / name).read_bytes() != (tmp_path / "again" / name).read_bytes()
     ]
     assert not different
+
+
+def test_the_report_on_models_of_sources_is_made_again_byte_for_byte(tmp_path, script):
+    script("report_sources", "--kept", TRAINED, "--output_dir", tmp_path / "again")
+    for file in sorted(TRAINED.iterdir()):
+        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes(), file.name
 
 
 def test_every_folder_of_results_is_made_from_something_committed():
