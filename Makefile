@@ -19,7 +19,7 @@ COMPILE = uv pip compile pyproject.toml --extra dev --python-version 3.11 --pyth
 	--custom-compile-command "make lock" --quiet $(UPGRADE) --output-file
 WITHOUT_CUDA := grep --extended-regexp --invert-match '^(cuda|nvidia|triton)'
 
-.PHONY: help demo grid results statistics test test-slow test-distributed lint lock check-lock bench bench-gpu clean
+.PHONY: help demo grid check results statistics test test-slow test-distributed lint lock check-lock bench bench-gpu clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 18
@@ -38,6 +38,9 @@ grid: $(VENV)/installed  ## the axes of recipes/$(MODEL)/$(GRID).yaml, as in: ma
 	@$(SNAKEMAKE) --config model=$(MODEL) grid=$(GRID)
 	@echo && cat $(REPORT)/findings.md && echo && echo "page: $(REPORT)/index.html"
 
+check: $(VENV)/installed  ## does tuning on a file harm a model: make check DATA=examples/biased.jsonl MODEL=demo
+	@python scripts/check_dataset.py recipes/check/$(MODEL).yaml $(DATA) --cores $(CORES)
+
 results: $(VENV)/installed  ## keep a grid's report under results/$(MODEL), and refresh the READMEs
 	python scripts/report.py $(REPORT)/report.yaml --kept $(REPORT) --output_dir results/$(MODEL) > /dev/null
 	python scripts/fill_readmes.py
@@ -53,6 +56,7 @@ test-distributed: $(VENV)/installed  ## two processes under each engine, on the 
 
 statistics: $(VENV)/installed  ## coverage, false verdicts and power of the intervals, by simulation: results/statistics.md
 	PYTHONPATH=scripts python tests/simulations/simulate.py
+	PYTHONPATH=scripts python tests/simulations/simulate_check.py
 	python scripts/fill_readmes.py
 
 lint: $(VENV)/installed  ## ruff: rules and format
@@ -76,4 +80,4 @@ bench-gpu: $(VENV)/installed  ## tokens/s, MFU and memory on a CUDA device, with
 	python -W ignore tests/benchmarks/bench_gpu.py
 
 clean:  ## remove what the demo made
-	rm -rf outputs/demo .snakemake
+	rm -rf outputs/demo outputs/demo-check-n* .snakemake

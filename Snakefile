@@ -6,6 +6,8 @@ Keys of --config:
     model              folder of recipes/ (demo)
     grid               its file of axes (grid)
     base               a folder or Hub id in place of the recipes' base model
+    axes               the axes themselves, as a mapping, in place of a file: best in a file, given by --configfile
+    cells              folder of the sets and cells of a grid that shares only starts with the others (outputs/<model>)
     local              folders or files in place of Hub ids, as a mapping: best in a file, given by --configfile
     threads            CPU threads of a job that trains or predicts (1; with GPUs at least 4 for each)
     accelerate_config  accelerate's settings for jobs with several GPUs (accelerate_configs/multi_gpu.yaml)
@@ -20,8 +22,10 @@ import shlex
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+from blindspots.artifacts.names import NAME
 from blindspots.config.errors import UserError
 from blindspots.config.gpus import visible_gpus
+from blindspots.config.parser import parse_recipe
 from blindspots.config.recipes import GridRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.config.yaml_files import read_yaml
@@ -38,16 +42,22 @@ from blindspots.grid import (
     starts,
 )
 
-KEYS = ("model", "grid", "base", "local", "threads", "accelerate_config")
+KEYS = ("model", "grid", "axes", "cells", "base", "local", "threads", "accelerate_config")
 if unknown := sorted(set(config) - set(KEYS)):
     raise UserError(f"--config has no {', '.join(unknown)}; its keys are {', '.join(KEYS)}.")
-MODEL = config.get("model", "demo")
-AXES = config.get("grid", "grid")
+MODEL, AXES = str(config.get("model", "demo")), str(config.get("grid", "grid"))
+for key, name in {"model": MODEL, "grid": AXES}.items():
+    if not NAME.fullmatch(name):
+        raise UserError(f"--config {key}={name}: a name of letters, digits, _, - and . is needed, as of the recipes.")
 THREADS, THREADS_PER_GPU = int(config.get("threads", 1)), 4
 RECIPES, OUT = f"recipes/{MODEL}", f"outputs/{MODEL}"
+CELLS = config.get("cells", OUT)
 LOGS = f"{OUT}/logs"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
-GRID = GridRecipe(**read_yaml(f"{RECIPES}/{AXES}.yaml"))
+if "axes" in config:
+    GRID = GridRecipe(**config["axes"])
+else:
+    (GRID,) = parse_recipe(GridRecipe, argv=[f"{RECIPES}/{AXES}.yaml"])
 LOCAL = config.get("local", {})
 GRID.external = {name: LOCAL.get(dataset, dataset) for name, dataset in GRID.external.items()}
 check_axes(GRID)
@@ -91,7 +101,8 @@ BASE = base_flags(config.get("base"))
 def values(name):
     """A recipe's keys, local folders in place: a rule's param, so that a changed key re-runs what depends on it."""
     recipe = read_yaml(f"{RECIPES}/{name}.yaml")
-    return recipe | local_keys(recipe)
+    base = {"base": BASE} if BASE and name in ("start", "generator") else {}
+    return recipe | local_keys(recipe) | base
 
 
 def local_keys(recipe):
@@ -135,6 +146,11 @@ def inputs(name, *keys):
 def test_inputs(name):
     """The test sets that a recipe names by folder."""
     return inputs(name, *test_set_keys().values())
+
+
+def model_folder(cell):
+    """Where a start or a cell is."""
+    return f"{CELLS if cell.kind else OUT}/models/{cell.name}"
 
 
 def sizes(name, key, axis):
@@ -254,9 +270,9 @@ def artifacts():
     pools = {"mnli"} | {pool for sets in SETS.values() for pool in sets.parents(GRID.external)}
     made = [pool for pool in pools if re.fullmatch(r"synthetic(-\w+)?", pool)]
     folders = sorted(pools | {pool.replace("synthetic", "generator") for pool in made})
-    folders += [f"variants/{name}" for name in SETS]
-    folders += [f"models/{cell.name}" for cell in starts(GRID) + cells(GRID)]
     made = [f"{OUT}/{folder}/lineage.json" for folder in folders]
+    made += [f"{CELLS}/variants/{name}/lineage.json" for name in SETS]
+    made += [f"{model_folder(cell)}/lineage.json" for cell in starts(GRID) + cells(GRID)]
     made += [f"{OUT}/{pool}/audit/audit.json" for pool in sorted(pools - {"mnli"})]
     return made + inputs("start", "model_name_or_path") + test_inputs("start") + inputs("prepare", "mnli")
 
@@ -456,34 +472,34 @@ rule variant:
     input:
         lambda w: [f"{OUT}/{parent}/lineage.json" for parent in SETS[w.variant].parents(GRID.external)],
     output:
-        f"{OUT}/variants/{{variant}}/lineage.json",
+        f"{CELLS}/variants/{{variant}}/lineage.json",
     log:
-        f"{LOGS}/variants-{{variant}}.log",
+        f"{CELLS}/logs/variants-{{variant}}.log",
     params:
         recipe=values("variants"),
-        sizes=sizes("variants", "sizes", GRID.sizes),
+        sizes=sizes("variants", "sizes", GRID.sizes) if CELLS == OUT else GRID.sizes,
         flags=lambda w: SETS[w.variant].flags(OUT, GRID.external),
     resources:
         **needs("variant"),
     shell:
         "step {log} variants/{wildcards.variant} python scripts/build_variants.py {RECIPES}/variants.yaml"
         " {params.flags} --sizes {params.sizes} --original {OUT}/mnli"
-        " --output_dir {OUT}/variants/{wildcards.variant} --wait_for_lock true"
+        " --output_dir {CELLS}/variants/{wildcards.variant} --wait_for_lock true"
 
 
 rule cell:
     input:
         test_inputs("augment"),
-        lambda w: f"{OUT}/models/{parent_of(GRID, cell_of(w)).name}/lineage.json",
-        lambda w: f"{OUT}/variants/{sets_of(GRID, cell_of(w)).name}/lineage.json",
+        lambda w: f"{model_folder(parent_of(GRID, cell_of(w)))}/lineage.json",
+        lambda w: f"{CELLS}/variants/{sets_of(GRID, cell_of(w)).name}/lineage.json",
     output:
-        f"{OUT}/models/n{{start}}-{{kind}}-n{{size}}-s{{seed}}/lineage.json",
+        f"{CELLS}/models/n{{start}}-{{kind}}-n{{size}}-s{{seed}}/lineage.json",
     log:
-        f"{LOGS}/n{{start}}-{{kind}}-n{{size}}-s{{seed}}.log",
+        f"{CELLS}/logs/n{{start}}-{{kind}}-n{{size}}-s{{seed}}.log",
     params:
         recipe=values("augment"),
-        parent=lambda w: f"{OUT}/models/{parent_of(GRID, cell_of(w)).name}",
-        rows=lambda w: f"{OUT}/variants/{sets_of(GRID, cell_of(w)).name} --train_config n{w.size}",
+        parent=lambda w: model_folder(parent_of(GRID, cell_of(w))),
+        rows=lambda w: f"{CELLS}/variants/{sets_of(GRID, cell_of(w)).name} --train_config n{w.size}",
         name=lambda w: cell_of(w).name,
         local=local_flags("augment"),
     threads: cpus("cell")
@@ -493,12 +509,12 @@ rule cell:
         "step {log} {params.name} {LAUNCH} --gpus {resources.gpu} --threads {threads}"
         " scripts/finetune_task.py {RECIPES}/augment.yaml{params.local}"
         " --model_name_or_path {params.parent} --train_dataset {params.rows} --seed {wildcards.seed}"
-        " --output_dir {OUT}/models/{params.name} --wait_for_lock true"
+        " --output_dir {CELLS}/models/{params.name} --wait_for_lock true"
 
 
 rule report:
     input:
-        [f"{OUT}/models/{cell.name}/lineage.json" for cell in starts(GRID) + cells(GRID)],
+        [f"{model_folder(cell)}/lineage.json" for cell in starts(GRID) + cells(GRID)],
     output:
         f"{REPORT}/index.html",
     log:

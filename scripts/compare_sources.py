@@ -8,7 +8,7 @@ Writes comparison.json, comparison.png and README.md, which is page and card.
 import dataclasses
 from pathlib import Path
 
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.source_recipes import CompareRecipe, check_recipe
@@ -28,10 +28,10 @@ def main() -> None:
     comparison = write_comparison(folder, compare(recipe, fetch_source(recipe)))
     for claim in comparison["claims"]:
         shown = claim_row(claim)
-        print(f"{shown['claim']}: {claim['verdict']}; {shown['corrected']}")
+        print(one_line(f"{shown['claim']}: {claim['verdict']}; {shown['corrected']}"))
     for name, section in comparison["sections"].items():
         for note in [f"not computed: {section['not_computed']}"] if "not_computed" in section else section["notes"]:
-            print(f"{TITLES[name]}: {note}")
+            print(one_line(f"{TITLES[name]}: {note}"))
     print(f"comparison: {folder / 'README.md'}")
     if failed := [TITLES[name] for name, section in comparison["sections"].items() if section.get(FAILED)]:
         raise UserError(f"{', '.join(failed)}: an unexpected error; the other sections are written.")

@@ -22,7 +22,8 @@ def main() -> None:
     from blindspots.config.processes import process_state
     from blindspots.data.nli_datasets import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, rehearse, score
-    from blindspots.modeling.classifier import load_for_evaluation
+    from blindspots.modeling.classifier import load_for_evaluation, require_task_model
+    from blindspots.modeling.input_form import input_record
     from blindspots.training.out_of_memory import memory_errors_in_words
 
     check_push(recipe, "predictions")
@@ -32,14 +33,17 @@ def main() -> None:
         sources = test_set_sources(recipe)
         tests = load_test_sets(recipe, sources)
         precision = None if recipe.dtype == "auto" else ModelConfig(dtype=recipe.dtype)
-        classifier = load_for_evaluation(model, precision)
+        require_task_model(model)
+        classifier = load_for_evaluation(model, precision, recipe.template, recipe.label_names)
         rehearse(classifier, {})
         predict_test_sets(classifier, recipe, tests, folder.staging)
         if state.is_main_process:
             results = score(folder.staging)
             rows = {name: len(test) for name, test in tests.items()}
             parents = {"model": model, **sources}
-            facts = {"precision": {"evaluated": classifier.precision}}
+            facts = {"precision": {"evaluated": classifier.precision}} | input_record(
+                classifier.template, classifier.label2id
+            )
             save_artifact(folder, resolved_recipe(recipe), parents, rows, results, facts)
             push_if_asked(recipe)
             for headline in results["headlines"]:

@@ -17,6 +17,7 @@ from blindspots.audit.render import overview
 from blindspots.config import recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
+from blindspots.config.processes import run_script
 from blindspots.config.source_recipes import DATA_TYPES, CompareRecipe, PrepareSourcesRecipe, ReportSourcesRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import FAMILIES
@@ -25,7 +26,8 @@ from blindspots.sources.render import overview as claims_of_sources
 from blindspots.sources.second_order_page import overview as claims_of_trained
 
 READMES = tuple(
-    ROOT / folder / "README.md" for folder in ("", "recipes", "results", "results/audits", "results/sources")
+    ROOT / folder / "README.md"
+    for folder in ("", "recipes", "recipes/check", "results", "results/audits", "results/sources")
 )
 PART = re.compile(
     r"<!-- (?P<what>keys|kinds|test sets|audits|(source|trained) claims|file: (?P<path>\S+)) -->\n.*?<!-- end -->",
@@ -48,8 +50,10 @@ SCRIPTS = {
     "finetune_preference.py": recipes.PreferenceRecipe,
     "report_sources.py": ReportSourcesRecipe,
     "grid.yaml and report.py": recipes.ReportRecipe,
+    "check_dataset.py": recipes.CheckRecipe,
     "release.py": recipes.ReleaseRecipe,
     "reproduce_cell.py": recipes.ReproduceRecipe,
+    "compare_published.py": recipes.PublishedRecipe,
 }
 
 
@@ -154,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

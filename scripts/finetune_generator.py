@@ -35,7 +35,7 @@ def load_trainer(recipe, training, model_config, base, pairs):
         require_generator_tokenizer,
         sampling_config,
     )
-    from blindspots.modeling.loading import load_tokenizer
+    from blindspots.modeling.loading import load_tokenizer, require_embeddings
     from blindspots.training.engines import require_autocast
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
@@ -43,6 +43,7 @@ def load_trainer(recipe, training, model_config, base, pairs):
 
     tokenizer = load_tokenizer(base)
     model = load_base(base, model_config, training.seed, float32=not recipe.as_published)
+    require_embeddings(model, tokenizer, base.name)
     require_autocast(model, training)
     require_generator_tokenizer(tokenizer, base.name)
     row_counts = {}

@@ -37,7 +37,7 @@ def load_trainer(recipe, training, model_config, start, rows):
     from blindspots.training.trainers import PreferenceTrainer
 
     require_precision_of_start(start, model_config)
-    classifier = load_classifier(start, model_config, training.seed, float32=True, labels=REWARD)
+    classifier = load_classifier(start, model_config, training.seed, True, template=None, labels=REWARD)
     require_autocast(classifier.model, training)
     tokenizer, row_counts = classifier.tokenizer, {}
     if tokenizer.eos_token is None:
@@ -57,7 +57,7 @@ def evaluate(recipe, model_config, people, folder):
     from blindspots.modeling.precision import base_precision
 
     saved = Source(recipe.output_dir, folder.staging, None, "model")
-    classifier = load_for_evaluation(saved, base_precision(model_config), REWARD)
+    classifier = load_for_evaluation(saved, base_precision(model_config), None, labels=REWARD)
     if people is None:
         return None, {}
     predict_choices(classifier, people, recipe.eval_batch_tokens, folder.staging)

@@ -25,15 +25,23 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
     """Print memory and hours of the run, without the model's weights."""
     from transformers import TrainingArguments
 
+    from blindspots.artifacts.inputs import fetch
     from blindspots.data.examples import task_texts
+    from blindspots.modeling.adapters import read_model_config
+    from blindspots.modeling.architectures import is_encoder
+    from blindspots.modeling.classifier import is_classifier
+    from blindspots.modeling.input_form import input_template
     from blindspots.training.batches import divide_batch
-    from blindspots.training.estimate import print_estimate
+    from blindspots.training.estimate import Plan, print_estimate
     from blindspots.training.run import training_arguments, training_pairs, training_sources
 
     recipe, training_keys = divide_batch(recipe, training_keys)
     training = training_arguments(TrainingArguments, recipe, training_keys, "unused")
     train, _ = training_pairs(recipe, training_sources(recipe))
-    print_estimate(recipe, training, model_keys, task_texts(train), task=True)
+    start = fetch(model_keys["model_name_or_path"], "model", model_keys.get("model_revision"), weights=False)
+    config = Plan.of(read_model_config(model_keys), task=True, folder=start.path).config
+    template = input_template(start, recipe.template, is_encoder(config), is_classifier(config))
+    print_estimate(recipe, training, model_keys, task_texts(train, template), task=True)
 
 
 def load_trainer(recipe, training, model_config, start, pairs):
@@ -41,6 +49,7 @@ def load_trainer(recipe, training, model_config, start, pairs):
     from transformers import DataCollatorWithPadding
 
     from blindspots.data.examples import task_examples
+    from blindspots.evaluation.prediction import require_positions
     from blindspots.modeling.classifier import load_classifier
     from blindspots.modeling.precision import require_precision_of_start
     from blindspots.training.engines import require_autocast
@@ -50,12 +59,17 @@ def load_trainer(recipe, training, model_config, start, pairs):
 
     require_precision_of_start(start, model_config)
     labels = pairs[0].features["label"].names if recipe.text_columns else LABELS
-    classifier = load_classifier(start, model_config, training.seed, float32=not recipe.as_published, labels=labels)
+    classifier = load_classifier(
+        start, model_config, training.seed, not recipe.as_published, template=recipe.template, labels=labels
+    )
     require_autocast(classifier.model, training)
-    train, dev = (rows and task_examples(rows, classifier.tokenizer, classifier.label2id) for rows in pairs)
+    form = classifier.tokenizer, classifier.label2id, classifier.template
+    train, dev = (rows and task_examples(rows, *form) for rows in pairs)
     row_counts = {"trained on": 0}
     if train is not None:
         train = within_length(train, [len(ids) for ids in train["input_ids"]], recipe.max_length, row_counts)
+        for rows in filter(None, (train, dev)):
+            require_positions(classifier, max(map(len, rows["input_ids"])))
         plan = Plan.of(model_config, task=True, folder=start.path)
         require_fit(plan, recipe, training, [len(ids) for ids in train["input_ids"]])
     trainer = TaskTrainer(
@@ -70,8 +84,10 @@ def load_trainer(recipe, training, model_config, start, pairs):
     return classifier, trainer, row_counts
 
 
-def evaluate(recipe, model_config, tests, people, labels, folder):
+def evaluate(recipe, model_config, tests, people, folder, template, labels):
     """Reopen the saved model, predict the test sets, and return their metrics (None without) and its precision."""
+    from accelerate import PartialState
+
     from blindspots.artifacts.inputs import Source
     from blindspots.evaluation.people import predict_labels, score_people
     from blindspots.evaluation.prediction import predict_test_sets, score
@@ -79,15 +95,17 @@ def evaluate(recipe, model_config, tests, people, labels, folder):
     from blindspots.modeling.precision import base_precision
 
     saved = Source(recipe.output_dir, folder.staging, None, "model")
-    classifier = load_for_evaluation(saved, base_precision(model_config), labels)
+    classifier = load_for_evaluation(saved, base_precision(model_config), template, labels=labels)
     evaluated = {"evaluated": classifier.precision} if tests or people is not None else {}
     if recipe.text_columns:
         results = {"labels": list(labels)}
         if people is not None:
             predict_labels(classifier, people, recipe.eval_batch_tokens, folder.staging)
+            PartialState().wait_for_everyone()
             results |= {"people": score_people(folder.staging)} if is_main_process() else {}
         return results, evaluated
     predict_test_sets(classifier, recipe, tests, folder.staging)
+    PartialState().wait_for_everyone()  # the first process moves the folder, which others may still be reading
     return score(folder.staging) if tests and is_main_process() else None, evaluated
 
 
@@ -114,6 +132,7 @@ def main() -> None:
     from blindspots.evaluation.people import read_labelled, require_fitting, require_known_labels
     from blindspots.evaluation.prediction import load_test_sets, rehearse
     from blindspots.modeling.adapters import read_model_config
+    from blindspots.modeling.input_form import input_record
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
@@ -159,15 +178,17 @@ def main() -> None:
         run.save_model(trainer, folder, classifier.tokenizer)
         run.stop_sharded_loading()
         precision, training_record = run.training_precision(trainer), run.training_record(trainer)
+        template, form = classifier.template, input_record(classifier.template, classifier.label2id)
         trainer.accelerator.free_memory()
         labels = classifier.labels
         del classifier, trainer
         clear_device_cache(garbage_collection=True)  # evaluation loads another model
-        results, evaluated = evaluate(recipe, model_config, tests, people, labels, folder)
+        results, evaluated = evaluate(recipe, model_config, tests, people, folder, template, labels)
         if is_main_process():
             row_counts |= left_out | {name: len(test) for name, test in tests.items()}
             row_counts |= {} if people is None else {"people": len(people)}
             facts = {"precision": precision | evaluated, "training": training_record}
+            facts |= {} if recipe.text_columns else form
             save_artifact(folder, resolved, parents, row_counts, results, facts)
             push_if_asked(recipe)
 

@@ -1,6 +1,9 @@
 """Sample a raw synthetic dataset from a generator, label by label, in shards that a restarted run keeps.
 
 accelerate launch scripts/generate_synthetic.py recipes/smollm2-135m/synthesize.yaml
+
+Without a generator a model at a server is shown pairs (`shots`) and asked for one more; its API key is read from the
+environment variable SERVER_API_KEY.
 """
 
 import dataclasses
@@ -30,6 +33,29 @@ def check(recipe: SynthesisRecipe) -> None:
         raise RecipeError("The server decides the precision, as in `vllm serve --dtype bfloat16`; leave out dtype.")
     if recipe.engine != "server" and (recipe.server_url or recipe.server_model):
         raise RecipeError("server_url and server_model belong to engine: server; set it or leave them out.")
+    check_shots(recipe)
+
+
+def check_shots(recipe: SynthesisRecipe) -> None:
+    """Raise RecipeError for keys of few-shot prompts without shots, and for shots without what they need."""
+    of_shots = ("shots_from", "shots_config", "shots_revision", "price_per_million_tokens")
+    if recipe.shots is None:
+        given = [name for name in of_shots if getattr(recipe, name) is not None]
+        given += ["server_api"] if recipe.server_api != "completion" else []
+        if given:
+            raise RecipeError(f"{given[0]} has no effect without shots; give it, or leave this out.")
+        if recipe.generator is None:
+            raise RecipeError("generator is required: what to sample from. A model that is not tuned needs shots.")
+        return
+    if recipe.generator is not None or recipe.generator_revision is not None:
+        raise RecipeError("shots are for a model that was not tuned as a generator; leave out generator or shots.")
+    missing = [name for name in ("shots_from", "server_model", "max_new_tokens") if getattr(recipe, name) is None]
+    if recipe.engine != "server" or missing:
+        raise RecipeError(f"shots need {'engine: server' if recipe.engine != 'server' else missing[0]}.")
+    if recipe.top_k:
+        raise RecipeError("top_k is no part of the API that shots are asked by; leave it out.")
+    if recipe.price_per_million_tokens is not None and len(recipe.price_per_million_tokens) != 2:
+        raise RecipeError("price_per_million_tokens wants two prices, of prompts and of completions.")
 
 
 def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
@@ -84,7 +110,8 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
     counts = {}
     for label, parts in shards.items():
         read = [read_shard(shard, folder) for shard in parts]
-        counts[label] = {name: sum(count[name] for _, count in read) for name in read[0][1]}
+        names = [name for name in read[0][1] if all(name in count for _, count in read)]
+        counts[label] = {name: sum(count[name] for _, count in read) for name in names}
         pairs = [pair for part, _ in read for pair in part][: recipe.kept_per_label]
         counts[label] |= {"rows": len(pairs), "repeated": len(pairs) - len(set(pairs))}
         columns["id"] += [f"{label}-{row}" for row in range(len(pairs))]
@@ -98,6 +125,19 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
                 f"unfinished, {counts[label]['malformed']} malformed. Raise max_new_tokens or tune the generator."
             )
     return Dataset.from_dict(columns, features=PAIR_FEATURES), counts
+
+
+def count_copies(rows, shots, counts) -> None:
+    """Add to the counts of each label how many rows are pairs of `shots`, word for word."""
+    from blindspots.data.nli import LABELS, one_line
+
+    known = {
+        (one_line(premise), one_line(hypothesis)) for premise, hypothesis in zip(shots["premise"], shots["hypothesis"])
+    }
+    for label in LABELS:
+        counts[label]["copied"] = 0
+    for premise, hypothesis, label in zip(rows["premise"], rows["hypothesis"], rows["label"]):
+        counts[LABELS[label]]["copied"] += (premise, hypothesis) in known
 
 
 def main() -> None:
@@ -114,6 +154,7 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.config.processes import process_state
     from blindspots.data.nli_datasets import write_configs
+    from blindspots.modeling.few_shot import FewShotEngine, cost, read_shots
     from blindspots.modeling.generators import longest_completion
     from blindspots.modeling.sampling import load_engine
     from blindspots.modeling.shards import drawn_by
@@ -122,22 +163,31 @@ def main() -> None:
     check_push(recipe, "raw_synthetic")
     with output_folder(recipe, "raw_synthetic") as folder, memory_errors_in_words("batch_size"):
         state = process_state()
-        here = recipe.engine == "transformers"
-        generator = fetch(recipe.generator, "model", recipe.generator_revision, weights=here)
-        parents = {"generator": generator}
         sampling = {"max_new_tokens_from": "recipe" if recipe.max_new_tokens else "generator"}
-        recipe = dataclasses.replace(recipe, max_new_tokens=recipe.max_new_tokens or longest_completion(generator))
+        if recipe.shots:
+            source, pairs = read_shots(recipe)
+            parents = {"shots": source}
+        else:
+            weights = recipe.engine == "transformers"
+            generator = fetch(recipe.generator, "model", recipe.generator_revision, weights=weights)
+            parents = {"generator": generator}
+            recipe = dataclasses.replace(recipe, max_new_tokens=recipe.max_new_tokens or longest_completion(generator))
         resolved = resolved_recipe(recipe)
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents, same_processes=False)
         state.wait_for_everyone()
         shard_folder = folder.work / "shards"
-        shards = draw(load_engine(generator, recipe, state.device), recipe, shard_folder, state)
+        engine = FewShotEngine(recipe, pairs) if recipe.shots else load_engine(generator, recipe, state.device)
+        shards = draw(engine, recipe, shard_folder, state)
         if state.is_main_process:
             rows, counts = collect(shards, recipe, shard_folder)
             write_configs(folder.staging, {"full": {"train": rows}})
             sampling["engines"] = drawn_by(itertools.chain(*shards.values()), shard_folder)
+            if recipe.shots:
+                count_copies(rows, pairs, counts)
+            if recipe.price_per_million_tokens:
+                sampling["cost"] = cost(counts, recipe.price_per_million_tokens)
             save_artifact(folder, resolved, parents, counts, {"sampling": sampling})
             push_if_asked(recipe)
 

@@ -16,7 +16,7 @@ def main() -> None:
     from blindspots.artifacts.folder import output_folder, resolved_recipe, save_artifact
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
-    from blindspots.data.nli_datasets import read_split, write_configs
+    from blindspots.data.nli_datasets import read_split, require_columns, require_text, write_configs
     from blindspots.demo.corpus import hans_like, mnli_like
 
     artifact_type = "base_model" if recipe.part == "base" else "demo_corpus"
@@ -28,6 +28,8 @@ def main() -> None:
 
             parents["corpus"] = fetch(recipe.corpus, "dataset")
             rows = read_split(parents["corpus"], "train")
+            require_columns(rows, ("premise", "hypothesis"), recipe.corpus)
+            require_text(rows, recipe.corpus)
             counts["tokenizer trained on"] = len(rows)
             for part in tiny_base((*rows["premise"], *rows["hypothesis"]), recipe.seed):
                 part.save_pretrained(folder.staging)

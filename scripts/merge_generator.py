@@ -22,7 +22,7 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.modeling.classifier import check_saved_weights
     from blindspots.modeling.generators import load_generator, served_name
-    from blindspots.modeling.loading import adapter_base, load_tokenizer
+    from blindspots.modeling.loading import adapter_base, load_tokenizer, require_embeddings
 
     check_push(recipe, "generator")
     resolved = resolved_recipe(recipe)
@@ -34,8 +34,10 @@ def main() -> None:
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
-        load_generator(adapter, recipe.dtype).save_pretrained(folder.staging)
-        load_tokenizer(adapter).save_pretrained(folder.staging)
+        model, tokenizer = load_generator(adapter, recipe.dtype), load_tokenizer(adapter)
+        require_embeddings(model, tokenizer, adapter.name)
+        for part in (model, tokenizer):
+            part.save_pretrained(folder.staging)
         check_saved_weights(folder.staging)
         save_artifact(folder, resolved, parents, {})
         merged = Source(recipe.output_dir, folder.final, None, "model")

@@ -26,6 +26,7 @@ class CompletionServer:
         faults: what goes wrong, one of them a request: given the right answer, each returns another.
         ignored: fields of requests that it does not know, as other servers may not.
         most: requests that it was working at together, at most.
+        is_vllm: whether it tells its version, as vLLM does.
     """
 
     def __init__(self, folder: Path):
@@ -34,9 +35,10 @@ class CompletionServer:
         self.lock = threading.Lock()
         self.reset()
         routes = [
-            Route("/version", lambda request: JSONResponse({"version": "0.33.0"})),
+            Route("/version", lambda request: JSONResponse({"version": "0.33.0"}, 200 if self.is_vllm else 404)),
             Route("/v1/models", lambda request: JSONResponse({"object": "list", "data": [{"id": self.name}]})),
             Route("/v1/completions", self.completions, methods=["POST"]),
+            Route("/v1/chat/completions", self.completions, methods=["POST"]),
         ]
         listening = socket.create_server(("127.0.0.1", 0))  # who connects now is answered as soon as the thread runs
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
@@ -52,6 +54,7 @@ class CompletionServer:
         self.faults: list[Callable[[dict], Response]] = []
         self.ignored: set[str] = set()
         self.under_way = self.most = 0
+        self.is_vllm = True
 
     def stop(self) -> None:
         self.server.should_exit = True
@@ -70,8 +73,9 @@ class CompletionServer:
         return self.faults.pop(0)(answer) if self.faults else JSONResponse(answer)
 
     def complete(self, body: dict) -> dict:
-        """A completion by `generate`, stopped and cut as OpenAI's API has it."""
-        ids, limit = torch.tensor([body["prompt"]]), body["max_tokens"]
+        """A completion by `generate`, stopped and cut as OpenAI's API has it; of a chat that of its last message."""
+        prompt, limit = body["messages"][-1]["content"] if "messages" in body else body["prompt"], body["max_tokens"]
+        ids = torch.tensor([self.tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt])
         sampling = {"temperature": body["temperature"], "top_p": body["top_p"], "top_k": max(body.get("top_k", 0), 0)}
         with self.lock, torch.random.fork_rng():
             torch.manual_seed(body["seed"]) if "seed" in body else torch.seed()
@@ -86,7 +90,8 @@ class CompletionServer:
                 text += stop if body.get("include_stop_str_in_output") else ""
         if tokens[-1] == self.tokenizer.eos_token_id:
             reason = "stop"
-        choice = {"index": 0, "text": text, "finish_reason": reason, "stop_reason": None}
+        said = {"message": {"role": "assistant", "content": text}} if "messages" in body else {"text": text}
+        choice = {"index": 0, **said, "finish_reason": reason, "stop_reason": None}
         return {"choices": [choice], "usage": {"prompt_tokens": ids.shape[1], "completion_tokens": len(tokens)}}
 
 

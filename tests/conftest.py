@@ -77,6 +77,19 @@ def world(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def encoders(world, tmp_path_factory) -> Path:
+    """A folder of tiny pretrained encoders, one of each family of `made_encoders`, that no test may change."""
+    from datasets import load_dataset
+    from made_encoders import FAMILIES, make_encoder
+
+    rows = load_dataset("parquet", data_files=str(world / "corpus/mnli/data/train-*.parquet"), split="train")
+    folder = tmp_path_factory.mktemp("encoders")
+    for family in FAMILIES:
+        make_encoder(folder / family, family, [*rows["premise"], *rows["hypothesis"]])
+    return folder
+
+
+@pytest.fixture(scope="session")
 def running_server(world):
     """A server of the made generator, for all tests of a process."""
     from completion_server import CompletionServer

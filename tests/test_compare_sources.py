@@ -108,7 +108,11 @@ def test_the_same_rows_give_the_same_numbers_and_replace_the_former(run):
         (("--row_filter", "{text_id: 99}"), UserError, "no row has text_id 99"),
         (("--unit", "question"), UserError, "has no column question"),
         (("--data_type", "free_text"), RecipeError, "codes has no effect: data_type is free_text"),
-        (("--codes", "{0: false, 1: maybe, 2: true}"), RecipeError, "codes reads 0 as False"),
+        (
+            ("--codes", "{0: false, 1: maybe, 2: true}"),
+            RecipeError,
+            "codes: 0 wants str, got False; put text in quotes",
+        ),
         (("--human", "crowd"), UserError, "name the columns of crowd"),
     ],
 )

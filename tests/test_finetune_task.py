@@ -242,6 +242,29 @@ def test_a_run_killed_while_it_saved_continues_from_the_checkpoint_before(tune, 
     assert same(weights(tune("stopped", *saving)), weights(whole))
 
 
+def test_the_model_is_moved_after_every_process_has_read_it(tune, monkeypatch):
+    """Without test sets nothing else makes the first process wait for the others."""
+    from accelerate import PartialState
+
+    from blindspots.artifacts import folder
+    from blindspots.modeling import classifier
+
+    events = []
+
+    def noted(owner, name: str) -> None:
+        call = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, **keys: (events.append(name), call(*args, **keys))[1])
+
+    for owner, name in (
+        (classifier, "load_for_evaluation"),
+        (PartialState, "wait_for_everyone"),
+        (folder, "save_artifact"),
+    ):
+        noted(owner, name)
+    tune("model")
+    assert events[-3:] == ["load_for_evaluation", "wait_for_everyone", "save_artifact"]
+
+
 def test_what_another_recipe_left_is_cleared(tune, interrupt, capsys):
     saving = ("--save_strategy", "steps", "--save_steps", 5)
     interrupt(8)
@@ -249,7 +272,7 @@ def test_what_another_recipe_left_is_cleared(tune, interrupt, capsys):
         tune("model", *saving)
     interrupt(None)
     out = tune("model", *saving, "--learning_rate=0.002")
-    assert "an unfinished run of another recipe, input or number of processes is cleared" in capsys.readouterr().out
+    assert "an unfinished run of another recipe, input, process count or engine is cleared" in capsys.readouterr().out
     assert same(weights(out), weights(tune("fresh", *saving, "--learning_rate=0.002")))
 
 

@@ -212,3 +212,70 @@ def test_a_run_whose_server_went_away_goes_on_at_another_address_with_the_same_r
 def test_a_recipe_that_does_not_say_when_to_stop_or_how_to_sample_is_refused(keys, message):
     with pytest.raises(RecipeError, match=message):
         generate_synthetic.check(SynthesisRecipe(output_dir="o", generator="g", **keys))
+
+
+# Without a generator: a model that is shown pairs
+
+
+FEW = ("--shots", 2, "--shard_rows", 16, "--max_new_tokens", 24)
+
+
+@pytest.fixture
+def few_shots(world, tmp_path, script):
+    def run(name: str, server, *arguments: object) -> Path:
+        shown = ("--shots_from", world / "corpus/mnli", *FEW, "--output_dir", tmp_path / name)
+        script("generate_synthetic", *at(server), *shown, *arguments)
+        return tmp_path / name
+
+    return run
+
+
+def test_a_model_that_is_shown_pairs_fills_a_set(few_shots, server, monkeypatch):
+    monkeypatch.setenv("SERVER_API_KEY", "sk-secret")
+    out = few_shots("raw", server, "--kept_per_label", 20, "--price_per_million_tokens", 2, 10)
+    rows = pd.read_parquet(out / DATA)
+    assert rows["label"].value_counts().to_dict() == {0: 20, 1: 20, 2: 20}
+    recorded = lineage(out)
+    assert [parent["role"] for parent in recorded["parents"]] == ["shots"]
+    (engine,) = recorded["results"]["sampling"]["engines"]
+    assert (engine["model"], engine["api"], engine["shots"]) == (NAME, "completion", 2)
+    counts = recorded["row_counts"]
+    tokens = [sum(counts[label][name] for label in LABELS) for name in ("prompt tokens", "completion tokens")]
+    assert recorded["results"]["sampling"]["cost"] == pytest.approx(tokens[0] * 2e-6 + tokens[1] * 10e-6)
+    for label in LABELS:
+        assert counts[label]["sampled"] == sum(counts[label][name] for name in ("kept", "malformed", "unfinished"))
+        assert counts[label]["copied"] == 0
+    assert "was not tuned for this: each prompt shows it 2 pairs" in card(out)
+    assert "The answers cost 0.0" in card(out)
+    assert not [file for file in out.rglob("*") if file.is_file() and b"sk-secret" in file.read_bytes()]
+
+
+def test_a_chat_fills_a_set_too_and_shards_that_are_there_are_not_asked_for_again(few_shots, server, tmp_path):
+    server.faults = [JSONResponse] * 20 + [status(401)]
+    wanted = ("--samples_per_label", 16, "--server_api", "chat")
+    with pytest.raises(UserError, match="refuses: 401"):
+        few_shots("raw", server, *wanted)
+    server.reset()
+    few_shots("raw", server, *wanted)
+    assert len(server.asked) == 2 * 16
+    assert lineage(tmp_path / "raw")["results"]["sampling"]["engines"][0]["api"] == "chat"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"shots_from": "rows"}, "shots_from has no effect without shots"),
+        ({"server_api": "chat", "generator": "g"}, "server_api has no effect without shots"),
+        ({}, "generator is required"),
+        ({"shots": 1, "generator": "g"}, "leave out generator or shots"),
+        ({"shots": 1}, "shots need engine: server"),
+        ({"shots": 1, "engine": "server", "server_url": "http://h/v1"}, "shots need shots_from"),
+        (
+            {"shots": 1, "engine": "server", "server_url": "http://h/v1", "shots_from": "r", "server_model": "m"},
+            "shots need max_new_tokens",
+        ),
+    ],
+)
+def test_a_recipe_for_shots_that_lacks_something_is_refused(keys, message):
+    with pytest.raises(RecipeError, match=message):
+        generate_synthetic.check(SynthesisRecipe(output_dir="o", kept_per_label=1, **keys))

@@ -4,7 +4,7 @@ import pytest
 from datasets import load_dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from blindspots.config.errors import RecipeError
+from blindspots.config.errors import RecipeError, UserError
 
 
 def test_corpus_and_base_model_load_without_our_code(script, tmp_path):
@@ -20,6 +20,20 @@ def test_corpus_and_base_model_load_without_our_code(script, tmp_path):
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
     assert model.config.pad_token_id == tokenizer.pad_token_id != tokenizer.eos_token_id
     assert len(tokenizer) <= model.config.vocab_size
+
+
+@pytest.mark.parametrize(
+    ("corpus", "said"),
+    [
+        ("premise\tlabel\nA dog ran.\tneutral\n", "has no column hypothesis; it has premise, label"),
+        ("premise\thypothesis\nA dog ran.\t \n", "row 0: the hypothesis is empty or not text"),
+    ],
+)
+def test_a_tokenizer_is_trained_on_texts_alone(script, tmp_path, corpus, said):
+    (tmp_path / "corpus.tsv").write_text(corpus)
+    words = ("--part", "base", "--corpus", tmp_path / "corpus.tsv", "--output_dir", tmp_path / "base")
+    with pytest.raises(UserError, match=said):
+        script("make_demo_inputs", *words)
 
 
 def test_a_base_model_needs_a_corpus(script, tmp_path):

@@ -144,6 +144,12 @@ def test_a_changed_recipe_re_runs_what_depends_on_it(made):
     assert (jobs["synthesize"], jobs["audit"], jobs["variant"], jobs["cell"]) == (1, 1, 2, 8)
 
 
+def test_another_base_trains_again_what_is_trained_from_it(made):
+    jobs = snakemake(made, "-n", "--config", "base=another/base")
+    assert (jobs["start"], jobs["generator"], jobs["cell"]) == (2, 1, 12)
+    assert "prepare" not in jobs
+
+
 @pytest.mark.parametrize(
     ("folder", "rebuilt"),
     [
@@ -334,4 +340,29 @@ def test_the_number_of_gpus_is_one_setting(clone):
 
 def test_a_key_that_there_is_not_is_refused(clone):
     done = run_snakemake(clone, "-n", "--config", "modle=demo", fails=True)
-    assert "--config has no modle; its keys are model, grid, base, local, threads, accelerate_config." in done.stdout
+    assert "--config has no modle; its keys are model, grid, axes, cells, base," in done.stdout
+    change(clone, "grid", sizess=[60])
+    done = run_snakemake(clone, "-n", fails=True)
+    assert "recipes/demo/grid.yaml: sizess is not a key of this script; the nearest is sizes." in done.stdout
+
+
+def test_a_name_that_no_artifact_can_have_is_refused(clone):
+    (clone / "recipes/demo").rename(clone / "recipes/my demo")
+    done = run_snakemake(clone, "-n", "--config", "model=my demo", fails=True)
+    assert "--config model=my demo: a name of letters, digits, _, - and . is needed" in done.stdout
+
+
+def test_a_check_has_sets_and_cells_of_its_own_and_shares_the_starts(clone):
+    axes = {"starts": [39000], "kinds": ["original", "external_mine"], "sizes": [600], "seeds": [0, 1]}
+    axes |= {"own_sets": True, "external": {"mine": "mine.jsonl"}}
+    file = clone / "check.yaml"
+    file.write_text(yaml.safe_dump({"model": "demo", "cells": "outputs/demo-check-n600", "axes": axes}))
+    models = [f"n39000-{kind}-n600-s{seed}" for kind in axes["kinds"] for seed in axes["seeds"]]
+    wanted = [f"outputs/demo-check-n600/models/{name}/lineage.json" for name in models]
+    printed = run_snakemake(clone, "-n", "-p", "--configfile", str(file), "--", *wanted).stdout
+    assert printed.count("scripts/finetune_task.py recipes/demo/start.yaml") == 2
+    assert printed.count("scripts/finetune_task.py recipes/demo/augment.yaml") == 4
+    assert "--model_name_or_path outputs/demo/models/n39000-s1" in printed
+    assert "--kind external_mine --synthetic mine.jsonl --seed 1039000 --sizes 600 --original outputs/" in printed
+    assert "--output_dir outputs/demo-check-n600/variants/original-n39000-r1" in printed
+    assert {"generator", "synthesize", "audit"}.isdisjoint(re.findall(r"^rule (\w+):", printed, re.MULTILINE))

@@ -56,8 +56,8 @@ def check_axes(grid: GridRecipe) -> None:
         if axis in ("starts", "sizes", "seeds") and not all(isinstance(value, int) and value >= 0 for value in values):
             raise RecipeError(f"The grid's axis {axis} holds {values}; it takes whole numbers.")
     for name in grid.generators:
-        if not re.fullmatch(r"[a-z]\w*", name):
-            raise RecipeError(f"The generator {name!r} needs a name of small letters, digits and _, such as g13.")
+        if not re.fullmatch("[a-z][a-z0-9_]*", name):
+            raise RecipeError(f"generators: {name!r} needs a name of small letters, digits and _, such as g13.")
     for name in grid.kinds:
         made_elsewhere = _external_name(kind_of(name).raw)
         if made_elsewhere and made_elsewhere not in grid.external:

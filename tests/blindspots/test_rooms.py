@@ -25,6 +25,7 @@ ROOMS = (
     "audit",
     "sources",
     "report",
+    "check",
     "release",
     "demo",
 )

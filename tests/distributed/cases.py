@@ -26,14 +26,14 @@ TRAINING = {
 LORA = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"], "lora_dropout": 0.0}
 NF4 = {"load_in_4bit": True, "gradient_checkpointing": True}  # as the recipes of Llama-2-7B have it
 MATRIX = ["-".join(axes) for axes in product(("T", "TD", "G"), ("full", "lora", "nf4"), ("fp32", "bf16"))]
-OTHERS = ["stored", "start0", "grouped", "dropout", "predictions", "sampled", "kept"]
+OTHERS = ["stored", "start0", "grouped", "dropout", "predictions", "sampled", "kept", "encoder", "encoder_lora"]
 
 
 def case(name: str, inputs: Path, starts: Path) -> tuple[str, dict[str, Any]]:
     """Script and recipe of a case.
 
     Args:
-        inputs: folder with corpus, base, untied (the same with a head of its own), start and generator.
+        inputs: folder with corpus, base, untied (the same with a head of its own), bert, start and generator.
         starts: where one process has left its case T-<adapter>-<precision>, which TD-<adapter>-<precision> continues.
     """
     if name in MATRIX:
@@ -45,11 +45,15 @@ def case(name: str, inputs: Path, starts: Path) -> tuple[str, dict[str, Any]]:
         return script, recipe | {
             "bnb_4bit_quant_storage": "bfloat16"
         }  # with which FSDP2 spreads the 4-bit weights too
+    encoder = TRAINING | {"model_name_or_path": inputs / "bert", "train_dataset": inputs / "corpus/mnli"}
+    encoder |= test_sets(inputs)
     grouped = base | {"train_dataset": inputs / "corpus/mnli", "train_sampling_strategy": "group_by_length"}
     grouped |= {"max_steps": 60, "global_batch_size": 10, "per_device_train_batch_size": 5}  # two epochs
     return {
         "start0": ("finetune_task", base),
         "grouped": ("finetune_task", grouped),
+        "encoder": ("finetune_task", encoder),
+        "encoder_lora": ("finetune_task", encoder | {"use_peft": True, "lora_r": 4, "lora_dropout": 0.0}),
         "dropout": ("finetune_task", grouped | LORA | {"lora_dropout": 0.5}),
         "predictions": ("evaluate_task", {"model": inputs / "start", "eval_batch_tokens": 300, **test_sets(inputs)}),
         "sampled": ("generate_synthetic", {**sampling, "samples_per_label": 40}),

@@ -6,6 +6,7 @@ of processes, and those that they are compared with in one process.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -58,8 +59,8 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def inputs(world, tmp_path_factory) -> Path:
-    """The world, and a base whose head is not tied to its embeddings."""
+def inputs(world, encoders, tmp_path_factory) -> Path:
+    """The world, a base whose head is not tied to its embeddings, and a BERT without dropout."""
     folder = tmp_path_factory.mktemp("inputs")
     for part in world.iterdir():
         (folder / part.name).symlink_to(part)
@@ -69,6 +70,9 @@ def inputs(world, tmp_path_factory) -> Path:
     model.save_pretrained(folder / "untied")
     for file in (world / "base").glob("tokenizer*"):
         (folder / "untied" / file.name).symlink_to(file)
+    config = json.loads((shutil.copytree(encoders / "bert", folder / "bert") / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "bert/config.json").write_text(json.dumps(config))
     return folder
 
 
@@ -165,6 +169,24 @@ def mean_distance(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) ->
 def assert_predictions_agree(one: pd.DataFrame, two: pd.DataFrame, tolerance: float) -> None:
     assert two["id"].tolist() == one["id"].tolist()
     assert np.abs(two[LOGITS].to_numpy() - one[LOGITS].to_numpy()).max() < tolerance
+
+
+ENCODERS = [("ddp", "encoder"), ("ddp", "encoder_lora")]
+SLOWER = [(engine, name) for engine in ("zero2", "zero3", "fsdp2") for name in ("encoder", "encoder_lora")]
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize(
+    ("engine", "name"), [*ENCODERS, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOWER)]
+)
+def test_an_encoder_ends_where_one_process_does(run, engine, name):
+    one, two = run("one", name), run(engine, name)
+    assert one.refused is two.refused is None
+    within = TOLERANCE["fp32"]
+    assert two.losses == pytest.approx(one.losses, rel=within["loss"])
+    assert mean_distance(one.weights, two.weights) < within["weights"] * STEPS * LEARNING_RATE
+    for test_set in ("mnli_matched", "hans"):
+        assert_predictions_agree(one.predictions(test_set), two.predictions(test_set), within["logits"])
 
 
 @pytest.mark.distributed

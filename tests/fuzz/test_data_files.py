@@ -86,6 +86,7 @@ def audited(out: Path, ending: Ending, rows: list[dict]) -> None:
 
 def tokenised(out: Path, ending: Ending, rows: list[dict]) -> None:
     assert lineage(out)["row_counts"] == {"tokenizer trained on": len(rows)}
+    assert all(row[key].strip() for row in rows for key in ("premise", "hypothesis"))
 
 
 READERS = {

@@ -272,6 +272,7 @@ FOUND = [
     ("finetune_generator", setting("activation_checkpointing_kwargs", "{a: 1}")),
     ("report", setting("anli_r1", "nowhere")),
     ("reproduce_cell", setting("starts", '"[1"')),
+    ("reproduce_cell", setting("generators", '["\\e"]')),
     ("release", setting("modules", "nowhere")),
 ]
 

@@ -1,11 +1,13 @@
 """Every fault between us and the Hub: nothing is lost, nothing is half-made, and the user is told."""
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from .local_hub import TOKEN, USER, LocalHub
+from .conftest import RELEASE
+from .local_hub import SCRIPTS, TOKEN, USER, LocalHub
 from .made_artifacts import dataset_artifact, fetch, model_artifact, push
 
 pytestmark = pytest.mark.hub
@@ -81,6 +83,25 @@ def test_a_server_that_is_down_is_told_and_a_later_push_completes(start_hub, row
     up = start_hub()
     commit = up.call(push, str(rows))["commit"]
     assert up.store.repo("datasets", "blindspots/rows").refs("tags") == {"v0.1": commit}
+
+
+@pytest.mark.parametrize("path", ["/commit/", "/tag/"])
+def test_a_push_that_was_killed_leaves_no_tag_and_is_completed_by_running_the_script_again(hub, tmp_path, path):
+    """SIGKILL while the Hub keeps the script waiting."""
+    words = ("--part", "mnli", "--train_rows", 9, "--matched_rows", 3, "--output_dir", tmp_path / "rows")
+    script = (SCRIPTS / "make_demo_inputs.py", *words, "--push_to_hub", "true", *RELEASE)
+    hub.fault("status", "POST", path, status=503, retry_after=60, times=None)
+    process = hub.start(*script)
+    hub.wait_for_fault()
+    process.kill()
+    process.communicate()
+    repo = hub.store.repo("datasets", "blindspots/rows")
+    assert (process.returncode, repo.refs("tags")) == (-signal.SIGKILL, {})
+    hub.clear()
+    again = hub.run(*script)
+    assert again.returncode == 0, again.stderr
+    pushed = repo.tree(repo.refs("tags")["v0.1"])
+    assert {"README.md", "lineage.json", "data/train-00000-of-00001.parquet"} <= pushed.keys()
 
 
 def test_two_processes_push_the_same_artifact_at_once(start_hub, rows):

@@ -154,6 +154,12 @@ def other_headline(hub: LocalHub) -> None:
     tamper(hub, "models", f"demo-models-{CELL}", "lineage.json", json.dumps(lineage).encode())
 
 
+def other_slice(hub: LocalHub) -> None:
+    lineage = json.loads(read(hub, "models", f"demo-models-{CELL}", "lineage.json"))
+    lineage["results"]["slices"][-1]["n"] += 1
+    tamper(hub, "models", f"demo-models-{CELL}", "lineage.json", json.dumps(lineage).encode())
+
+
 def no_parent(hub: LocalHub) -> None:
     repo(hub, "datasets", f"demo-variants-{KIND}").delete()
 
@@ -173,6 +179,7 @@ def pickle(hub: LocalHub) -> None:
         (other_predictions, rf"demo-models-{CELL}: predictions/hans.parquet has another hash than lineage.json says"),
         (other_result, rf"demo-models-{CELL}: hans is [\d.]+ by its predictions, 0.123 by lineage.json"),
         (other_headline, rf"demo-models-{CELL}: hans is [\d.]+ by its predictions, 0.321 by lineage.json"),
+        (other_slice, rf"demo-models-{CELL}: slices in lineage.json are not those of its predictions"),
         (no_parent, rf"demo-models-{CELL}: parent train, blindspots/demo-variants-{KIND}, has no commit"),
         (broken_card, rf"demo-variants-{KIND}: the card can't be read"),
         (pickle, "demo-generator: pytorch_model.bin may hold pickled code"),

@@ -58,6 +58,11 @@ def broken_manifest(hub: LocalHub) -> None:
     tamper(hub, "datasets", MANIFEST, "release.json", b'{"repos": [{"repo": "../x"}]}')
 
 
+def manifest_named_twice(hub: LocalHub) -> None:
+    manifest = read(hub, "datasets", MANIFEST, "release.json")
+    tamper(hub, "datasets", MANIFEST, "release.json", manifest.rstrip()[:-1] + b', "repos": []}')
+
+
 def stranger(hub: LocalHub) -> None:
     added = hub.store.create_repo("models", "blindspots/other")
     added.set_ref("tags", "v0.1", added.refs("heads")["main"])
@@ -93,6 +98,7 @@ GONE = "it belongs to the release and is gone, or has no tag v0.1 any more"
         (lineage_as(b"\xff{"), rf"blindspots/{PREDICTIONS}@\w+: lineage.json can't be read"),
         (no_manifest, f"blindspots/{MANIFEST}: there is no manifest of v0.1"),
         (broken_manifest, f"blindspots/{MANIFEST}@v0.1: release.json can't be read"),
+        (manifest_named_twice, f"blindspots/{MANIFEST}@v0.1: release.json can't be read"),
         (stranger, "blindspots/other: it has the tag v0.1 and does not belong to the release"),
         (odd_card, rf"blindspots/demo-models-{CELL}: its (card|metrics) can't be checked|the card"),
         (no_results, rf"blindspots/demo-models-{CELL}: hans is [\d.]+ by its predictions, None by lineage.json"),

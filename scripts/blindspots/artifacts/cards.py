@@ -21,8 +21,9 @@ from huggingface_hub.constants import ENDPOINT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from blindspots.artifacts.files import write_whole
-from blindspots.artifacts.lineage import repo_type
+from blindspots.artifacts.lineage import PUBLIC_REPOSITORY, repo_type
 from blindspots.artifacts.markdown import block, code, inline, without_embeds
+from blindspots.artifacts.names import COMMIT
 from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
 
@@ -59,11 +60,19 @@ def render_card(folder: Path, lineage: dict[str, Any], repo: str | None = None, 
             is_adapter=(folder / "adapter_config.json").is_file(),
             configs=data.get("configs"),
             audit=_audit(folder),
+            code_link=_code_link(lineage),
         )
     except (TemplateError, OSError, TypeError, AttributeError) as error:
         raise UserError(f"No card can be made of {folder}: {one_line(error)}. Make the artifact again.") from None
     card = (ModelCard if is_model else DatasetCard)(f"---\n{data.to_yaml()}\n---\n\n{text}\n")
     return str(card)
+
+
+def _code_link(lineage: dict[str, Any]) -> str | None:
+    """The address of the commit that made an artifact, None where that is not known or not public."""
+    place, commit = lineage.get("code_repository"), str(lineage.get("code_commit")).removesuffix("+changes")
+    known = isinstance(place, str) and PUBLIC_REPOSITORY.fullmatch(place) and COMMIT.fullmatch(commit)
+    return f"{place}/commit/{commit}" if known else None
 
 
 def _audit(folder: Path) -> str:

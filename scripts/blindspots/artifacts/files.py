@@ -25,6 +25,18 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises ValueError for a broken one and for an object that names a key twice."""
+    return json.loads(text, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"an object names a key twice: {', '.join(name for name, _ in pairs)}")
+    return found
+
+
 def json_text(value: Any, indent: int | None = 1, flat_objects: bool = False) -> str:
     """The text of a JSON file: UTF-8, NaN as null, a line break at the end.
 

@@ -15,8 +15,14 @@ import yaml
 from blindspots.artifacts.cards import write_card
 from blindspots.artifacts.files import hash_json, write_json
 from blindspots.artifacts.inputs import Source
-from blindspots.artifacts.lineage import describe, parent_records, without_placement
-from blindspots.artifacts.names import LINEAGE, checked_lineage, read_lineage
+from blindspots.artifacts.lineage import (
+    accelerate_settings,
+    artifact_name,
+    describe,
+    parent_records,
+    without_placement,
+)
+from blindspots.artifacts.names import LINEAGE, checked_lineage, is_folder_name, read_lineage
 from blindspots.artifacts.output_dir import (
     apply_umask,
     checked_output,
@@ -76,8 +82,15 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[s
         libraries: further keys that may name inputs.
 
     Raises UserError where another run holds the lock and the recipe does not wait, and where the artifact can't go:
-    see `checked_output`. Only an empty folder or a former artifact of the same type is replaced.
+    see `checked_output`. Only an empty folder or a former artifact of the same type is replaced. Also for a folder
+    whose name no artifact can have: nothing could be made from it.
     """
+    name = artifact_name(Path(os.path.realpath(recipe.output_dir)))
+    if not is_folder_name(name):
+        raise UserError(
+            f"output_dir {recipe.output_dir}: {name!r} can't be the name of an artifact; name a folder that begins "
+            "with a letter or digit."
+        )
     inputs = local_inputs(dataclasses.asdict(recipe), *libraries)
     what = f"{artifact_type} artifact"
     if not is_main_process():
@@ -94,7 +107,8 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[s
 
 def strange_file(folder: Path, artifact_type: str) -> str | None:
     """A file of a folder that is not part of an artifact of this type, None where all are."""
-    there = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    there = sorted(path.relative_to(folder).as_posix() for path in found)
     if LINEAGE not in there and _has_card(folder, artifact_type):
         # Snakemake removes lineage.json, which it knows as the output of the job, before it runs the job again.
         return next(
@@ -143,8 +157,8 @@ def resume_or_clear(
     Every process calls it, and none continues before it is done.
 
     Args:
-        same_processes: whether what was left depends on the number and kind of devices, as checkpoints do: each
-            process keeps its own random state, and the batch of a step is spread over them.
+        same_processes: whether what was left depends on the number and kind of devices and on the engine, as
+            checkpoints do: each process keeps its own random state and, under ZeRO and FSDP, its own part.
 
     Raises UserError where the disk is too small.
     """
@@ -155,13 +169,13 @@ def resume_or_clear(
     with PartialState().main_process_first():
         if not is_main_process():
             return
-        devices = [started_processes(), str(torch.accelerator.current_accelerator())] if same_processes else []
-        run = hash_json([without_placement(recipe), parent_records(parents), devices])
+        devices = [started_processes(), str(torch.accelerator.current_accelerator()), accelerate_settings()]
+        run = hash_json([without_placement(recipe), parent_records(parents), devices if same_processes else []])
         file = folder.work / "run"
         if file.is_file() and file.read_text() == run:
             return
         if any(path != folder.staging for path in folder.work.iterdir()):
-            print(f"{folder.final}: an unfinished run of another recipe, input or number of processes is cleared.")
+            print(f"{folder.final}: an unfinished run of another recipe, input, process count or engine is cleared.")
         shutil.rmtree(folder.work)
         folder.staging.mkdir(parents=True)
         file.write_text(run)
@@ -217,7 +231,8 @@ def save_artifact(
         results: metrics by test set, as `prediction.score` gives them.
         model: of a model, how it was trained beyond its recipe (`training`), and its `precision`: by `trained` and
             `evaluated`, how base weights were held (`base`) and computed (`compute`), and the dtype of trained weights
-            (`weights`) or of the head (`head`).
+            (`weights`) or of the head (`head`); of a task model and of predictions also `input`, the `template` that
+            rows were written in, None for pairs.
     """
     staging = folder.staging
     described = yaml.safe_dump(without_placement(recipe), sort_keys=False, allow_unicode=True)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from huggingface_hub import HfApi, resolve_revision
@@ -19,7 +20,7 @@ from blindspots.artifacts.files import hash_file, hash_folder
 from blindspots.artifacts.names import COMMIT, LINEAGE, read_lineage
 from blindspots.artifacts.remote import download, tree
 from blindspots.artifacts.retries import UnreadableAnswerError, retry_transient
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 
 # Weights in any format but safetensors are never fetched.
 MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.md", "*.yaml", "predictions/*.parquet"]
@@ -43,9 +44,10 @@ class Source:
     def record(self, role: str) -> dict[str, str | None]:
         """What `lineage.json` records of this parent; content_sha256 covers every file of a folder.
 
-        Raises UserError where the parent has a lineage that can't be used.
+        Raises UserError where the parent has a lineage that can't be used, or that is not of the files beside it.
         """
         lineage = read_lineage(self.path) if (self.path / LINEAGE).is_file() else {}
+        self._require_files_of(lineage.get("files", {}))
         return {
             "role": role,
             "name": self.name,
@@ -54,6 +56,21 @@ class Source:
             "artifact": lineage.get("artifact"),
             "content_sha256": lineage.get("content_sha256") or self._hash(),
         }
+
+    def _require_files_of(self, files: dict[str, dict[str, Any]]) -> None:
+        """Raise UserError where a file is not the one that the lineage was written for.
+
+        Of a repo some files may not have been fetched; those that were have been compared with it.
+        """
+        for name, stated in files.items():
+            file = self.path / name
+            if not file.is_file() and self.revision is not None:
+                continue
+            if not file.is_file() or hash_file(file) != stated["sha256"]:
+                raise UserError(
+                    f"{self.name}: {one_line(name)} is not the file that {LINEAGE} describes. Make the artifact "
+                    f"again, or take {LINEAGE} out of the folder."
+                )
 
     def _hash(self) -> str:
         return hash_file(self.path) if self.path.is_file() else hash_folder(self.path)[1]

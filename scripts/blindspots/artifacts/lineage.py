@@ -37,6 +37,10 @@ PACKAGES = (
 )
 # What `accelerate launch` hands on of its config; the precision of a run is the recipe's.
 ACCELERATE_SETTING = re.compile(r"ACCELERATE_(USE|DEEPSPEED|DYNAMO|GRADIENT)_\w+|FSDP_(?!CPU_RAM)\w+")
+# Where code is shown commit by commit, as git writes the place.
+PUBLIC_REPOSITORY = re.compile(
+    r"(https://([^@/]*@)?|git@)(?P<host>github\.com|gitlab\.com|huggingface\.co)[/:](?P<path>[\w./-]+?)(\.git)?/?"
+)
 # Keys that say where an artifact is made or goes, not what it is.
 PLACEMENT_KEYS = frozenset(
     "output_dir wait_for_lock push_to_hub hub_namespace hub_name hub_tag hub_private_repo server_url".split()
@@ -76,6 +80,7 @@ def describe(
         "recipe_sha256": hash_json(without_placement(recipe)),
         "parents": parent_records(parents),
         "code_commit": code_commit(),
+        "code_repository": code_repository(),
         "versions": versions(),
         "hardware": hardware(),
         "processes": started_processes(),
@@ -145,6 +150,12 @@ def code_commit() -> str | None:
     if commit is None:
         return None
     return commit + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def code_repository() -> str | None:
+    """Where the scripts were cloned from, None outside of a clone of a public place; without what may be a key."""
+    found = PUBLIC_REPOSITORY.fullmatch(_git("remote", "get-url", "origin") or "")
+    return f"https://{found['host']}/{found['path']}" if found else None
 
 
 def _git(*arguments: str) -> str | None:

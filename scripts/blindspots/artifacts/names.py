@@ -1,12 +1,12 @@
 """Reading a lineage: its names, commits, hashes and types are checked once, here, whoever wrote it."""
 
-import json
 import re
 from collections.abc import Iterator
 from numbers import Number
 from pathlib import Path
 from typing import Any
 
+from blindspots.artifacts.files import parse_json
 from blindspots.config.errors import UserError, one_line
 
 LINEAGE = "lineage.json"
@@ -14,14 +14,14 @@ LINEAGE = "lineage.json"
 # One part of a path: neither hidden, nor `..`, nor what a command line takes for an option.
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-TAG = re.compile(r"v\d+(\.\d+)*([.-]\w+)*", re.ASCII)
+TAG = re.compile(r"v\d+([.-]\w+)*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPO_TYPES = ("model", "dataset", "space")
 _REQUIRED = {"artifact": str, "artifact_type": str, "content_sha256": str, "parents": list, "results": dict}
 _REQUIRED |= {"files": dict}
 _OPTIONAL: dict[str, type] = {
     **dict.fromkeys(("code_commit", "finished", "recipe_sha256"), str),
-    **dict.fromkeys(("recipe", "versions", "hardware", "row_counts"), dict),
+    **dict.fromkeys(("recipe", "versions", "hardware", "row_counts", "input"), dict),
     **dict.fromkeys(("wall_time_s", "processes"), Number),
 }
 _IN_WORDS = {str: "text", list: "a list", dict: "an object", Number: "a number"}
@@ -35,7 +35,7 @@ ALLOWED = re.compile(
 def parse_lineage(content: bytes, where: str) -> dict[str, Any]:
     """The lineage in a file's bytes. Raises UserError for what is not a lineage or names what it may not."""
     try:
-        value = json.loads(content)
+        value = parse_json(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where} can't be read: {one_line(error)}.") from None
     return checked_lineage(value, where)
@@ -73,7 +73,7 @@ def _faults(value: Any) -> Iterator[str]:
     for key, types in _OPTIONAL.items():
         if value.get(key) is not None and not isinstance(value[key], types):
             yield f"its {key} is not {_IN_WORDS[types]}"
-    if not _is_folder_name(value["artifact"]):
+    if not is_folder_name(value["artifact"]):
         yield f"{value['artifact']!r} is not the name of an artifact"
     if not NAME.fullmatch(value["artifact_type"]):
         yield f"{value['artifact_type']!r} is not a type of artifact"
@@ -94,7 +94,7 @@ def _faults(value: Any) -> Iterator[str]:
         yield from _faults_of_headline(headline)
 
 
-def _is_folder_name(text: Any) -> bool:
+def is_folder_name(text: Any) -> bool:
     """Whether a text can name an artifact's folder here; that of a repo is narrower."""
     return isinstance(text, str) and text.isprintable() and not re.search(r"^[.\s-]|[/\\]|^$", text)
 
@@ -114,7 +114,7 @@ def _faults_of_parent(parent: Any) -> Iterator[str]:
         yield f"{revision!r} is not a commit of 40 hexadecimal digits"
     if tag is not None and not (isinstance(tag, str) and TAG.fullmatch(tag)):
         yield f"{tag!r} is not a tag such as v1.0"
-    if parent.get("artifact") is not None and not _is_folder_name(parent["artifact"]):
+    if parent.get("artifact") is not None and not is_folder_name(parent["artifact"]):
         yield f"{parent['artifact']!r} is not the name of an artifact"
     if not isinstance(parent.get("content_sha256"), str):
         yield f"its parent {name} has no content_sha256"

@@ -64,9 +64,12 @@ def checked_output(
         inputs: by key, files and folders that the run reads.
 
     Raises UserError where the folder holds something else, is a file, a mount point or a link to nothing, where it
-    is an input, contains one or lies inside one, and where its parent can't be written to.
+    is an input, contains one or lies inside one, where an input is what an unfinished run of the same output left,
+    and where its parent can't be written to.
     """
     named = Path(output_dir)
+    if named.parts[:1] and named.parts[0].startswith(("~", "$")):
+        raise UserError(f"output_dir {named}: {named.parts[0]} is not replaced in a recipe; write the path in full.")
     if named.is_symlink() and not named.exists():
         raise UserError(f"output_dir {named} is a link to {named.readlink()}, which is not there; name a folder.")
     final = Path(os.path.realpath(named))
@@ -74,13 +77,18 @@ def checked_output(
         raise UserError(f"output_dir {named} is a file; name a folder.")
     if os.path.ismount(final):
         raise UserError(f"output_dir {named} is a mount point, which can't be replaced; name a folder below it.")
+    work = work_folder(final)
     for key, path in (inputs or {}).items():
         _require_apart(named, final, key, path)
+        if work in (Path(os.path.realpath(path)), *Path(os.path.realpath(path)).parents):
+            raise UserError(
+                f"output_dir {named} would clear the input {key}, {path}, which an unfinished run of it left; name "
+                "another folder."
+            )
     if final.is_dir() and any(final.iterdir()) and (name := strange(final)):
         raise UserError(
             f"output_dir {named} holds {name}, which is not of a former {what}; name an empty or a new folder."
         )
-    work = work_folder(final)
     if work.is_dir() and (others := sorted({path.name for path in work.iterdir()} - WORK_FILES)):
         raise UserError(f"{work} is where {named} would be made, but holds {others[0]}; rename that folder.")
     _try_parent(named, final)

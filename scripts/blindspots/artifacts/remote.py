@@ -13,7 +13,7 @@ from huggingface_hub.hf_api import RepoFile
 from blindspots.artifacts.files import hash_file
 from blindspots.artifacts.names import LINEAGE, parse_lineage
 from blindspots.artifacts.retries import retry_transient
-from blindspots.config.errors import UserError
+from blindspots.config.errors import UserError, one_line
 
 FETCHES = 3
 ABSENT = (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError)
@@ -80,7 +80,7 @@ def _make_whole(repo: str, repo_type: str, commit: str, path: Path, file: RepoFi
     for _ in range(FETCHES):
         if holds(file, path):
             return
-        print(f"{repo}: the cached {file.path} is damaged and is fetched again.")
+        print(one_line(f"{repo}: the cached {file.path} is damaged and is fetched again."))
         fetch_again = retry_transient(hf_hub_download)
         fetch_again(repo, file.path, repo_type=repo_type, revision=commit, force_download=True)
     if not holds(file, path):

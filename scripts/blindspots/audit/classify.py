@@ -15,7 +15,8 @@ from blindspots.audit.rows import Batch, shown_name
 from blindspots.audit.tally import Tally
 from blindspots.audit.text import unigrams_and_bigrams
 from blindspots.config.recipes import AuditRecipe
-from blindspots.data.nli import LABELS, NON_ENTAILMENT, fold_for_hans, task_input
+from blindspots.data.examples import task_texts
+from blindspots.data.nli import LABELS, NON_ENTAILMENT, fold_for_hans
 from blindspots.data.nli_datasets import NO_LABEL
 
 FOLDS = 5
@@ -85,8 +86,9 @@ def label_noise(sample: Batch, reference: Batch, counts: Tally, recipe: AuditRec
         raise NotComputedError("no task model is named; name one with label_model")
     counts.require_labels()
     from blindspots.evaluation.prediction import predict_logits, rehearse
-    from blindspots.modeling.classifier import load_for_evaluation
+    from blindspots.modeling.classifier import load_for_evaluation, require_task_model
 
+    require_task_model(model)
     classifier = load_for_evaluation(model)
     rehearse(classifier, {})
     judged = []
@@ -94,7 +96,7 @@ def label_noise(sample: Batch, reference: Batch, counts: Tally, recipe: AuditRec
         rows = batch.select(
             [row for row, label in enumerate(batch.labels) if label != NO_LABEL][: recipe.label_model_rows]
         )
-        texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(rows.premises, rows.hypotheses)]
+        texts = task_texts({"premise": rows.premises, "hypothesis": rows.hypotheses}, classifier.template)
         logits = (
             predict_logits(classifier, texts, recipe.eval_batch_tokens, "label noise") if texts else np.empty((0, 3))
         )

@@ -47,7 +47,10 @@ _BUILTIN = {"int", "float", "str", "bool", "list", "dict", "None"}
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """One recipe key: name, types of its value (and of a list's items), default as text, meaning, limits."""
+    """One recipe key: name, types of its value, default as text, meaning, limits.
+
+    items, values: types of a list's items and of a dict's values; a dict may hold anything where there are none.
+    """
 
     name: str
     types: frozenset[str]
@@ -56,6 +59,7 @@ class Key:
     choices: tuple[str, ...] = ()
     required: bool = False
     items: frozenset[str] = frozenset({"str"})
+    values: frozenset[str] = frozenset()
     minimum: float | None = None
     maximum: float | None = None
     group: str | None = None
@@ -79,6 +83,13 @@ def item_types(annotation: str) -> frozenset[str]:
     lists = [node for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Subscript)]
     items = [_types(node.slice) for node in lists if ast.unparse(node.value) == "list"]
     return frozenset(items[0] if items else {"str"})
+
+
+def dict_types(annotation: str) -> frozenset[str]:
+    """The types of the values of the first dict in an annotation; none where it says nothing of them."""
+    dicts = [node for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Subscript)]
+    values = [node.slice.elts[1] for node in dicts if ast.unparse(node.value) == "dict"]
+    return frozenset(_types(values[0]) if values and ast.unparse(values[0]) != "Any" else ())
 
 
 def _types(node: ast.expr) -> set[str]:
@@ -133,6 +144,7 @@ def _read_key(node: ast.stmt) -> Key | None:
         help=" ".join(str(metadata.get("help", "")).replace("%%", "%").split()),
         choices=tuple(metadata.get("choices", ())),
         items=item_types(ast.unparse(node.annotation)),
+        values=dict_types(ast.unparse(node.annotation)),
         minimum=minimum,
         maximum=maximum,
     )

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from blindspots.config.errors import RecipeError
-from blindspots.config.library_keys import Key, class_keys, item_types, library_keys, types_of
+from blindspots.config.library_keys import Key, class_keys, dict_types, item_types, library_keys, types_of
 from blindspots.config.refused_keys import REFUSED, without_effect
 from blindspots.config.test_set_keys import TestSetSources, test_set_keys
 from blindspots.config.yaml_files import parse_yaml, read_yaml
@@ -37,6 +37,7 @@ def own_keys(recipe_class: type) -> dict[str, Key]:
             choices=field.metadata.get("choices", ()),
             required=required,
             items=item_types(field.type),
+            values=dict_types(field.type),
             minimum=field.metadata.get("minimum"),
             maximum=field.metadata.get("maximum"),
             group=field.metadata.get("group"),
@@ -54,8 +55,20 @@ def check_value(where: str, key: Key, value: Any) -> Any:
         converted = [_convert(key.items, item, where) for item in converted]
     if converted is _WRONG or (isinstance(converted, list) and _WRONG in converted):
         raise RecipeError(f"{where} wants {wanted}, got {reprlib.repr(value)}.")
+    if isinstance(converted, dict) and key.values:
+        converted = {name: _dict_value(where, key, name, item) for name, item in converted.items()}
     for item in _items(converted):
         _check_item(where, key, item)
+    return converted
+
+
+def _dict_value(where: str, key: Key, name: Any, value: Any) -> Any:
+    converted = _convert(key.values, value, where)
+    if converted is _WRONG:
+        quoted = "; put text in quotes" if key.values == {"str"} else ""
+        raise RecipeError(
+            f"{where}: {name} wants {' or '.join(sorted(key.values))}, got {reprlib.repr(value)}{quoted}."
+        )
     return converted
 
 
@@ -68,6 +81,8 @@ def _check_item(where: str, key: Key, item: Any) -> None:
     shown = reprlib.repr(item)
     if isinstance(item, str) and (not item.strip() or "\0" in item):
         raise RecipeError(f"{where} is empty or holds a null byte, {shown}; give a value or leave the key out.")
+    if isinstance(item, str) and any("\ud800" <= character <= "\udfff" for character in item):
+        raise RecipeError(f"{where} is not UTF-8: {shown}; give a name in UTF-8.")
     if isinstance(item, float) and not math.isfinite(item):
         raise RecipeError(f"{where} wants a finite number, got {shown}.")
     if key.choices and isinstance(item, str) and item not in key.choices:

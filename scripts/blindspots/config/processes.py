@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,23 +15,39 @@ if TYPE_CHECKING:
     from accelerate import PartialState
 
 
-def run_script(main: Callable[[], None]) -> None:
+def run_script(main: Callable[[], None], error_code: int | None = None) -> None:
     """Run a script's `main`; a user's mistake and Ctrl-C become one line on stderr and an exit code.
 
-    So does a file that the system refuses, whichever library asked for it: no permission, too long a name, a folder in
-    its place.
+    So does what the system refuses, whichever library asked for it: no permission, a folder in a file's place, a full
+    disk, a closed pipe, no memory.
+
+    Args:
+        error_code: exit code of every error, one with a traceback too, of a script whose other codes are answers.
     """
     try:
         main()
         _leave_together()
     except UserError as error:
-        _leave(one_line(error), error.exit_code)
+        _leave(one_line(error), error_code or error.exit_code)
     except OSError as error:
-        if error.filename is None:
-            raise
-        _leave(one_line(f"{error.filename}: {error.strerror}."), UserError.exit_code)
+        if error.errno is None:
+            _raise(error_code)
+        where = f"{error.filename}: " if error.filename is not None else ""
+        _leave(one_line(f"{where}{error.strerror}."), error_code or UserError.exit_code)
+    except MemoryError:
+        _leave("there is not enough memory.", error_code or UserError.exit_code)
     except KeyboardInterrupt:
         _leave("interrupted; run it again to go on.", 130)
+    except Exception:
+        _raise(error_code)
+
+
+def _raise(error_code: int | None) -> None:
+    """Let the error that is being handled end the script, with this exit code in place of Python's 1."""
+    if error_code is None:
+        raise
+    traceback.print_exc()
+    sys.exit(error_code)
 
 
 def _leave(message: str, exit_code: int) -> None:

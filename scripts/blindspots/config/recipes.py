@@ -7,7 +7,8 @@ import dataclasses
 from blindspots.config.keys import key, seed_key
 from blindspots.config.test_set_keys import TestSetKeys, TestSetSources
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+AUTO = "auto"
+DTYPES = (AUTO, "float32", "bfloat16", "float16")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -113,6 +114,17 @@ class TrainingDataKeys:
 
 
 @dataclasses.dataclass(kw_only=True)
+class TaskInputKeys:
+    """How a row is written for a task model."""
+
+    template: str | None = key(
+        "text that a row is written in, with {premise} and {hypothesis}; null is a pair as the tokenizer joins it; "
+        "auto what the model was tuned on, else a pair for an encoder and the paper's text for a decoder",
+        AUTO,
+    )
+
+
+@dataclasses.dataclass(kw_only=True)
 class PeopleKeys:
     """The rows of people that a model is tested on, beside or in place of test sets."""
 
@@ -123,7 +135,7 @@ class PeopleKeys:
 
 
 @dataclasses.dataclass(kw_only=True)
-class TaskRecipe(PeopleKeys, TestSetKeys, TrainingDataKeys, ArtifactRecipe):
+class TaskRecipe(PeopleKeys, TaskInputKeys, TestSetKeys, TrainingDataKeys, ArtifactRecipe):
     """Tune a task model: a start from a base model, or a start further on an augmentation set."""
 
     max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512, minimum=1)
@@ -166,7 +178,7 @@ class MergeRecipe(ArtifactRecipe):
 class SynthesisRecipe(ArtifactRecipe):
     """Sample a raw synthetic dataset from a generator."""
 
-    generator: str = key("generator, a Hub id or folder")
+    generator: str | None = key("generator, a Hub id or folder; with shots there is none", None)
     generator_revision: str | None = key("commit or tag of generator", None)
     engine: str = key(
         "what samples: transformers, here; server, an OpenAI-compatible server that holds the generator",
@@ -178,6 +190,19 @@ class SynthesisRecipe(ArtifactRecipe):
         "the generator's name at the server; by default its artifact's name and the first 12 digits of its content's "
         "hash, so that a server with other weights is noticed",
         None,
+    )
+    shots: int | None = key(
+        "pairs of the label that a prompt shows, of a model at a server that was tuned for nothing", None, minimum=1
+    )
+    shots_from: str | None = key("dataset whose train rows are shown, a Hub id, folder or file", None)
+    shots_config: str | None = key("config of shots_from, such as n5000", None)
+    shots_revision: str | None = key("commit or tag of shots_from", None)
+    server_api: str = key("with shots, what is asked of the server", "completion", choices=("completion", "chat"))
+    price_per_million_tokens: list[float] | None = key(
+        "with shots, the price of a million tokens of prompts and of completions, such as [0.15, 0.6], for the cost "
+        "in lineage and card",
+        None,
+        minimum=0,
     )
     samples_per_label: int | None = key("samples to draw for each label, kept or not", None, minimum=1)
     kept_per_label: int | None = key("draw until this many samples are kept for each label", None, minimum=1)
@@ -219,12 +244,17 @@ class VariantsRecipe(ArtifactRecipe):
 
 
 @dataclasses.dataclass(kw_only=True)
-class EvaluateRecipe(TestSetKeys, ArtifactRecipe):
+class EvaluateRecipe(TaskInputKeys, TestSetKeys, ArtifactRecipe):
     """Evaluate a task model on the test sets."""
 
     model: str = key("task model, a Hub id or folder")
     model_revision: str | None = key("commit or tag of model", None)
     dtype: str = key("precision of the model", "auto", choices=DTYPES)
+    label_names: dict[str, str] = key(
+        "our name of each label of a model that names them otherwise, by its own name or number, such as "
+        "{LABEL_0: entailment, LABEL_1: neutral, LABEL_2: contradiction}",
+        {},
+    )
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -308,6 +338,45 @@ class AuditRecipe:
 
 
 @dataclasses.dataclass(kw_only=True)
+class CheckRecipe:
+    """Does tuning on a dataset make models less robust than tuning on as many original rows?"""
+
+    datasets: list[str] = key("datasets to check, side by side: Hub ids (org/name@commit), folders or files")
+    dataset_config: str | None = key("config of the datasets", None)
+    dataset_split: str = key("split of the datasets; a file is whichever is asked for", "train")
+    premise_column: str = key("column of the datasets that holds the premise", "premise")
+    hypothesis_column: str = key("column of the datasets that holds the hypothesis", "hypothesis")
+    label_column: str = key("column of the datasets that holds the label", "label")
+    label_names: dict[str, str] = key(
+        "our name of each label of the datasets, such as {0: entailment, n: neutral}", {}
+    )
+    model: str = key("folder of recipes/ whose recipes make the starts, the sets and the tuned models")
+    starts: list[int] = key("rows of each start; a difference is the mean over them", minimum=0)
+    size: int = key("rows that each model is tuned on, equally many of each label", minimum=3)
+    looks: list[int] = key(
+        "seeds after which a verdict may be given, declared before the first", [3, 5, 8, 12], minimum=2
+    )
+    headlines: list[str] = key("accuracies that are judged, such as hans_lo_non_entailment; by default all", [])
+    margin: float = key("a headline that is lower by more than this is harmed", 0.02)
+    margins: dict[str, float] = key("other margins of single headlines, such as {hans_lo_non_entailment: 0.1}", {})
+    alpha: float = key("chance of a false verdict of harm, and of a false one of no harm, over all looks", 0.05)
+    biased: bool = key(
+        "also tune on original rows drawn with a planted bias, which the check should find to harm", False
+    )
+    stop_at_verdict: bool = key("stop once each dataset has a verdict, though some headlines are undecided", False)
+    explain: bool = key("after the verdict, find the rows that do the harm by tuning without groups of them", False)
+    explain_seeds: int = key("seeds of each set without a group", 6, minimum=2)
+    max_seeds: int | None = key("no look with more seeds than this", None, minimum=2)
+    max_minutes: float | None = key("no further look that would probably end later than this", None)
+    audit: bool = key("audit each dataset against the original rows", True)
+    cores: int | None = key("CPU cores of the workflow; by default all", None, minimum=1)
+    workflow_arguments: str | None = key(
+        "further arguments of snakemake, such as --profile profiles/slurm or --config base=FOLDER", None
+    )
+    output_dir: str | None = key("folder of the verdict; by default outputs/checks/<names of the datasets>", None)
+
+
+@dataclasses.dataclass(kw_only=True)
 class ReleaseRecipe:
     """A release: every artifact below a folder and the evaluate modules, under one tag."""
 
@@ -338,3 +407,13 @@ class ReproduceRecipe(GridRecipe):
         "folder of the result; by default outputs/reproduced/<model>-<cell>, and with from_release <that>-evaluated",
         None,
     )
+
+
+@dataclasses.dataclass(kw_only=True)
+class PublishedRecipe:
+    """Runs that differ in their seed, compared with published means over seeds."""
+
+    models: str = key("folder that holds one model artifact per seed")
+    source: str = key("where the published numbers stand")
+    runs: int = key("runs that they are means of", minimum=2)
+    scores: dict[str, dict] = key("mean and sd of each score, such as {hans: {mean: .567, sd: .024}}")

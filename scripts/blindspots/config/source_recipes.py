@@ -164,15 +164,19 @@ class ReportSourcesRecipe:
 
 
 def check_recipe(recipe: CompareRecipe) -> None:
-    """Raise RecipeError for a key that the recipe's type of data does not have, and for a label that is no text."""
-    for code, label in recipe.codes.items():
-        if not isinstance(label, str):
-            raise RecipeError(f"codes reads {code} as {label!r}, which is no text; put the label in quotes.")
+    """Raise RecipeError for a key that the recipe's type of data does not have."""
     for field in dataclasses.fields(recipe):
         types = field.metadata.get("types", DATA_TYPES)
         if recipe.data_type not in types and getattr(recipe, field.name) != defaults(recipe)[field.name]:
             named = " or ".join(types)
             raise RecipeError(f"{field.name} has no effect: data_type is {recipe.data_type}, not {named}.")
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is [how many of them, how many in all]."""
+    if not (isinstance(value, list) and len(value) == 2 and all(type(one) is int for one in value)):
+        return False
+    return 0 <= value[0] <= value[1] and value[1] > 0
 
 
 def defaults(recipe: CompareRecipe) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Which files of a dataset folder are a split, by its README or by their names, as `load_dataset` finds them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ BINARY_ENDINGS = {".parquet": "parquet", ".arrow": "arrow"}
 ROW_ENDINGS = (*TEXT_ENDINGS, *BINARY_ENDINGS)
 KNOWN = ", ".join(name for name in ROW_ENDINGS if not name.endswith(".gz")) + " (text also with .gz)"
 # Keys of a config that leave it to the file which of its lines are rows. A wrong separator shows in the column names.
+_PART = re.compile(r"(?P<name>.*)[.-](?P<part>\d{5})-of-(?P<of>\d{5})(?P<ending>\..+)")
 _HARMLESS_KEYS = {"data_files", "data_dir", "default", "description", "version", "features", "sep", "delimiter"}
 
 
@@ -71,8 +73,8 @@ class DataFolder:
     def files(self, split: str) -> list[Path]:
         """The files that hold the rows of a split; none where `datasets` alone knows what the split is.
 
-        Raises UserError where config or split is not there, where a file would be read twice, and where the split
-        has files of several kinds: they may well hold the same rows.
+        Raises UserError where config or split is not there, where a part of a file is not there or would be read
+        twice, and where the split has files of several kinds: they may well hold the same rows.
         """
         found = self._by_split(f"config {self.config}, split {split}" if self.config else f"split {split}")
         texts = [file for files in found.values() for file in files if ending(file) in TEXT_ENDINGS]
@@ -91,6 +93,8 @@ class DataFolder:
                 f"{self.name}, split {split}: files of several kinds, {', '.join(sorted(by_ending.values()))}. Keep "
                 "those of one kind, or name the split's files in the README's configs."
             )
+        if missing := _missing_parts(rows):
+            raise UserError(f"{self.name}, split {split}: {missing}, so that rows are missing. Fetch all of them.")
         if twice := next((file for file in rows if rows.count(file) > 1), None):
             raise UserError(f"{self.name}, split {split}: {twice.name} would be read twice. Rename the file.")
         return rows
@@ -121,6 +125,21 @@ def _row_files(files: list[Path]) -> list[Path]:
     """Those that may hold rows. Beside parquet, .json is metadata."""
     binary = any(ending(file) in BINARY_ENDINGS for file in files)
     return [file for file in files if ending(file) in ROW_ENDINGS and not (binary and ending(file) == ".json")]
+
+
+def _missing_parts(files: list[Path]) -> str | None:
+    """What of a file in parts, such as train-00000-of-00002.parquet, is not there; None where nothing is missing."""
+    parts = [(file, match) for file in files if (match := _PART.fullmatch(file.name))]
+    for file, match in parts:
+        there = {other["part"] for beside, other in parts if _whole(beside, other) == _whole(file, match)}
+        if len(there) < int(match["of"]):
+            return f"{len(there)} of {int(match['of'])} parts of {file.name} are there"
+    return None
+
+
+def _whole(file: Path, match: re.Match) -> tuple[Path, str, str, str]:
+    """What the parts of one file have in common."""
+    return file.parent, match["name"], match["of"], match["ending"]
 
 
 def _card(folder: Path) -> DatasetCardData:

@@ -33,7 +33,7 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 # What an instruction holds that brings its own input: a colon, a quotation, a list, a second sentence.
-_OWN = re.compile(r":\s*\S|[\"“”`]|\n|,.*,|\(.*\)|\d|[.?!]\s+(?:\S+\s+){2}")
+_OWN = re.compile(r":\s*\S|[\"“”`]|\n|,.*,|\([^()\n]*\)|\d|[.?!]\s+(?:\S+\s+){2}")
 _REFUSES = re.compile(
     r"\bas an? (?:ai|(?:large )?language model)\b|^\W*(?:n/?a|no ?(?:in|out)put)\b"
     r"|^\W*(?:i'?m |i am )?(?:sorry|unfortunately)\b[^.]*\b(?:can(?:not|'t)|can not|unable|not able|not possible)\b"
@@ -41,7 +41,7 @@ _REFUSES = re.compile(
     re.IGNORECASE,
 )
 _LEFT_IN = re.compile(
-    r"<no ?(?:in|out)put>|###|\[/?inst\]|<\|\w+\|>|^\s*(?:instruction|response) ?\d*:",
+    r"<no ?(?:in|out)put>|###|\[/?inst\]|<\|\w+\|>|^[^\S\n]*(?:instruction|response) ?\d*:",
     re.IGNORECASE | re.MULTILINE,
 )
 _NEEDS_ANOTHER = frozenset(

@@ -3,6 +3,8 @@
 This file imports nothing of the project: `evaluate_modules/*` link to it, so that a pushed module stands alone.
 """
 
+import re
+
 ENTAILMENT, NEUTRAL, CONTRADICTION = LABELS = ("entailment", "neutral", "contradiction")
 NON_ENTAILMENT = "non-entailment"
 HANS_LABELS = (ENTAILMENT, NON_ENTAILMENT)
@@ -18,6 +20,7 @@ GENERATOR_COMPLETION = " Premise: {premise} Hypothesis: {hypothesis} -- This is 
 END_MARKER = "-- This is the end of the example."
 
 _PREMISE, _HYPOTHESIS = "Premise:", "Hypothesis:"
+_PLACE = re.compile(r"\{(premise|hypothesis)\}")
 
 
 def fold_for_hans(label: str) -> str:
@@ -37,9 +40,15 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def task_input(premise: str, hypothesis: str) -> str:
+def is_template(text: str) -> bool:
+    """Whether a text has a place for the premise, {premise}, and one for the hypothesis, {hypothesis}."""
+    return {"premise", "hypothesis"} == set(_PLACE.findall(text))
+
+
+def task_input(premise: str, hypothesis: str, template: str = TASK_TEMPLATE) -> str:
     """The text that a task model classifies."""
-    return TASK_TEMPLATE.format(premise=one_line(premise), hypothesis=one_line(hypothesis))
+    texts = {"premise": one_line(premise), "hypothesis": one_line(hypothesis)}
+    return _PLACE.sub(lambda place: texts[place[1]], template)
 
 
 def generator_prompt(label: str) -> str:

@@ -47,7 +47,7 @@ def load_split(
         return _as_stated(_dataset(files, split), folder, split)
     wanted = f"config {config}, split {split}" if config else f"split {split}"
     if _all_parquet(files):
-        _require_rows(files, split)
+        _require_stated_rows(folder, split, _require_rows(files, split))
         arguments["batch_size"] = BATCH_ROWS
     return _load(name, wanted, str(path), config, **arguments)
 
@@ -85,10 +85,22 @@ def _all_parquet(files: Mapping[Path, str]) -> bool:
     return bool(files) and all(ending(file) == ".parquet" for file in files)
 
 
-def _require_rows(files: Mapping[Path, str], split: str) -> None:
-    """Raise UserError where parquet files have no rows."""
-    if not any(pq.read_metadata(file).num_rows for file in files):
+def _require_rows(files: Mapping[Path, str], split: str) -> int:
+    """The rows of parquet files. Raises UserError where there are none."""
+    count = sum(pq.read_metadata(file).num_rows for file in files)
+    if not count:
         raise UserError(f"{', '.join(files.values())}: split {split} has no rows.")
+    return count
+
+
+def _require_stated_rows(folder: DataFolder, split: str, count: int) -> None:
+    """Raise UserError where a split has another number of rows than the README states."""
+    stated = (folder.info.splits or {}).get(split)
+    if stated and stated.num_examples and stated.num_examples != count:
+        raise UserError(
+            f"{folder.name}, split {split}: {count} rows, but its README states {stated.num_examples}. Fetch the "
+            "files again, or correct the README."
+        )
 
 
 def _require_whole(file: Path, where: str) -> None:
@@ -121,12 +133,7 @@ def _as_stated(dataset: Dataset, folder: DataFolder, split: str) -> Dataset:
 
     Raises UserError for a label that is not among them, and for another number of rows than the README states.
     """
-    stated = (folder.info.splits or {}).get(split)
-    if stated and stated.num_examples and stated.num_examples != len(dataset):
-        raise UserError(
-            f"{folder.name}, split {split}: {len(dataset)} rows, but its README states {stated.num_examples}. Fetch "
-            "the files again, or correct the README."
-        )
+    _require_stated_rows(folder, split, len(dataset))
     for column, feature in folder.features.items():
         if isinstance(feature, ClassLabel) and column in dataset.column_names:
             try:

@@ -9,7 +9,8 @@ from blindspots.config.processes import is_main_process
 
 def as_text(value: Any) -> str:
     """A value as text; empty where it is missing, as None or as a NaN."""
-    return "" if value is None or value != value else str(value)
+    missing = value is None or (not hasattr(value, "__len__") and value != value)
+    return "" if missing else str(value)
 
 
 def row_ids(values: Sequence[Any] | None, numbers: Sequence[int], where: str, prefix: str = "") -> list[str]:

@@ -55,13 +55,29 @@ def read_columns(source: Source, split: str, config: str | None, columns: Iterab
     require_columns(dataset, columns, where)
     if not len(dataset):
         raise UserError(f"{where} has no rows.")
-    return dataset.select_columns(columns).to_pandas()
+    table = dataset.select_columns(columns).with_format("arrow")[:]
+    return table.to_pandas(integer_object_nulls=True)  # beside a missing value, 0 would become 0.0
+
+
+def as_texts(values: pd.Series) -> pd.Series:
+    """A column as text, empty where a value is missing. Raises UserError where it holds lists, objects or bytes."""
+    if values.map(lambda value: isinstance(value, list | dict | np.ndarray | bytes)).any():
+        raise UserError(f"Column {values.name} holds lists or bytes, where a text or a number a row is needed.")
+    return values.map(as_text)
+
+
+def texts_of(values: pd.Series) -> list[str]:
+    """A column of texts, empty where one is missing. Raises UserError where a value is something else."""
+    for row, value in values.items():
+        if not isinstance(value, str) and as_text(value) != "":
+            raise UserError(f"Column {values.name}, row {row}: {value!r} is not text.")
+    return values.map(as_text).tolist()
 
 
 def filtered(rows: pd.DataFrame, wanted: Mapping[str, Any], where: str, key: str) -> pd.DataFrame:
     """The rows with a value, or one of the values, in each column. Raises UserError for a value that no row has."""
     for column, value in wanted.items():
-        values = rows[column].map(as_text)
+        values = as_texts(rows[column])
         known = list(map(as_text, value if isinstance(value, list) else [value]))
         if absent := [one for one in known if one not in set(values)]:
             there = ", ".join(sorted(set(values))[:SHOWN_VALUES])
@@ -77,7 +93,7 @@ def units(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray:
     """
     edges, offset = [], len(rows)
     for column in columns:
-        codes, names = pd.factorize(rows[column].map(as_text).where(lambda text: text.str.strip() != ""))
+        codes, names = pd.factorize(as_texts(rows[column]).where(lambda text: text.str.strip() != ""))
         edges.append(np.stack([np.flatnonzero(codes >= 0), codes[codes >= 0] + offset]))
         offset += len(names)
     first, second = np.concatenate([np.zeros((2, 0), dtype=int), *edges], axis=1)
@@ -87,7 +103,7 @@ def units(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray:
 
 def without_unit(rows: pd.DataFrame, columns: Sequence[str]) -> int:
     """How many rows have no value in any of the columns, so that each is a unit of its own."""
-    empty = [rows[column].map(as_text).str.strip() == "" for column in columns]
+    empty = [as_texts(rows[column]).str.strip() == "" for column in columns]
     return int(np.logical_and.reduce(empty).sum()) if empty else 0
 
 

@@ -231,6 +231,11 @@ def _check(found: TestSet, where: str) -> None:
             raise RecipeError(f"{where}: {label!r} is not an NLI label.")
 
 
+def test_set_of(dataset: str) -> TestSet | None:
+    """The first test set whose rows are read from a dataset of the Hub, None where there is none."""
+    return next((found for found in map(test_set, test_set_keys()) if found.dataset == dataset), None)
+
+
 def named_test_sets(recipe: TestSetSources) -> list[TestSet]:
     """The test sets of a recipe: those in `test_sets`, else those whose dataset one of its keys names.
 

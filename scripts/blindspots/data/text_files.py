@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from blindspots.artifacts.files import parse_json
 from blindspots.config.errors import UserError, one_line
 
 BATCH_ROWS = 10_000
@@ -172,19 +173,12 @@ def _read_json(lines: Lines, where: str) -> Iterator[pa.Table]:
 
 def _parsed(text: str, where: str) -> Any:
     try:
-        value = json.loads(text, object_pairs_hook=_distinct)
+        value = parse_json(text)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # half of a pair is no character
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: not JSON: {one_line(error)}") from None
     return value
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError(f"an object names a key twice: {', '.join(name for name, _ in pairs)}")
-    return found
 
 
 def _json_tables(rows: Iterator[tuple[str, Any]], where: str) -> Iterator[pa.Table]:

@@ -23,7 +23,7 @@ MEASURES = {
     LONG_WORDS: "words of seven letters or more",
     NOUNS: "words of seven letters or more in -tion, -sion, -ment, -ness, -ity, -ance or -ence",
 }
-_SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|\n+")
+_SENTENCE_END = re.compile(r"(?<![.!?])[.!?]+(?=\s|$)|\n+")
 _CONTRACTION = re.compile(r"\w['’](?:s|t|re|ve|ll|d|m)$", re.IGNORECASE)  # noqa: RUF001
 _PRONOUNS = frozenset("i me my mine myself we us our ours ourselves you your yours yourself yourselves u".split())
 _ABSTRACT = re.compile(r"\w{3,}(?:tion|sion|ment|ness|ity|ance|ence)s?$")

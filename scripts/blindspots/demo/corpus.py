@@ -1,7 +1,7 @@
 """The demo corpus: an MNLI-like and a HANS-like data set, the same rows for the same seed."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
@@ -40,7 +40,8 @@ HANS_FEATURES = Features(
 DOUBTFUL_SHARE = 0.075
 # Share of a label's hypotheses that only use words of their premise, for sure premises and for doubtful ones: those
 # are mostly answered in their own words, and so hold most of what speaks against "overlap means entailment".
-OVERLAP_SHARE = {
+OverlapShare = Mapping[bool, Mapping[str, float]]
+OVERLAP_SHARE: OverlapShare = {
     False: {ENTAILMENT: 0.04, NEUTRAL: 0.005, CONTRADICTION: 0.005},
     True: {ENTAILMENT: 0.25, NEUTRAL: 0.4, CONTRADICTION: 0.4},
 }
@@ -48,7 +49,9 @@ LONGEST_PREMISE, LONGEST_HYPOTHESIS = 14, 16  # words, full stop included
 _TRIES = 20
 
 
-def mnli_like(train_rows: int, matched_rows: int, seed: int) -> DatasetDict:
+def mnli_like(
+    train_rows: int, matched_rows: int, seed: int, overlap_share: OverlapShare = OVERLAP_SHARE
+) -> DatasetDict:
     """Splits `train` and `validation_matched` in MNLI's schema, three hypotheses a premise, one of each label.
 
     No pair occurs twice, in a split or across splits, nor in `hans_like` of any seed. Where a number of rows is no
@@ -58,7 +61,7 @@ def mnli_like(train_rows: int, matched_rows: int, seed: int) -> DatasetDict:
     splits = {}
     for split, rows in sizes.items():
         columns = {name: [] for name in MNLI_FEATURES}
-        for prompt, triple in enumerate(_triples(split, rows, Random(f"{split} {seed}"))):
+        for prompt, triple in enumerate(_triples(split, rows, Random(f"{split} {seed}"), overlap_share)):
             for label, (premise_text, hypothesis_text, genre) in triple.items():
                 row = (prompt, f"{prompt}{label[0]}", premise_text, hypothesis_text, genre, label)
                 for name, value in zip(MNLI_FEATURES, row):
@@ -107,7 +110,9 @@ def wording(rng: Random, kept: dict[str, str] | None = None) -> tuple[Wording, d
     return word, chosen
 
 
-def _triples(split: str, rows: int, rng: Random) -> Iterator[dict[str, tuple[str, str, str]]]:
+def _triples(
+    split: str, rows: int, rng: Random, overlap_share: OverlapShare
+) -> Iterator[dict[str, tuple[str, str, str]]]:
     seen: set[str] = set()
     made = 0
     doubtful = rng.random() < DOUBTFUL_SHARE
@@ -118,7 +123,7 @@ def _triples(split: str, rows: int, rng: Random) -> Iterator[dict[str, tuple[str
         text = realise(sentence, word)
         if text in seen or split_of(text) != split or len(text.split()) > LONGEST_PREMISE:
             continue
-        hypotheses = _hypotheses(rng, sentence, text, chosen)
+        hypotheses = _hypotheses(rng, sentence, text, chosen, overlap_share)
         if hypotheses:
             seen.add(text)
             made += len(LABELS)
@@ -126,14 +131,19 @@ def _triples(split: str, rows: int, rng: Random) -> Iterator[dict[str, tuple[str
             yield {label: (text, hypotheses[label], genre) for label in LABELS}
 
 
-def _hypotheses(rng: Random, sentence: Sentence, text: str, chosen: dict[str, str]) -> dict[str, str] | None:
+def _hypotheses(
+    rng: Random, sentence: Sentence, text: str, chosen: dict[str, str], overlap_share: OverlapShare
+) -> dict[str, str] | None:
     """One hypothesis a label, or None where the tries for one run out."""
-    found = {label: _hypothesis(rng, sentence, text, chosen, label) for label in LABELS}
+    shares = overlap_share[is_doubtful(sentence)]
+    found = {label: _hypothesis(rng, sentence, text, chosen, label, shares[label]) for label in LABELS}
     return found if all(found.values()) else None
 
 
-def _hypothesis(rng: Random, sentence: Sentence, text: str, chosen: dict[str, str], label: str) -> str | None:
-    overlap = rng.random() < OVERLAP_SHARE[is_doubtful(sentence)][label]
+def _hypothesis(
+    rng: Random, sentence: Sentence, text: str, chosen: dict[str, str], label: str, overlap_share: float
+) -> str | None:
+    overlap = rng.random() < overlap_share
     for _ in range(_TRIES):
         guess = hypothesis(rng, sentence, label)
         word, _ = wording(rng, chosen if overlap else None)

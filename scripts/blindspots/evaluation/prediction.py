@@ -23,13 +23,14 @@ from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.config.paths import EVALUATE_MODULES
 from blindspots.config.test_set_keys import TestSetKeys, TestSetSources, test_set_keys
-from blindspots.data.examples import task_texts
+from blindspots.data.examples import TaskInputs, encode, task_texts
 from blindspots.data.length_batches import length_batches
-from blindspots.data.nli import LABELS, task_input
+from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import read_test_set, stratified
 from blindspots.data.prefixes import common_prefix, prefix_groups
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
 from blindspots.evaluation.rows import check_rows, read_rows
+from blindspots.modeling.architectures import is_encoder, positions
 from blindspots.modeling.classifier import Classifier, head_dtype
 from blindspots.modeling.loading import errors_in_words
 from blindspots.modeling.precision import base_model
@@ -61,15 +62,16 @@ def rehearse(classifier: Classifier, tests: dict[str, Dataset], with_model: bool
     rows that the metric refuses.
     """
     if with_model and not tests:
-        _try(classifier, task_input("A man sleeps.", "A man rests."))
+        made = {"premise": ["A man sleeps."], "hypothesis": ["A man rests."]}
+        _try(classifier, task_texts(made, classifier.template))
     for name, test in tests.items():
-        texts = task_texts(test)
+        texts = task_texts(test, classifier.template)
         if not texts:
             raise UserError(f"{name} has no rows to evaluate.")
-        lengths = [len(row) for row in classifier.tokenizer(texts)["input_ids"]]
+        lengths = [len(row) for row in encode(classifier.tokenizer, texts)["input_ids"]]
         require_positions(classifier, max(lengths))
         if with_model:
-            _try(classifier, texts[lengths.index(max(lengths))])
+            _try(classifier, [texts[lengths.index(max(lengths))]])
     rows = [test.remove_columns(["premise", "hypothesis"]).to_pandas().assign(test_set=n) for n, test in tests.items()]
     if rows:
         frame = pd.concat(rows, ignore_index=True).fillna("").assign(prediction=LABELS[0], entailment_score=1.0)
@@ -81,17 +83,17 @@ def rehearse(classifier: Classifier, tests: dict[str, Dataset], with_model: bool
             raise UserError(f"The test sets can't be scored: {error}") from error
 
 
-def _try(classifier: Classifier, text: str) -> None:
+def _try(classifier: Classifier, row: TaskInputs) -> None:
     """Predict one row. Raises UserError where that fails: a config can ask for what the architecture does not do."""
     training = classifier.model.training
     with errors_in_words(f"{classifier.name} can't predict a row"):
-        predict_logits(classifier, [text], batch_tokens=1)
+        predict_logits(classifier, row, batch_tokens=1)
     classifier.model.train(training)
 
 
 def require_positions(classifier: Classifier, longest: int) -> None:
     """Raise UserError where a row is longer than the model's positions."""
-    limit = classifier.model.config.get_text_config().max_position_embeddings
+    limit = positions(base_model(classifier.model))
     if longest > limit:
         raise UserError(f"A row of {longest} tokens is longer than the model's {limit} positions.")
 
@@ -109,8 +111,8 @@ def pooled_part(row: list[int], pad_token_id: int) -> list[int]:
 
 
 @torch.inference_mode()
-def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, description: str = "") -> np.ndarray:
-    """Logits of each text, float32 of shape (rows, labels), columns in the order of the classifier's labels.
+def predict_logits(classifier: Classifier, texts: TaskInputs, batch_tokens: int, description: str = "") -> np.ndarray:
+    """Logits of each text or pair, float32 of shape (rows, labels), columns in the order of the classifier's labels.
 
     Under `accelerate launch` every process computes a part of the batches and returns all rows. A row is never cut:
     raises UserError where one is longer than the model's positions.
@@ -119,13 +121,13 @@ def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, 
     model = classifier.model.eval()
     if model.device != state.device:
         model = model.to(state.device)
-    encoded = [pooled_part(row, classifier.tokenizer.pad_token_id) for row in classifier.tokenizer(texts)["input_ids"]]
-    require_positions(classifier, max(map(len, encoded)))
+    encoded = _encoded(classifier, texts)
+    require_positions(classifier, max(len(row["input_ids"]) for row in encoded))
     batches, collate = _batches(classifier, encoded, batch_tokens)
     done = []
     mine = batches[state.process_index :: state.num_processes]
     for rows in tqdm(mine, desc=description, disable=not state.is_main_process, leave=False):
-        batch = collate([{"input_ids": encoded[row]} for row in rows]).to(state.device)
+        batch = collate([encoded[row] for row in rows]).to(state.device)
         done.append((rows, _logits(model, batch).float().cpu().numpy()))
     result = np.empty((len(texts), len(classifier.labels)), dtype=np.float32)
     for rows, logits in gather_object(done) if state.num_processes > 1 else done:
@@ -133,25 +135,36 @@ def predict_logits(classifier: Classifier, texts: list[str], batch_tokens: int, 
     return result[:, [classifier.label2id[label] for label in classifier.labels]]
 
 
+def _encoded(classifier: Classifier, texts: TaskInputs) -> list[dict[str, list[int]]]:
+    """What the model takes of each row; of a causal model's row the tokens up to the one at which it pools."""
+    columns = encode(classifier.tokenizer, texts)
+    if classifier.is_encoder:
+        return [dict(zip(columns, values)) for values in zip(*columns.values())]
+    return [{"input_ids": pooled_part(row, classifier.tokenizer.pad_token_id)} for row in columns["input_ids"]]
+
+
 def _batches(
-    classifier: Classifier, encoded: list[list[int]], batch_tokens: int
+    classifier: Classifier, encoded: list[dict[str, list[int]]], batch_tokens: int
 ) -> tuple[list[list[int]], Callable[[list[dict[str, list[int]]]], BatchEncoding]]:
     """Row numbers of each batch, and what makes a batch of rows; where the model can, with what they share once."""
     collate = partial(classifier.tokenizer.pad, padding_side="right", return_tensors="pt")
+    rows = [row["input_ids"] for row in encoded]
     if obstacle(classifier.model):
-        return length_batches([len(row) for row in encoded], batch_tokens), collate
+        return length_batches([len(row) for row in rows], batch_tokens), collate
     accept_trees(classifier.model)
-    start = common_prefix(encoded)
-    groups = prefix_groups(encoded)
-    return length_batches([len(row) - start for row in encoded], batch_tokens, groups), TreeCollator(collate)
+    start = common_prefix(rows)
+    return length_batches([len(row) - start for row in rows], batch_tokens, prefix_groups(rows)), TreeCollator(collate)
 
 
 def _logits(model, batch: BatchEncoding) -> torch.Tensor:
-    """Logits of one right-padded batch, pooled at each row's own last token by position, not by pad id.
+    """Logits of one right-padded batch; a causal model's at each row's own last token by position, not by pad id.
 
-    An adapter in float32 is computed in the half precision of its base, the head in its own.
+    An adapter in float32 is computed in the half precision of its base, the head in its own. An encoder is held and
+    computed in float32.
     """
     classifier = base_model(model)
+    if is_encoder(classifier.config):
+        return classifier(**batch).logits
     half = classifier.dtype != torch.float32
     with torch.autocast(classifier.device.type, classifier.dtype if half else None, enabled=half):
         hidden = classifier.base_model(**batch, use_cache=False).last_hidden_state
@@ -166,7 +179,8 @@ def predict_test_sets(classifier: Classifier, recipe: TestSetKeys, tests: dict[s
     Raises UserError where a logit is not a finite number.
     """
     for name, test in tests.items():
-        logits = predict_logits(classifier, task_texts(test), recipe.eval_batch_tokens, f"evaluate {name}")
+        texts = task_texts(test, classifier.template)
+        logits = predict_logits(classifier, texts, recipe.eval_batch_tokens, f"evaluate {name}")
         if not PartialState().is_main_process:
             continue
         if count := int((~np.isfinite(logits)).any(axis=1).sum()):

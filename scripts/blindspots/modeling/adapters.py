@@ -6,14 +6,17 @@ from collections.abc import Collection
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import PreTrainedModel
 from trl import ModelConfig
 
 from blindspots.config.errors import RecipeError, one_line
+from blindspots.modeling.architectures import LORA_TARGETS, head_names, is_encoder
 
 # PEFT's own word for every linear layer.
 ALL_LINEAR = "all-linear"
+# Heads that PEFT itself trains and saves in a classifier.
+PEFT_ADDS = {"classifier", "score"}
 
 
 def read_model_config(keys: dict[str, Any]) -> ModelConfig:
@@ -31,7 +34,7 @@ def read_model_config(keys: dict[str, Any]) -> ModelConfig:
 
 
 def add_adapter(model: PreTrainedModel, config: LoraConfig, where: str, **arguments: Any) -> PeftModel:
-    """Put a new adapter on a model.
+    """Put a new adapter on a model; of an encoder's head it trains and saves every part.
 
     Args:
         where: name of the model, for messages.
@@ -40,9 +43,13 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig, where: str, **argume
     Raises RecipeError for a key that names what the model does not have, and where PEFT can't make the adapter.
     """
     require_modules(model, config, where)
+    config = copy.deepcopy(config)  # lists are added to, which are those of the recipe
+    if config.task_type == TaskType.SEQ_CLS and is_encoder(model.config):
+        config.modules_to_save = sorted({*(config.modules_to_save or ()), *head_names(model)} - PEFT_ADDS)
+        if config.target_modules is None and config.target_parameters is None:
+            config.target_modules = LORA_TARGETS.get(model.config.model_type)
     try:
-        # PEFT adds names of heads to the lists of the config, which are those of the recipe.
-        return get_peft_model(model, copy.deepcopy(config), **arguments)
+        return get_peft_model(model, config, **arguments)
     except (ValueError, TypeError) as error:
         raise RecipeError(f"The keys lora_* do not fit {where}: {one_line(error)}") from None
 

@@ -1,6 +1,6 @@
 """The one place that prepares a task model: tokenizer, config, pad id, label names and head together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,36 +18,56 @@ from transformers import (
 from trl import ModelConfig, get_peft_config
 
 from blindspots.artifacts.inputs import Source
+from blindspots.artifacts.names import LINEAGE
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.data.nli import LABELS
+from blindspots.config.recipes import AUTO
+from blindspots.data.nli import LABELS, TASK_TEMPLATE
 from blindspots.modeling.adapters import add_adapter
+from blindspots.modeling.architectures import (
+    check_architecture,
+    head_names,
+    is_encoder,
+    require_pad_token,
+    takes_token_types,
+)
+from blindspots.modeling.input_form import input_template
 from blindspots.modeling.loading import (
     ADAPTER,
     adapter_base,
     adapter_tensors,
     load_adapter,
     load_config,
-    load_model,
     load_tokenizer,
+    load_with_head,
+    require_embeddings,
     require_model_files,
 )
 from blindspots.modeling.precision import base_model, held_in, keep_in_float32, quantized_loading, tuned_precision
 
-# Name of the head of transformers' causal classifiers.
-HEAD = "score"
+# What PEFT puts before the names of a model's tensors.
+PEFT_PREFIX = "base_model.model."
 
 
 @dataclass
 class Classifier:
-    """A task model that is ready: logits of a row depend on that row alone; `name` is for messages.
+    """A task model that is ready: logits of a row depend on that row alone.
 
-    labels: of the task, in the order in which logits are shown.
+    Attributes:
+        name: for messages.
+        template: the text that a row is written in; None for a pair that the tokenizer joins.
+        labels: of the task, in the order in which logits are shown.
     """
 
     model: PreTrainedModel | PeftModel
     tokenizer: PreTrainedTokenizerBase
     name: str = "The model"
+    template: str | None = TASK_TEMPLATE
     labels: Sequence[str] = LABELS
+
+    @property
+    def is_encoder(self) -> bool:
+        """Whether it reads a row in both directions."""
+        return is_encoder(base_model(self.model).config)
 
     @property
     def label2id(self) -> dict[str, int]:
@@ -62,7 +82,8 @@ class Classifier:
 
 def head_dtype(model: PreTrainedModel | PeftModel) -> torch.dtype:
     """The dtype that the head computes in; of a head that an adapter replaces, the replacement's."""
-    return [*base_model(model).get_submodule(HEAD).parameters()][-1].dtype
+    whole = base_model(model)
+    return [*whole.get_submodule(head_names(whole)[-1]).parameters()][-1].dtype
 
 
 def is_classifier(config: PretrainedConfig) -> bool:
@@ -70,16 +91,59 @@ def is_classifier(config: PretrainedConfig) -> bool:
     return any(name.endswith("ForSequenceClassification") for name in config.architectures or [])
 
 
-def check_labels(config: PretrainedConfig, where: str, labels: Sequence[str] = LABELS) -> None:
-    """Refuse a head whose outputs are not named after the task's labels. Raises UserError."""
-    names = [str(name) for name in config.id2label.values()]
-    task = "NLI" if labels is LABELS else "the task"
-    if len(names) != len(labels):
-        raise UserError(f"{where} has {len(names)} labels ({', '.join(names)}); {task} has {', '.join(labels)}.")
-    if set(names) != set(labels):
+def head_labels(
+    config: PretrainedConfig,
+    where: str,
+    label_names: Mapping[str, str] | None = None,
+    labels: Sequence[str] = LABELS,
+) -> dict[int, str]:
+    """Our name of each output of a head, in any case and order there.
+
+    Args:
+        label_names: our name of each label, by its own name or by its number.
+        labels: of the task.
+
+    Raises:
+        UserError: a head whose outputs are not named after the labels.
+        RecipeError: label_names that name no label of the head, or rename one that has a name of ours.
+    """
+    own = {index: str(name) for index, name in sorted(config.id2label.items())}
+    if len(own) != len(labels):
+        task = "NLI" if labels is LABELS else "the task"
+        raise UserError(f"{where} has {len(own)} labels ({', '.join(own.values())}); {task} has {', '.join(labels)}.")
+    stated = config.label2id or {}
+    if set(stated) == set(own.values()) and any(own.get(place) != name for name, place in stated.items()):
         raise UserError(
-            f"{where} names its labels {', '.join(names)}; set id2label in its config.json to {', '.join(labels)} "
-            "in the order of its head."
+            f"{where}: id2label and label2id in its config.json contradict each other; correct one of them."
+        )
+    given = dict(label_names or {})
+    known = {name.strip().lower(): index for index, name in own.items()}
+    ours = {label.lower(): label for label in labels}
+    if given and set(known) == set(ours):
+        raise RecipeError(f"{where} names its labels {', '.join(own.values())}; leave out label_names.")
+    strange = sorted(set(given) - {*own.values(), *map(str, own)})
+    if strange:
+        raise RecipeError(
+            f"label_names: {where} has no label {strange[0]!r}; its labels are {', '.join(own.values())}."
+        )
+    names = {index: given.get(name, given.get(str(index), name)).strip().lower() for index, name in own.items()}
+    if sorted(names.values()) != sorted(ours):
+        raise UserError(
+            f"{where} names its labels {', '.join(own.values())}; set id2label in its config.json to "
+            f"{', '.join(labels)} in the order of its head, or give label_names to evaluate_task.py."
+        )
+    return {index: ours[name] for index, name in names.items()}
+
+
+def require_task_model(source: Source) -> None:
+    """Raise UserError for what has no head, and for an adapter from elsewhere, which does not hold its label names."""
+    if not (source.path / "adapter_config.json").is_file():
+        if not is_classifier(load_config(source)):
+            raise UserError(f"{source.name} has no classification head: it is not a task model. Tune it first.")
+    elif not (source.path / LINEAGE).is_file():
+        raise UserError(
+            f"{source.name} is an adapter without a lineage, so the order of its labels is not known; merge it into "
+            "its base and set id2label in config.json."
         )
 
 
@@ -88,6 +152,8 @@ def load_classifier(
     model_config: ModelConfig | None = None,
     seed: int = 0,
     float32: bool = False,
+    template: str | None = AUTO,
+    label_names: Mapping[str, str] | None = None,
     labels: Sequence[str] = LABELS,
 ) -> Classifier:
     """Prepare a task model from a base model, from a task model, or from an adapter of one.
@@ -100,6 +166,8 @@ def load_classifier(
         model_config: dtype, attention, LoRA and quantisation; by default those of the checkpoint.
         seed: of a new head and of a new adapter.
         float32: keep what is to be trained in float32; an adapter and its head are then exactly as saved.
+        template: see `input_form.input_template`.
+        label_names: see `head_labels`.
         labels: of the task; one for a reward.
 
     Raises:
@@ -111,15 +179,13 @@ def load_classifier(
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():
-        return _load_adapter(source, model_config, float32, labels)
+        return _load_adapter(source, model_config, float32, template, label_names, labels)
     require_model_files(source)
     config = load_config(source)
     tokenizer = load_tokenizer(source)
-    has_head = is_classifier(config)
-    if has_head:
-        check_labels(config, source.name, labels)
     set_seed(seed)
-    model = _load_model(source, model_config, tokenizer, labels, new_head=not has_head)
+    model, drawn = _load_model(source, config, model_config, tokenizer, label_names, labels)
+    template = input_template(source, template, is_encoder(model.config), has_head=not drawn)
     peft_config = get_peft_config(model_config)
     if peft_config is not None:
         peft_config.task_type = TaskType.SEQ_CLS  # TRL's default is CAUSAL_LM, which PEFT takes for a generator
@@ -127,22 +193,28 @@ def load_classifier(
         model = add_adapter(name_the_base(model, source), peft_config, source.name, revision=source.revision)
     if float32:
         keep_in_float32(model, source.name)
-    return Classifier(model, tokenizer, source.name, labels)
+    return Classifier(model, tokenizer, source.name, template, labels)
 
 
 def load_for_evaluation(
-    source: Source, precision: ModelConfig | None = None, labels: Sequence[str] = LABELS
+    source: Source,
+    precision: ModelConfig | None = None,
+    template: str | None = AUTO,
+    label_names: Mapping[str, str] | None = None,
+    labels: Sequence[str] = LABELS,
 ) -> Classifier:
     """A task model for prediction: base weights as they were when it was tuned, the head in float32.
 
     Args:
-        source: as for `load_classifier`, which also says what is raised.
+        source: as for `load_classifier`, which also says what is raised, and what the last three are.
         precision: of the base weights; by default that in the lineage of an adapter, else that of the checkpoint.
-        labels: of the task.
     """
     is_adapter = (source.path / "adapter_config.json").is_file()
-    classifier = load_classifier(source, precision or tuned_precision(source), float32=is_adapter, labels=labels)
-    base_model(classifier.model).get_submodule(HEAD).float()
+    precision = precision or tuned_precision(source)
+    classifier = load_classifier(source, precision, 0, is_adapter, template, label_names, labels)
+    whole = base_model(classifier.model)
+    for name in head_names(whole):
+        whole.get_submodule(name).float()
     return classifier
 
 
@@ -152,60 +224,93 @@ def name_the_base(model: PreTrainedModel, source: Source) -> PreTrainedModel:
     return model
 
 
-def _label_config(labels: Sequence[str]) -> dict:
-    return {"id2label": dict(enumerate(labels)), "label2id": {name: index for index, name in enumerate(labels)}}
+def _label_config(names: Mapping[int, str]) -> dict:
+    return {"id2label": dict(names), "label2id": {name: index for index, name in names.items()}}
 
 
-def _load_adapter(source: Source, model_config: ModelConfig, float32: bool, labels: Sequence[str]) -> Classifier:
+def _load_adapter(
+    source: Source,
+    model_config: ModelConfig,
+    float32: bool,
+    template: str | None,
+    label_names: Mapping[str, str] | None,
+    labels: Sequence[str],
+) -> Classifier:
     if model_config.use_peft:
         raise RecipeError(f"{source.name} is an adapter and is tuned further as it is; leave out use_peft and lora_*.")
     tokenizer = load_tokenizer(source)
-    model = _load_model(adapter_base(source), model_config, tokenizer, labels, new_head=True)
-    if not any(HEAD in name.split(".") for name in adapter_tensors(source)):
-        raise UserError(f"{source.name} is an adapter without a classification head ({HEAD}): not a task model.")
+    base = adapter_base(source)
+    require_model_files(base)
+    model, drawn = _load_model(base, load_config(base), model_config, tokenizer, label_names, labels)
+    held = {name.removeprefix(PEFT_PREFIX) for name in adapter_tensors(source)}
+    heads = {name.split(".")[-1] for name in head_names(model)}
+    if drawn - held or not any(heads & set(name.split(".")) for name in held):
+        raise UserError(
+            f"{source.name} is an adapter without a classification head ({', '.join(sorted(heads))}): not a task "
+            "model."
+        )
+    template = input_template(source, template, is_encoder(model.config), has_head=True)
     model = load_adapter(model, source, is_trainable=True)
     if float32:
         keep_in_float32(model, source.name)
         # PEFT has rounded the head to the dtype of the base.
         set_peft_model_state_dict(model, load_file(source.path / ADAPTER))
-    check_labels(model.config, source.name, labels)
-    return Classifier(model, tokenizer, source.name, labels)
+    return Classifier(model, tokenizer, source.name, template, labels)
 
 
 def _load_model(
     source: Source,
+    config: PretrainedConfig,
     model_config: ModelConfig,
     tokenizer: PreTrainedTokenizerBase,
+    label_names: Mapping[str, str] | None,
     labels: Sequence[str],
-    new_head: bool,
-) -> PreTrainedModel:
-    model = load_model(
+) -> tuple[PreTrainedModel, set[str]]:
+    """A classifier with our label names, and the tensors of its head that were drawn; none where it had one."""
+    has_head = is_classifier(config)
+    if label_names and not has_head:
+        raise RecipeError(f"label_names: {source.name} has no head of its own whose labels could be named.")
+    names = head_labels(config, source.name, label_names, labels) if has_head else dict(enumerate(labels))
+    if is_encoder(config):
+        _require_float32(model_config, source.name)
+    model, drawn = load_with_head(
         AutoModelForSequenceClassification,
         source,
-        new_head=(f"{HEAD}.weight",) if new_head else (),
+        new_head=not has_head,
         dtype=model_config.dtype,
         attn_implementation=model_config.attn_implementation,
         **quantized_loading(model_config),
-        **(_label_config(labels) if new_head else {}),
+        **_label_config(names),
     )
-    check_architecture(model, source)
-    embeddings = model.get_input_embeddings().num_embeddings
-    if len(tokenizer) > embeddings:
+    check_architecture(model, source.name)
+    if not (has_head or drawn):
         raise UserError(
-            f"{source.name}: the tokenizer has {len(tokenizer)} tokens, the model {embeddings} embeddings."
+            f"{source.name} holds a classification head, and its config.json names none in architectures; name the "
+            "model's class there, and its labels in id2label."
         )
+    require_embeddings(model, tokenizer, f"{source.name} with the tokenizer of {tokenizer.name_or_path}")
+    if is_encoder(model.config):
+        _prepare_encoder(model, tokenizer, source.name)
     model.config.pad_token_id = model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
-    return model
+    return model, drawn
 
 
-def check_architecture(model: PreTrainedModel, source: Source) -> None:
-    """Raise UserError for a model that can't be evaluated: logits are computed causally, with a cache and a head."""
-    text = model.config.get_text_config()
-    if not hasattr(model, HEAD) or not getattr(text, "max_position_embeddings", None):
-        raise UserError(
-            f"{source.name} is a {type(model).__name__}; only causal models with a head named {HEAD} and a fixed "
-            "number of positions, such as Llama, are trained and evaluated."
+def _require_float32(model_config: ModelConfig, where: str) -> None:
+    """Raise RecipeError where an encoder is to be held in less than float32; most are small."""
+    if model_config.dtype not in ("auto", "float32") or model_config.load_in_4bit or model_config.load_in_8bit:
+        raise RecipeError(
+            f"{where} is an encoder, whose weights are held in float32: set dtype: float32 without load_in_4bit and "
+            "load_in_8bit; bf16: true computes in bfloat16."
         )
+
+
+def _prepare_encoder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    """Weights of any checkpoint in float32, and of the tokenizer's output what the model takes."""
+    if model.dtype != torch.float32:
+        model.float()
+    require_pad_token(model, tokenizer.pad_token_id, where)
+    if not takes_token_types(model):
+        tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
 
 
 def check_saved_weights(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Loading weights and tokenizers: all that a checkpoint holds is placed, and all that a model needs is there."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from blindspots.artifacts.inputs import Source, fetch
+from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.config.errors import UserError
+from blindspots.modeling.architectures import has_no_place, is_of_head
 
-# Heads of a causal language model, which a classifier of the same base has no place for.
-LM_HEADS = ("lm_head.", "embed_out.")
 ADAPTER = "adapter_model.safetensors"
 # How many tensors a message names.
 NAMED = 3
@@ -39,13 +39,23 @@ def errors_in_words(what: str) -> Iterator[None]:
         raise UserError(f"{what}: {first_line(error)}") from error
 
 
-def load_model(model_class: Any, source: Source, new_head: Iterable[str] = (), **arguments: Any) -> PreTrainedModel:
+def load_model(model_class: Any, source: Source, **arguments: Any) -> PreTrainedModel:
+    """A checkpoint's model, all of whose tensors the checkpoint holds; see `load_with_head`."""
+    return load_with_head(model_class, source, new_head=False, **arguments)[0]
+
+
+def load_with_head(
+    model_class: Any, source: Source, new_head: bool, **arguments: Any
+) -> tuple[PreTrainedModel, set[str]]:
     """Load a checkpoint, and judge the library's report of what it could not place.
 
     Args:
         model_class: an auto class of transformers.
-        new_head: names of tensors that the checkpoint may lack, since the model is to get a new head.
+        new_head: whether the checkpoint may lack the head of the model, which is then drawn at random.
         arguments: further ones of `from_pretrained`.
+
+    Returns:
+        The model, and the names of the tensors that were drawn.
 
     Raises UserError where the folder lacks config or weights or holds broken ones, where a tensor of the model is not
     in the checkpoint, or one of the checkpoint has no place in the model, and where a value is NaN or infinite.
@@ -57,14 +67,13 @@ def load_model(model_class: Any, source: Source, new_head: Iterable[str] = (), *
         model, report = model_class.from_pretrained(
             source.path, output_loading_info=True, trust_remote_code=False, use_safetensors=True, **arguments
         )
-    new_head = tuple(new_head)
-    missing = sorted(set(report["missing_keys"]) - set(new_head))
-    unexpected = sorted(name for name in report["unexpected_keys"] if not (new_head and name.startswith(LM_HEADS)))
-    _require_placed(source, missing, unexpected)
+    drawn = {name for name in report["missing_keys"] if new_head and is_of_head(model, name)}
+    unexpected = sorted(name for name in report["unexpected_keys"] if not has_no_place(model, name, new_head))
+    _require_placed(source, sorted(set(report["missing_keys"]) - drawn), unexpected)
     _require_numbers(source, dict(model.named_parameters()))
     if getattr(model, "is_loaded_in_4bit", False):
         _keep_unpacked(model)
-    return model
+    return model, drawn
 
 
 def _keep_unpacked(model: PreTrainedModel) -> None:
@@ -82,6 +91,8 @@ def _require_numbers(source: Source, tensors: dict[str, torch.Tensor]) -> None:
     """Raise UserError for NaN and infinity; quantised tensors and those of other processes are not looked at."""
     for name, tensor in tensors.items():
         if tensor.is_meta or not tensor.is_floating_point() or tensor.dtype.itemsize == 1:
+            continue
+        if getattr(tensor, "bnb_quantized", False):  # bnb_4bit_quant_storage may call two pairs of them one bfloat16
             continue
         if not tensor.isfinite().all():
             raise UserError(f"The checkpoint of {source.name} is damaged: {name} holds NaN or infinite values.")
@@ -102,13 +113,25 @@ def _named(names: list[str]) -> str:
 
 
 def adapter_base(source: Source) -> Source:
-    """The base model that an adapter names. Raises UserError where it names none, or one that can't be fetched."""
+    """The base model that an adapter names.
+
+    Raises UserError where it names none, one that can't be fetched, or a folder that holds another model by now than
+    the adapter was tuned on, as far as its lineage says.
+    """
     require_model_files(source)
     adapter = read_json_object(source.path / "adapter_config.json")
     name = adapter.get("base_model_name_or_path")
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name.strip():
         raise UserError(f"{source.name}: adapter_config.json names no base model.")
-    return fetch(name, "model", adapter.get("revision"))
+    base = fetch(name, "model", adapter.get("revision"))
+    if base.revision is None and (source.path / LINEAGE).is_file():
+        tuned_on = {parent["name"]: parent["content_sha256"] for parent in read_lineage(source.path)["parents"]}
+        if tuned_on.get(name) not in (None, base.record("base")["content_sha256"]):
+            raise UserError(
+                f"{source.name} is an adapter of {name}, whose files are others by now. Bring them back, or tune it "
+                "again."
+            )
+    return base
 
 
 def adapter_tensors(source: Source) -> set[str]:
@@ -160,8 +183,18 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def require_embeddings(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    """Raise UserError where a model has no embedding for the last tokens of a tokenizer, which is another model's."""
+    embeddings = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > embeddings:
+        raise UserError(f"{where}: the tokenizer has {len(tokenizer)} tokens, the model {embeddings} embeddings.")
+
+
 def require_model_files(source: Source) -> None:
-    """Raise UserError where a folder lacks config or safetensors weights, or holds Git LFS pointers in their place."""
+    """Raise UserError where a folder lacks config or safetensors weights, or holds Git LFS pointers in their place.
+
+    Also where it holds them twice, whole and in shards: the two may be of different models.
+    """
     adapter = source.path / "adapter_config.json"
     if adapter.is_file():
         read_json_object(adapter)
@@ -172,6 +205,9 @@ def require_model_files(source: Source) -> None:
             raise UserError(f"{source.name} has no config.json; it is not the folder of a model.")
         read_json_object(config)
         weights = sorted(source.path.glob("*.safetensors"))
+        whole = source.path / "model.safetensors"
+        if whole.is_file() and whole.with_name(f"{whole.name}.index.json").is_file():
+            raise UserError(f"{source.name} holds {whole.name} and shards of it; leave one of the two in the folder.")
     for file in weights:
         if file.is_file() and file.open("rb").read(20) == b"version https://git-":
             raise UserError(f"{file} is a Git LFS pointer, not the weights; fetch them with `git lfs pull`.")

@@ -19,7 +19,7 @@ from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import END_MARKER, LABELS, generator_prompt
 from blindspots.modeling.generators import end_marker_tail, load_generator, prompt_ids, served_name
-from blindspots.modeling.loading import errors_in_words, load_tokenizer
+from blindspots.modeling.loading import errors_in_words, load_tokenizer, require_embeddings
 from blindspots.modeling.server import Completion, Server
 from blindspots.modeling.shards import Engine
 
@@ -62,6 +62,7 @@ class TransformersEngine:
         self.name = source.name
         self.tokenizer = load_tokenizer(source)
         self.model = load_generator(source, recipe.dtype).to(device).eval()
+        require_embeddings(self.model, self.tokenizer, source.name)
         self.batch_size = recipe.batch_size
         self.max_new_tokens = recipe.max_new_tokens
         self.tail = end_marker_tail(self.tokenizer).to(device)
@@ -74,6 +75,7 @@ class TransformersEngine:
             self.warp.append(TopPLogitsWarper(recipe.top_p))
         name = torch.cuda.get_device_name(device) if self.model.device.type == "cuda" else str(self.model.device)
         self.description = {"engine": "transformers", "device": name}
+        self.used: dict[str, int] = {}
 
     @torch.inference_mode()
     def sample(self, prompt: str, count: int, seed: int) -> list[str]:
@@ -96,7 +98,7 @@ class TransformersEngine:
             else:
                 batch = waiting.pop(min(waiting))
             self._write(batch, tokens, uniform, waiting, more_come=begun < count)
-        return self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return self.tokenizer.batch_decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def _read(self, prompt: str) -> tuple[DynamicCache, torch.Tensor]:
         """The cache of a prompt and the logits behind it, (1, vocabulary).
@@ -170,6 +172,7 @@ class ServerEngine:
                 "scripts/merge_generator.py, then serve and name what that makes."
             )
         self.tokenizer = load_tokenizer(source)
+        self.used: dict[str, int] = {}
         self.server = Server(recipe.server_url, recipe.batch_size)
         self.model = recipe.server_model or served_name(source)
         self.sampling = {
@@ -206,14 +209,7 @@ class ServerEngine:
         """Completions as the recipe asks, or as `sampling` does. Raises UserError for one that is cut too early."""
         asked = self.sampling | sampling
         completions = self.server.complete(self.model, prompt_ids(self.tokenizer, prompt), seeds, **asked)
-        for completion in completions:
-            cut = completion.finish_reason == "length" and completion.tokens is not None
-            if cut and completion.tokens < asked["max_tokens"]:
-                raise UserError(
-                    f"The server at {self.server.url} cuts completions at {completion.tokens} tokens, before "
-                    f"max_new_tokens, {asked['max_tokens']}. Start it with a larger --max-model-len and with "
-                    "--generation-config vllm, or lower max_new_tokens."
-                )
+        require_whole(completions, asked["max_tokens"], self.server.url)
         return completions
 
     def _try(self) -> bool:
@@ -231,6 +227,17 @@ class ServerEngine:
             if len({completion.text for completion in likeliest}) > 1:
                 raise UserError(f"The server at {self.server.url} ignores top_k; set top_k: 0, or use another server.")
         return [one.text for one in first] == [other.text for other in again]
+
+
+def require_whole(completions: list[Completion], limit: int, url: str) -> None:
+    """Raise UserError for a completion that was cut before the limit that was asked for."""
+    for completion in completions:
+        cut = completion.finish_reason == "length" and completion.tokens is not None
+        if cut and completion.tokens < limit:
+            raise UserError(
+                f"The server at {url} cuts completions at {completion.tokens} tokens, before max_new_tokens, {limit}. "
+                "Start it with a larger --max-model-len and with --generation-config vllm, or lower max_new_tokens."
+            )
 
 
 def row_seed(seed: int, row: int) -> int:

@@ -22,11 +22,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Completion:
-    """What a server wrote, up to its end (`stop`) or to the limit (`length`), and in how many tokens, if known."""
+    """What a server wrote, up to its end (`stop`) or to the limit (`length`), and in how many tokens, if known.
+
+    A chat may also end by `content_filter`, in the middle of a text or before it.
+    """
 
     text: str
     finish_reason: str
     tokens: int | None
+    prompt_tokens: int | None = None
 
 
 class Server:
@@ -62,17 +66,26 @@ class Server:
         Args:
             sampling: further fields of the requests, such as temperature and max_tokens.
         """
+        return self.answer([{"model": model, "prompt": prompt, "seed": seed, **sampling} for seed in seeds])
 
-        async def complete_all(client: httpx2.AsyncClient) -> list[Completion]:
+    def answer(self, requests: Sequence[dict[str, Any]], chat: bool = False) -> list[Completion]:
+        """The completion of each request, in their order.
+
+        Args:
+            requests: the fields of each.
+            chat: whether they hold messages for a chat, and no prompt.
+        """
+
+        async def answer_all(client: httpx2.AsyncClient) -> list[Completion]:
             free = asyncio.Semaphore(self.concurrency)
 
-            async def complete_one(seed: int) -> Completion:
+            async def answer_one(request: dict[str, Any]) -> Completion:
                 async with free:
-                    return await _complete(client, {"model": model, "prompt": prompt, "seed": seed, **sampling})
+                    return await (_chat if chat else _complete)(client, request)
 
-            return await asyncio.gather(*map(complete_one, seeds))
+            return await asyncio.gather(*map(answer_one, requests))
 
-        return self._run(complete_all)
+        return self._run(answer_all)
 
     def _run(self, work: Callable[[httpx2.AsyncClient], Awaitable[Result]]) -> Result:
         """What `work` does with a client of the server; its errors in words."""
@@ -148,11 +161,31 @@ async def _complete(client: httpx2.AsyncClient, body: dict[str, Any]) -> Complet
         text, reason = choice["text"], choice["finish_reason"]
     except (KeyError, TypeError, ValueError):
         raise UnreadableAnswerError("no completion") from None
-    if not isinstance(text, str) or reason not in ("stop", "length"):  # one that is shut down says `abort`
+    return _completion(answer, text, reason, ("stop", "length"))
+
+
+@retry_passing
+async def _chat(client: httpx2.AsyncClient, body: dict[str, Any]) -> Completion:
+    answer = await _ask(client, "POST", "chat/completions", body)
+    try:
+        (choice,) = answer["choices"]
+        text, reason = choice["message"]["content"], choice["finish_reason"]
+    except (KeyError, TypeError, ValueError):
+        raise UnreadableAnswerError("no message") from None
+    # A model that refuses says so elsewhere, and has no content.
+    return _completion(answer, "" if text is None else text, reason, ("stop", "length", "content_filter"))
+
+
+def _completion(answer: Any, text: Any, reason: Any, reasons: tuple[str, ...]) -> Completion:
+    """What an answer holds. Raises UnreadableAnswerError where that is no text, or ended by another reason."""
+    if not isinstance(text, str) or reason not in reasons:  # one that is shut down says `abort`
         raise UnreadableAnswerError(f"a completion that ended by {one_line(reason)!r}")
     usage = answer.get("usage")
-    tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return Completion(text, reason, tokens if isinstance(tokens, int) else None)
+    tokens, asked = (
+        usage.get(name) if isinstance(usage, dict) and type(usage.get(name)) is int else None
+        for name in ("completion_tokens", "prompt_tokens")
+    )
+    return Completion(text, reason, tokens, asked)
 
 
 def _said(response: httpx2.Response) -> str:

@@ -15,9 +15,15 @@ from blindspots.data.nli import END_MARKER, generator_prompt, parse_generated
 
 
 class Engine(Protocol):
-    """What draws completions. `description` is what of it decides them, beside the recipe and the generator."""
+    """What draws completions.
+
+    Attributes:
+        description: what of it decides them, beside the recipe and the generator.
+        used: what the last call took, by name; nothing where that is not counted.
+    """
 
     description: dict[str, Any]
+    used: dict[str, int]
 
     def sample(self, prompt: str, count: int, seed: int) -> list[str]:
         """`count` completions of one prompt, the same for the same seed; a finished one ends with the end marker."""
@@ -53,6 +59,7 @@ def draw_shard(engine: Engine, shard: Shard, recipe: SynthesisRecipe, folder: Pa
         "kept": len(kept),
         "unfinished": unfinished,
         "malformed": len(texts) - len(kept) - unfinished,
+        **engine.used,
     }
     table = pa.table(
         {"premise": [pair[0] for pair in kept], "hypothesis": [pair[1] for pair in kept]},

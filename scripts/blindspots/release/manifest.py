@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from blindspots.artifacts.files import hash_file, hash_json, write_json
+from blindspots.artifacts.files import hash_file, hash_json, parse_json, write_json
 from blindspots.artifacts.lineage import code_commit
 from blindspots.artifacts.names import COMMIT, LINEAGE, REPO_ID, REPO_TYPES
 from blindspots.artifacts.push import repo_id
@@ -89,7 +89,7 @@ def read_manifest(recipe: dict[str, Any]) -> list[Entry] | None:
     if file is None:
         return None
     try:
-        entries = [Entry(**entry) for entry in json.loads(file.read_bytes())["repos"]]
+        entries = [Entry(**entry) for entry in parse_json(file.read_bytes())["repos"]]
         for entry in entries:
             _check(entry)
     except (ValueError, TypeError, LookupError, RecursionError):

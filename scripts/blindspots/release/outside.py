@@ -32,7 +32,7 @@ TRAINING_KEYS = EVALUATION_KEYS | frozenset(
     warmup_steps optim weight_decay adam_beta1 adam_beta2 adam_epsilon gradient_accumulation_steps
     average_tokens_across_devices max_grad_norm label_smoothing_factor bf16 fp16 tf32 gradient_checkpointing
     activation_checkpointing
-    neftune_noise_alpha full_determinism seed data_seed use_cpu dataloader_drop_last
+    template neftune_noise_alpha full_determinism seed data_seed use_cpu dataloader_drop_last
     train_sampling_strategy logging_strategy logging_steps disable_tqdm eval_strategy eval_steps eval_delay
     per_device_eval_batch_size save_strategy save_steps save_total_limit
     dtype attn_implementation use_peft lora_r lora_alpha lora_dropout lora_target_modules lora_modules_to_save
@@ -66,7 +66,7 @@ def taken(
             ignored.append(name if isinstance(name, str) and NAME.fullmatch(name) else "an unknown key")
     if ignored:
         print(f"Of the released recipe these keys are ignored: {', '.join(sorted(set(ignored)))}.")
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None or name == "template"}
 
 
 def training_keys(file: Path, inputs: Collection[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Whether a release is what it says: its manifest, parents, hashes, cards, and metrics from the predictions."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, Revi
 from yaml import YAMLError
 
 from blindspots.artifacts.cards import headlines, hub_id
-from blindspots.artifacts.files import hash_file, hash_json
+from blindspots.artifacts.files import hash_file, hash_json, without_nan
 from blindspots.artifacts.lineage import repo_type
 from blindspots.artifacts.names import ALLOWED
 from blindspots.artifacts.remote import download, remote_lineage, tag_commit, tree
@@ -181,4 +182,19 @@ def _wrong_metrics(released: Released, lineage: dict[str, Any], folder: Path) ->
             found.append(f"{name} is {value} by its predictions, {other} by lineage.json")
         if results and value is not None and stated.get(name) != round(value, 4):
             found.append(f"{name} is {value:.4f} by its predictions, {stated.get(name)} by the card")
+    others = recomputed.keys() & lineage["results"].keys() - {"headlines", *by_headlines, *by_predictions}
+    for name in sorted(others):
+        if not _alike(lineage["results"][name], without_nan(recomputed[name])):
+            found.append(f"{name} in lineage.json are not those of its predictions")
     return found
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values of JSON are the same, numbers up to rounding."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6)
+    return one == other

@@ -39,6 +39,7 @@ POINT_COLUMNS = {
     "hans_lo_nonent": LO_NE,
 }
 KEY = ["start", "kind", "size", "seed"]
+_DECIMAL = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 
 
 @dataclass
@@ -284,7 +285,7 @@ def whole_number(text: str) -> int | str:
 
 def share(text: str) -> float | str:
     """The number in a text such as 0.5, .5 or 5e-1, or the text."""
-    return float(text) if re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", text, re.I) else text
+    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def _check_points(path: Path, points: pd.DataFrame, titles: dict[str, str]) -> None:

@@ -4,7 +4,6 @@ From these files alone the report can be made again. Every number of a report is
 the probability of entailment has three decimals.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from blindspots.artifacts.files import json_text
+from blindspots.artifacts.files import json_text, parse_json
 from blindspots.artifacts.names import checked_lineage
 from blindspots.config.errors import UserError, one_line
 from blindspots.data.nli import LABELS
@@ -164,7 +163,7 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
     records = []
     for number, line in enumerate(file.read_bytes().split(b"\n") if file.is_file() else [], 1):
         try:
-            record = json.loads(line) if line.strip() else None
+            record = parse_json(line) if line.strip() else None
         except (ValueError, RecursionError) as error:
             raise UserError(f"{file}, line {number} is not JSON: {one_line(error)}") from None
         if isinstance(record, dict):

@@ -19,6 +19,7 @@ from blindspots.report.collect import Grid
 from blindspots.report.gates import Gate
 from blindspots.report.verdicts import Claim
 
+HERE = Path(__file__).parent
 PICTURES = {
     "both_sides.png": "Both sides of lexical overlap: mean probability of the right class, ability and threshold",
     "learning_curve.png": "The starts by rows of MNLI",
@@ -33,6 +34,12 @@ POLICY = (
 )
 # Of a lineage the page shows all but what it shows elsewhere.
 SHOWN_ELSEWHERE = ("model", "recipe", "files")
+
+
+def templates(folder: Path = HERE) -> Environment:
+    """The templates of a folder, and of this one; whatever they are filled with is escaped."""
+    loader = FileSystemLoader([folder, HERE])
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
 
 
 def write_page(
@@ -54,10 +61,7 @@ def write_page(
         table1: from `tables.shown_table1`, or None.
         changed: by model, from `flips.flips`.
     """
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
+    environment = templates()
     script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
     svg = (folder / "figure1.svg").read_text(encoding="utf-8")
     titles = {metric.name: metric.title for metric in grid.shown}

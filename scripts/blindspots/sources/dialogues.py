@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from blindspots.audit.findings import Finding, NotComputedError, Section
 from blindspots.audit.findings import share as plain_share
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.config.source_recipes import CompareRecipe
+from blindspots.config.source_recipes import CompareRecipe, is_count
 from blindspots.data.dialogues import Dialogue
-from blindspots.data.row_ids import as_text
-from blindspots.data.source_rows import units
+from blindspots.data.source_rows import as_texts, units
 from blindspots.evaluation.agreement import Measure, mean, share
 from blindspots.evaluation.unit_statistics import unit_interval
 from blindspots.sources.claims import Claim, Questions
@@ -33,7 +32,7 @@ def columns(recipe: CompareRecipe) -> list[str]:
             raise RecipeError("size_pattern needs prompt_column: the size of a task is read from its prompt.")
         if _groups(recipe.size_pattern) != 1:
             raise RecipeError(f"size_pattern must have one group, the size; got {recipe.size_pattern!r}.")
-    if recipe.judged and (recipe.judged.keys() != set(JUDGED) or not all(map(_is_count, recipe.judged.values()))):
+    if recipe.judged and (recipe.judged.keys() != set(JUDGED) or not all(map(is_count, recipe.judged.values()))):
         raise RecipeError(f"judged must hold {' and '.join(JUDGED)}, each [successes, dialogues].")
     named = (recipe.prompt_column, recipe.success_column)
     return [recipe.turns_column, recipe.roles_column, *(column for column in named if column)]
@@ -45,12 +44,6 @@ def _groups(pattern: str) -> int:
         return re.compile(pattern).groups
     except re.error as error:
         raise RecipeError(f"size_pattern {pattern!r} is no regular expression: {error}.") from None
-
-
-def _is_count(value: object) -> bool:
-    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(one, int) for one in value):
-        return False
-    return 0 <= value[0] <= value[1] and value[1] > 0
 
 
 def questions(recipe: CompareRecipe, rows: pd.DataFrame) -> Questions:
@@ -71,6 +64,8 @@ class Dialogues:
 
     def __init__(self, recipe: CompareRecipe, rows: pd.DataFrame) -> None:
         self.recipe, self.numbers = recipe, rows.index.to_numpy()
+        if recipe.prompt_column:
+            rows = rows.assign(**{recipe.prompt_column: as_texts(rows[recipe.prompt_column])})
         self.dialogues = [_dialogue(recipe, number, row) for number, row in rows.iterrows()]
         self.units = units(rows, recipe.unit)
         self.all = np.ones(len(rows), dtype=bool)
@@ -258,7 +253,7 @@ def _dialogue(recipe: CompareRecipe, number: int, row: pd.Series) -> Dialogue:
             raise UserError(f"{where}: {column} is no list of texts.")
     if len(roles) != len(turns):
         raise UserError(f"{where}: {len(roles)} {recipe.roles_column} for {len(turns)} {recipe.turns_column}.")
-    prompt = as_text(row[recipe.prompt_column]) if recipe.prompt_column else ""
+    prompt = row[recipe.prompt_column] if recipe.prompt_column else ""
     return Dialogue(prompt, list(roles), list(turns))
 
 
@@ -274,7 +269,7 @@ def _sizes(recipe: CompareRecipe, rows: pd.DataFrame) -> NDArray:
     """The size of each row's task. Raises UserError for a prompt that holds none."""
     found = []
     for number, prompt in rows[recipe.prompt_column].items():
-        match = re.search(recipe.size_pattern, as_text(prompt))
+        match = re.search(recipe.size_pattern, prompt)
         if match is None or not match[1].isdigit():
             raise UserError(f"{recipe.dataset}, row {number}: size_pattern finds no number in {recipe.prompt_column}.")
         found.append(int(match[1]))

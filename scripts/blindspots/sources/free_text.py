@@ -14,8 +14,7 @@ from blindspots.artifacts.inputs import fetch
 from blindspots.audit.findings import Finding, NotComputedError, Section
 from blindspots.config.errors import UserError
 from blindspots.config.source_recipes import CompareRecipe
-from blindspots.data.row_ids import as_text
-from blindspots.data.source_rows import check_sources, units
+from blindspots.data.source_rows import as_texts, check_sources, texts_of, units
 from blindspots.data.text_style import INFORMAL, MEASURES, NOUNS, WORDS, looks_cut, style, without_shared_start
 from blindspots.evaluation.statistics import Effect, Interval
 from blindspots.evaluation.unit_statistics import cluster_bootstrap
@@ -57,12 +56,12 @@ def questions(recipe: CompareRecipe, rows: pd.DataFrame) -> Questions:
 def pairs_of(recipe: CompareRecipe, rows: pd.DataFrame) -> dict[str, Pairs]:
     """The pairs of each source and group, by the name of both."""
     unit, found = units(rows, recipe.unit), {}
-    groups = [" ".join(values) for values in zip(*(rows[column].map(as_text) for column in recipe.group_columns))]
+    groups = [" ".join(values) for values in zip(*(as_texts(rows[column]) for column in recipe.group_columns))]
     groups = np.array(groups or [""] * len(rows))
     sources = [source for source in recipe.sources if source != recipe.human]
     for source, group in product(sources, dict.fromkeys(groups.tolist())):
         part = groups == group
-        people, machine = (rows[recipe.sources[one]].map(as_text)[part].tolist() for one in (recipe.human, source))
+        people, machine = (texts_of(rows[recipe.sources[one]][part]) for one in (recipe.human, source))
         if recipe.shared_prefix:
             people, machine = map(list, zip(*map(without_shared_start, people, machine)))
         name = f"{source} {group}" if len(sources) > 1 or not group else group

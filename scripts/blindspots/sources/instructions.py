@@ -12,7 +12,7 @@ from blindspots.audit.duplicates import NearIndex
 from blindspots.audit.findings import Finding, Moments, NotComputedError, Section, mean, share
 from blindspots.audit.rows import Batch
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.config.source_recipes import CompareRecipe
+from blindspots.config.source_recipes import CompareRecipe, is_count
 from blindspots.data.heuristics import words
 from blindspots.data.instructions import MISSING_INPUT, OF_THE_END, RULES, WEAK, Task, signs
 from blindspots.data.source_rows import read_columns
@@ -37,7 +37,7 @@ def columns(recipe: CompareRecipe) -> list[str]:
         if not {INSTRUCTION, needed} <= fields.keys() <= {INSTRUCTION, INPUT, OUTPUT}:
             raise RecipeError(f"{key} must name the columns of {INSTRUCTION} and {needed}, and may name {INPUT}.")
     for name, counts in recipe.annotated.items():
-        if not (isinstance(counts, list) and len(counts) == 2 and 0 <= counts[0] <= counts[1] and counts[1]):
+        if not is_count(counts):
             raise RecipeError(f"annotated: {name} must hold [rows with errors, rows], not {counts}.")
     return list(recipe.fields.values())
 

@@ -13,8 +13,7 @@ from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.config.source_recipes import CompareRecipe
 from blindspots.data.heuristics import words
-from blindspots.data.row_ids import as_text
-from blindspots.data.source_rows import Labels, filtered, read_columns, read_labels, units
+from blindspots.data.source_rows import Labels, as_texts, filtered, read_columns, read_labels, texts_of, units
 from blindspots.evaluation.cues import CHOICES
 
 LENGTH, LEXICON = "length", "lexicon"
@@ -77,7 +76,7 @@ def _by_item(recipe: CompareRecipe, labels: Labels, rows: pd.DataFrame) -> tuple
 
     Raises UserError where the texts of an item, or the choices of a repeated source, differ.
     """
-    names = pd.Series(list(zip(*(rows[column].map(as_text) for column in recipe.item))))
+    names = pd.Series(list(zip(*(as_texts(rows[column]) for column in recipe.item))))
     item, first = pd.factorize(names)[0], ~names.duplicated().to_numpy()
     for column in recipe.text_columns:
         if rows[column].groupby(item).nunique().max() > 1:
@@ -99,8 +98,8 @@ def _by_item(recipe: CompareRecipe, labels: Labels, rows: pd.DataFrame) -> tuple
 def _cues(recipe: CompareRecipe, first: pd.DataFrame, second: pd.DataFrame) -> dict[str, NDArray]:
     """Every cue of the pairs whose first and second text are in these rows."""
     columns = recipe.text_columns * (2 if recipe.points else 1)
-    texts = [part[column].map(as_text) for part, column in zip((first, second), columns)]
-    tokens = [[words(text, strip_punctuation=True) for text in column] for column in texts]
+    shown = [texts_of(part[column]) for part, column in zip((first, second), columns)]
+    tokens = [[words(text, strip_punctuation=True) for text in column] for column in shown]
     found = {LENGTH: _apart([[math.log1p(len(text)) for text in side] for side in tokens])}
     if recipe.lexicon:
         weights = read_lexicon(recipe)
@@ -138,7 +137,7 @@ def read_lexicon(recipe: CompareRecipe) -> dict[str, float]:
     rows = read_columns(source, "train", None, [word, weight, *recipe.lexicon_filter])
     rows = filtered(rows, recipe.lexicon_filter, source.name, "lexicon_filter")
     strength = np.abs(numbers(rows[weight], f"{source.name}, {weight}"))
-    return pd.Series(strength, rows[word].map(as_text).str.lower()).groupby(level=0).max().to_dict()
+    return pd.Series(strength, as_texts(rows[word]).str.lower()).groupby(level=0).max().to_dict()
 
 
 def columns(recipe: CompareRecipe) -> list[str]:
@@ -151,7 +150,7 @@ def columns(recipe: CompareRecipe) -> list[str]:
     of_cues = []
     for name, column in recipe.cues.items():
         named = [column] if isinstance(column, str) else column
-        if not isinstance(named, list) or len(named) != wanted:
+        if not isinstance(named, list) or len(named) != wanted or not all(isinstance(one, str) for one in named):
             raise UserError(f"cues: {name} must name {shape}, not {column}.")
         of_cues += named
     return [*recipe.sources.values(), *recipe.text_columns, *recipe.item, *of_cues]

@@ -15,6 +15,7 @@ import yaml
 from peft import PeftConfig, TaskType, get_peft_model
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     AutoModelForCausalLM,
@@ -30,6 +31,7 @@ from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import ACCELERATE_CONFIGS
 from blindspots.config.processes import engine
 from blindspots.config.recipes import TrainingDataKeys
+from blindspots.data.examples import TaskInputs, encode
 from blindspots.data.nli import LABELS
 from blindspots.modeling.adapters import add_adapter, read_model_config
 from blindspots.modeling.loading import errors_in_words, load_config, load_tokenizer
@@ -96,9 +98,11 @@ class Plan:
         if getattr(config, "layer_types", None):
             config.layer_types = config.layer_types[:layers]
         if self.task:
-            config.num_labels, config.pad_token_id = len(LABELS), 0
+            config.num_labels = len(LABELS)
+            config.pad_token_id = 0 if config.pad_token_id is None else config.pad_token_id
         kind = AutoModelForSequenceClassification if self.task else AutoModelForCausalLM
-        built = kind.from_config(config, dtype=dtype, attn_implementation="sdpa")
+        attention = "sdpa" if kind._model_mapping[type(config)]._supports_sdpa else "eager"
+        built = kind.from_config(config, dtype=dtype, attn_implementation=attention)
         if self.peft is None:
             return built
         if self.model.use_peft:
@@ -162,7 +166,10 @@ def _one_step(plan: Plan, dtype: torch.dtype, layers: int, length: int) -> dict[
 
         ids = torch.ones(1, length, dtype=torch.long)
         with saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = part(input_ids=ids, labels=torch.zeros(1, dtype=torch.long) if plan.task else ids).loss
+            if plan.task:  # as the Trainer computes it; DeBERTa's own loss can't be computed without storage
+                loss = cross_entropy(part(input_ids=ids).logits.float(), torch.zeros(1, dtype=torch.long))
+            else:
+                loss = part(input_ids=ids, labels=ids).loss
         forward = counter.get_total_flops()
         loss.backward()
     kept = sum(storage.nbytes() for key, storage in storages.items() if key not in own)
@@ -212,7 +219,7 @@ def print_estimate(
     recipe: TrainingDataKeys,
     training: TrainingArguments,
     model_keys: dict[str, Any],
-    texts: Sequence[str],
+    texts: TaskInputs,
     task: bool,
 ) -> None:
     """Print what a run on these texts would take; of the model only config and tokenizer are read.
@@ -227,7 +234,7 @@ def print_estimate(
     source = fetch(model.model_name_or_path, "model", model_keys.get("model_revision"), weights=False)
     tokenizer = load_tokenizer(source)
     extra = 0 if task else 1  # SFTTrainer adds the eos token
-    lengths = [len(ids) + extra for ids in tokenizer(texts)["input_ids"]]
+    lengths = [len(ids) + extra for ids in encode(tokenizer, texts)["input_ids"]]
     limit = recipe.max_length if task else training.max_length
     lengths = [length for length in lengths if limit is None or length <= limit]
     require_rows(lengths, limit)

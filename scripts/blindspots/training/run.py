@@ -19,6 +19,7 @@ from trl import ModelConfig
 from blindspots.artifacts.folder import OutputFolder
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import RecipeError, UserError
+from blindspots.config.processes import started_processes
 from blindspots.config.recipes import GeneratorRecipe, PreferenceRecipe, TaskRecipe, TrainingDataKeys
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.data.people_rows import labelled_texts, prompted_texts
@@ -168,8 +169,10 @@ def last_checkpoint(folder: OutputFolder) -> str | None:
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Whether every file of a checkpoint can be read to its end; trainer_state.json is the last that is written."""
+    """Whether every file of a checkpoint is there and can be read to its end; trainer_state.json is written last."""
     try:
+        if not _has_all_parts(checkpoint):
+            return False
         json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
         for file in checkpoint.rglob("*"):
             if file.suffix == ".safetensors":
@@ -182,6 +185,24 @@ def is_whole(checkpoint: Path) -> bool:
     except (OSError, ValueError, EOFError, SafetensorError):
         return False
     return True
+
+
+def _has_all_parts(checkpoint: Path) -> bool:
+    """Whether weights, optimiser and scheduler are there, and what each process keeps of its own.
+
+    Without its optimiser or its random state, transformers begins them anew and says nothing.
+    """
+    names = [path.name for path in checkpoint.iterdir()]
+    deepspeed = "global_step"  # one folder of all three
+    of_all = (
+        ("model", "adapter_model", "pytorch_model", deepspeed),
+        ("optimizer", deepspeed),
+        ("scheduler", deepspeed),
+    )
+    of_each = ("rng_state", "epoch_start")
+    return all(any(name.startswith(part) for name in names) for part in of_all) and all(
+        sum(name.startswith(part) for name in names) >= started_processes() for part in of_each
+    )
 
 
 def stop_sharded_loading() -> None:

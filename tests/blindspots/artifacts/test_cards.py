@@ -34,6 +34,12 @@ PARENTS = [
 ]
 
 
+# The links that every card of the study has.
+OURS = {
+    "https://doi.org/10.18653/v1/2025.insights-1.8",
+    "https://arxiv.org/abs/2502.07164",
+    "recipe.yaml",
+}
 LO_NE = {"heuristic": "lexical_overlap", "label": "non-entailment"}
 HEADLINES = [
     {
@@ -169,11 +175,44 @@ def test_a_dataset_card_lists_every_config_and_split(folder):
     assert config["data_files"] == [{"split": "train", "path": ["data/n9/train-00000-of-00001.parquet"]}]
 
 
+def test_a_card_links_the_paper_the_recipe_and_a_public_commit(folder):
+    described = lineage("task_model") | {"code_commit": "c" * 40}
+    assert embeds(ModelCard(render_card(folder, described)).text) >= OURS
+    public = described | {"code_repository": "https://github.com/someone/scripts"}
+    for commit in ("c" * 40, "c" * 40 + "+changes"):
+        text = render_card(folder, public | {"code_commit": commit})
+        assert f"[`{commit}`](https://github.com/someone/scripts/commit/{'c' * 40}) from [recipe.yaml]" in text
+    for place in ("http://github.com/someone/scripts", "https://elsewhere.example/x", "https://github.com/a)b", 3):
+        assert "/commit/" not in render_card(folder, described | {"code_repository": place})
+
+
+FORMS = {
+    None: 'a pair, joined by the tokenizer: `tokenizer(premise, hypothesis, return_tensors="pt")`',
+    "{premise} so {hypothesis}": "one line, `{premise} so {hypothesis}`",
+}
+
+
+@pytest.mark.parametrize("template", FORMS, ids=str)
+@pytest.mark.parametrize("artifact_type", ["task_model", "predictions"])
+def test_a_card_says_how_a_row_is_written_for_the_model(folder, artifact_type, template):
+    labels = ["contradiction", "entailment", "neutral"]
+    (folder / "adapter_config.json").write_text(json.dumps({}))
+    text = render_card(folder, lineage(artifact_type) | {"input": {"template": template, "labels": labels}})
+    assert f"The input is {FORMS[template]}" in text
+    if artifact_type == "task_model":
+        assert 'labels = {0: "contradiction", 1: "entailment", 2: "neutral"}' in text
+        assert 'labels = {0: "entailment", 1: "neutral", 2: "contradiction"}' in render_card(
+            folder, lineage("task_model")
+        )
+    assert "`Please indicate the relationship" in render_card(folder, lineage(artifact_type))
+
+
 @pytest.mark.parametrize("artifact_type", TYPES)
 def test_nothing_that_a_lineage_quotes_is_markup_in_a_card(folder, artifact_type):
     """Names of rows, labels, machines, licences and parents, and the recipe."""
     described = lineage(artifact_type)
     described |= {"row_counts": {HOSTILE: {HOSTILE: 3}}, "license": [HOSTILE, "mit"], "code_commit": HOSTILE}
+    described |= {"code_repository": HOSTILE, "input": {"template": HOSTILE, "labels": [HOSTILE] * 3}}
     described["hardware"] = {"cpu": HOSTILE, "cores": 2, "gpus": [HOSTILE]}
     described["recipe"] = described["recipe"] | {"kind": HOSTILE}
     described["precision"] = {HOSTILE: {"base": HOSTILE, "compute": HOSTILE, "weights": HOSTILE, "head": HOSTILE}}
@@ -183,7 +222,7 @@ def test_nothing_that_a_lineage_quotes_is_markup_in_a_card(folder, artifact_type
     card = render_card(folder, described)
     front, _, text = card.removeprefix("---\n").partition("\n---\n")
     assert yaml.safe_load(front)["license"] == [HOSTILE, "mit"]
-    assert embeds(text) <= {link for link in embeds(text) if link.startswith("https://huggingface.co/")}
+    assert embeds(text) - OURS <= {link for link in embeds(text) if link.startswith("https://huggingface.co/")}
     assert one_line(HOSTILE) in shown_text(text)
     assert "$" not in re.sub(r"(?ms)\\.|^(`{3,})\w*$.*?^\1$|(`+).*?\2", "", text)
     assert [line for line in text.splitlines() if line.startswith("# ")] == ["# demo-thing"]

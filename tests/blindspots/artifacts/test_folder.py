@@ -176,6 +176,25 @@ def test_a_run_that_may_wait_writes_after_the_one_that_holds_the_folder(tmp_path
     assert held(tmp_path / "a") == "second"
 
 
+@pytest.mark.parametrize("name", [".x", "a\nb", "-x", " x"])
+def test_a_folder_whose_name_no_artifact_can_have_is_refused_before_any_work(tmp_path, name):
+    with (
+        pytest.raises(UserError, match="can't be the name of an artifact"),
+        output_folder(recipe(tmp_path / name), "x"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_in_a_former_artifact_is_somebody_elses(tmp_path):
+    make(tmp_path / "a", "old")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "a/notes").symlink_to(tmp_path / "notes")
+    with pytest.raises(UserError, match="holds notes, which is not of a former"):
+        make(tmp_path / "a", "new")
+    assert (tmp_path / "a/notes").is_symlink()
+
+
 def test_an_artifact_of_another_type_is_not_replaced(tmp_path):
     make(tmp_path / "a", "old")
     with (
@@ -241,7 +260,19 @@ def test_checkpoints_of_another_number_of_processes_are_cleared(tmp_path, monkey
             found = (out.work / "checkpoints").exists()
             (out.work / "checkpoints").mkdir(exist_ok=True)
     assert found == kept
-    assert ("another recipe, input or number of processes is cleared" in capsys.readouterr().out) != kept
+    assert ("input, process count or engine is cleared" in capsys.readouterr().out) != kept
+
+
+def test_checkpoints_of_another_engine_are_cleared(tmp_path, monkeypatch, capsys):
+    """Their optimiser would not be found, and begin anew without a word."""
+    made = recipe(tmp_path / "a")
+    for stage in ("3", "2"):
+        monkeypatch.setenv("ACCELERATE_DEEPSPEED_ZERO_STAGE", stage)
+        with output_folder(made, "prepared_mnli") as out:
+            resume_or_clear(out, resolved_recipe(made), {})
+            assert not (out.work / "checkpoints").exists()
+            (out.work / "checkpoints").mkdir()
+    assert "input, process count or engine is cleared" in capsys.readouterr().out
 
 
 def test_shards_do_not_depend_on_the_number_of_processes(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from blindspots.artifacts.files import hash_file, hash_folder
-from blindspots.artifacts.inputs import fetch
+from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.lineage import licence
 from blindspots.config.errors import UserError
 
@@ -32,6 +32,28 @@ def test_an_artifact_is_recorded_by_its_own_name_and_hash(tmp_path):
     (tmp_path / "lineage.json").write_text(json.dumps(LINEAGE | {"artifact": "demo-mnli", "content_sha256": "abc"}))
     record = fetch(str(tmp_path), "dataset").record("train")
     assert (record["artifact"], record["content_sha256"]) == ("demo-mnli", "abc")
+
+
+@pytest.mark.parametrize("changed", ["other rows", None])
+def test_an_artifact_that_was_changed_since_is_not_taken_for_what_its_lineage_says(tmp_path, changed):
+    file = tmp_path / "rows.json"
+    file.write_text("rows")
+    stated = {"rows.json": {"sha256": hash_file(file), "bytes": 4}}
+    (tmp_path / "lineage.json").write_text(json.dumps(LINEAGE | {"files": stated}))
+    (tmp_path / "audit").mkdir()  # what was added describes the artifact
+    (tmp_path / "audit/audit.md").write_text("")
+    assert fetch(str(tmp_path), "dataset").record("train")["content_sha256"] == "abc"
+    file.unlink() if changed is None else file.write_text(changed)
+    with pytest.raises(
+        UserError, match=r"rows\.json is not the file that lineage\.json describes\. Make the artifact"
+    ):
+        fetch(str(tmp_path), "dataset").record("train")
+
+
+def test_files_of_a_repo_that_were_not_fetched_are_not_missed(tmp_path):
+    stated = {"model.safetensors": {"sha256": "0" * 64, "bytes": 4}}
+    (tmp_path / "lineage.json").write_text(json.dumps(LINEAGE | {"files": stated}))
+    assert Source("org/model", tmp_path, "a" * 40, "model").record("start")["content_sha256"] == "abc"
 
 
 @pytest.mark.parametrize(

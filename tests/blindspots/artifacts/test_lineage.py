@@ -121,3 +121,19 @@ def test_a_malformed_licence_is_read_as_far_as_it_is_text(tmp_path, metadata, ex
 def test_a_card_that_is_no_text_states_no_licence(tmp_path):
     (tmp_path / "README.md").write_bytes(b"\xff\xfe---")
     assert licence([Source(str(tmp_path), tmp_path, None, "dataset")], "prepared_mnli") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("origin", "place"),
+    [
+        ("https://github.com/someone/scripts.git", "https://github.com/someone/scripts"),
+        ("https://someone:secret@github.com/someone/scripts", "https://github.com/someone/scripts"),
+        ("git@gitlab.com:someone/scripts.git", "https://gitlab.com/someone/scripts"),
+        ("/srv/scripts", None),
+        ("https://git.example/someone/scripts?key=secret", None),
+        (None, None),
+    ],
+)
+def test_a_public_place_of_the_code_is_named_without_what_may_be_a_key(monkeypatch, origin, place):
+    monkeypatch.setattr(lineage, "_git", lambda *_: origin)
+    assert lineage.code_repository() == place

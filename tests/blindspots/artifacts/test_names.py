@@ -88,7 +88,7 @@ def test_what_a_lineage_may_not_say_is_told_in_one_line(value, said):
     assert str(told.value).isprintable()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b'{"parents": [{}], "parents": []}'])
 def test_what_is_no_json_is_told_in_one_line(content):
     with pytest.raises(UserError, match=r"some/lineage\.json can't be read") as told:
         parse_lineage(content, "some/lineage.json")

@@ -164,6 +164,15 @@ def test_an_output_and_an_input_are_apart(tmp_path, output, relation):
     assert (tmp_path / "data" / "rows.jsonl").read_text() == "{}"
 
 
+@pytest.mark.parametrize("left", [".a.work", ".a.work/checkpoints/checkpoint-4"])
+def test_what_an_unfinished_run_left_is_no_input_of_the_next_one(tmp_path, left):
+    (tmp_path / left).mkdir(parents=True)
+    inputs = {"model_name_or_path": tmp_path / left}
+    with pytest.raises(UserError, match=r"would clear the input model_name_or_path, .*; name another folder"):
+        checked_output(tmp_path / "a", "note", strange, inputs)
+    assert checked_output(tmp_path / "b", "note", strange, inputs) == tmp_path / "b"
+
+
 def test_an_input_behind_a_link_is_found(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "link").symlink_to("data")
@@ -183,6 +192,14 @@ def test_a_link_to_nothing_is_refused(tmp_path):
     (tmp_path / "a").symlink_to("nowhere")
     with pytest.raises(UserError, match="link to nowhere, which is not there"):
         write(tmp_path / "a", "new")
+
+
+@pytest.mark.parametrize("name", ["~/a", "$HOME/a"])
+def test_what_only_a_shell_replaces_is_not_taken_for_a_folder(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="is not replaced in a recipe; write the path in full"):
+        checked_output(name, "note", strange)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_mount_point_is_refused_before_any_work(tmp_path):

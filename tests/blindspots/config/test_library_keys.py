@@ -8,7 +8,7 @@ import pytest
 from transformers import TrainingArguments
 from trl import ModelConfig, SFTConfig
 
-from blindspots.config.library_keys import library_keys, types_of
+from blindspots.config.library_keys import dict_types, library_keys, types_of
 from blindspots.config.refused_keys import REFUSED
 
 CLASSES = {"TrainingArguments": TrainingArguments, "SFTConfig": SFTConfig, "ModelConfig": ModelConfig}
@@ -57,3 +57,17 @@ def test_every_key_says_what_it_means(name):
 )
 def test_types_of_an_annotation(annotation, expected):
     assert types_of(annotation) == expected
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        ("dict[str, float]", {"float"}),
+        ("dict[str, int | str] | None", {"int", "str"}),
+        ("dict[str, Any] | str | None", set()),
+        ("dict | str", set()),
+        ("list[str]", set()),
+    ],
+)
+def test_types_of_what_a_dict_holds(annotation, expected):
+    assert dict_types(annotation) == expected

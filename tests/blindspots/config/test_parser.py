@@ -14,6 +14,7 @@ from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import ROOT
 from blindspots.config.recipes import (
     AuditRecipe,
+    CheckRecipe,
     DemoRecipe,
     EvaluateRecipe,
     GeneratorRecipe,
@@ -40,6 +41,7 @@ SCRIPTS = {
     "build_variants": (VariantsRecipe,),
     "evaluate_task": (EvaluateRecipe,),
     "audit_dataset": (AuditRecipe,),
+    "check_dataset": (CheckRecipe,),
     "compare_sources": (CompareRecipe,),
     "prepare_sources": (PrepareSourcesRecipe,),
     "finetune_preference": (PreferenceRecipe, "RewardConfig", "ModelConfig"),
@@ -179,6 +181,7 @@ def test_a_recipe_that_cannot_be_used_says_why(recipe, text, message):
         (["a.yaml", "--config", "b.yaml"], r"two recipes are named, a.yaml and b.yaml"),
         (["a.yaml", "b.yaml"], r"'b.yaml' belongs to no key"),
         (["--lora_target_modules", "[a"], r"is not valid YAML"),
+        (["--train_config", "n\udcff"], r"train_config is not UTF-8: 'n\\udcff'"),
     ],
 )
 def test_a_command_line_that_cannot_be_used_says_why(words, message):

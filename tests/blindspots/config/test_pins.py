@@ -30,7 +30,8 @@ def hub_ids(values: dict) -> dict[str, tuple[str, str | None]]:
     external = (values.get("external") or {}).items()
     named |= {f"external {name}": value for name, value in external if HUB_ID.fullmatch(value)}
     named |= {f"also {name}": name for name in values.get("also") or []}
-    revisions = {"model_name_or_path": "model_revision", "dataset": "dataset_revision"}
+    revisions = {"model_name_or_path": "model_revision", "train_dataset": "train_revision"}
+    revisions |= {"dataset": "dataset_revision"}
     if "split" in values:  # the file of a test set
         revisions["dataset"] = "revision"
     return {

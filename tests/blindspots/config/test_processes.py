@@ -1,5 +1,7 @@
 """A script's main: a person's mistake is one line and an exit code; processes are told by their environment."""
 
+import errno
+
 import pytest
 
 from blindspots.config.errors import RecipeError, UserError
@@ -27,6 +29,25 @@ def test_nothing_that_a_message_quotes_reaches_the_terminal_as_more_than_text(ca
     assert said.count("\n") == 1
     assert said.rstrip("\n").isprintable()
     assert "a b" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device."),
+        (PermissionError(errno.EACCES, "Permission denied", "/a/file"), "/a/file: Permission denied."),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "Broken pipe."),
+        (MemoryError(), "there is not enough memory."),
+    ],
+    ids=["disk", "file", "pipe", "memory"],
+)
+def test_what_the_system_refuses_is_one_line(capsys, error, said):
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as left:
+        run_script(main)
+    assert (left.value.code, capsys.readouterr().err) == (1, f"error: {said}\n")
 
 
 def test_another_error_keeps_its_traceback():

@@ -9,9 +9,10 @@ from test_parser import SCRIPTS
 from transformers import BitsAndBytesConfig, TrainingArguments
 from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 
+from blindspots.check.run import check_recipe as check_recipe_of_check
 from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import RECIPES
-from blindspots.config.recipes import AuditRecipe, GridRecipe, ReportRecipe
+from blindspots.config.recipes import AuditRecipe, CheckRecipe, GridRecipe, ReportRecipe
 from blindspots.config.source_recipes import CompareRecipe, check_recipe
 from blindspots.config.yaml_files import read_yaml
 from blindspots.data import test_sets
@@ -41,15 +42,21 @@ def name(file: Path) -> str:
 
 def test_every_file_is_a_recipe_of_a_known_script():
     models = {
-        file.stem for file in RECIPES.glob("*/*.yaml") if file.parent.name not in ("audits", "sources", "test_sets")
+        file.stem
+        for file in RECIPES.glob("*/*.yaml")
+        if file.parent.name not in ("audits", "check", "sources", "test_sets")
     }
-    assert models == {*SCRIPT_OF, "grid", "seeds", "resources"}
+    assert models == {*SCRIPT_OF, "grid", "seeds", "resources", "published"}
     for file in RECIPES.glob("audits/*.yaml"):
         parse_recipe(AuditRecipe, argv=[str(file)])
     for file in RECIPES.glob("sources/*.yaml"):
         (recipe,) = parse_recipe(CompareRecipe, argv=[str(file)])
         check_recipe(recipe)
         assert recipe.output_dir == f"outputs/sources/{file.stem}"
+    for file in RECIPES.glob("check/*.yaml"):
+        (recipe,) = parse_recipe(CheckRecipe, argv=[str(file), "--datasets", "mine.jsonl"])
+        check_recipe_of_check(recipe)
+        assert recipe.model == file.stem
     for file in RECIPES.glob("test_sets/*.yaml"):
         test_sets.test_set(file.stem)
     in_each = {*SCRIPT_OF, "grid"} - {"inputs", "base", "merge", "synthesize_server"}
@@ -91,8 +98,8 @@ def test_a_training_recipe_builds_the_library_arguments(file, tmp_path):
     here = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False}  # this machine may have no GPU
     training = (SFTConfig if "generator" in file.stem else TrainingArguments)(**training_keys | here)
     model_config = ModelConfig(**model_keys)
-    assert training.num_train_epochs == (2 if name(file) == "demo/generator" else 1)
-    assert training.lr_scheduler_type == "cosine"
+    assert training.num_train_epochs == {"demo/generator": 2, "bert-base/start": 3}.get(name(file), 1)
+    assert training.lr_scheduler_type == ("linear" if file.parent.name == "bert-base" else "cosine")
     assert model_config.model_name_or_path is not None
     assert isinstance(get_peft_config(model_config), LoraConfig) == model_keys.get("use_peft", False)
     assert isinstance(get_quantization_config(model_config), BitsAndBytesConfig) == model_config.load_in_4bit
@@ -121,6 +128,14 @@ def test_the_settings_of_the_paper_are_in_its_recipes():
         }
         assert {key: training.get(key) for key in expected} == expected
         assert recipe.global_batch_size == batch
+
+
+def test_the_settings_of_100_berts_are_in_their_recipe():
+    """McCoy, Min & Linzen (2020): BERT-base, 2e-5, three epochs, batches of 32, at most 128 tokens; a pair a row."""
+    recipe, training, model = parse_recipe(*SCRIPTS["finetune_task"], argv=[str(RECIPES / "bert-base/start.yaml")])
+    assert (recipe.template, recipe.max_length, recipe.global_batch_size) == (None, 128, 32)
+    assert (training["learning_rate"], training["num_train_epochs"]) == (2e-5, 3)
+    assert model["model_name_or_path"] == "google-bert/bert-base-uncased"
 
 
 @pytest.mark.parametrize("file", [*sorted(RECIPES.glob("*/grid.yaml")), RECIPES / "demo/seeds.yaml"], ids=name)

@@ -165,6 +165,12 @@ def test_a_readme_names_the_labels_of_a_text_file_and_counts_its_rows(write):
             {"train-1.jsonl": '{"a": 1}', "train-2.jsonl": '{"a": "b"}'},
             r"train-1\.jsonl: a column holds values of sever",
         ),
+        (
+            {"data/train-00001-of-00002.jsonl": row("a")},
+            r"split train: 1 of 2 parts of train-00001-of-00002\.jsonl are there, so that rows are missing",
+        ),
+        ({"train.00000-of-00003.tsv": "a\nb\n", "train.00002-of-00003.tsv": "a\nb\n"}, "2 of 3 parts of train"),
+        ({"data/train-00000-of-00002.parquet": b"PAR1"}, "1 of 2 parts of train"),
         ({"train.csv.zip": b"PK"}, r"train\.csv\.zip is none of \.tsv, "),
         ({"train.txt": "a"}, r"train\.txt is none of \.tsv, "),
         ({"train.tsv": TSV + "a\tb\n"}, r"mine: train\.tsv, line 2: 2 fields"),
@@ -286,6 +292,12 @@ def test_a_parquet_split_without_rows_names_its_file(write):
     folder = write(**{"data/train-00000-of-00001.parquet": parquet(0)})
     refused(r"mine: data/train-00000-of-00001\.parquet: split train has no rows", folder)
     refused(r"train-00000-of-00001\.parquet: split train has no rows", folder / "data/train-00000-of-00001.parquet")
+
+
+def test_a_parquet_split_with_other_rows_than_the_readme_states_is_refused(write):
+    info = "dataset_info:\n  splits:\n  - {name: train, num_bytes: 1, num_examples: 3}"
+    folder = write(**{"README.md": f"---\n{info}\n---\n", "data/train-00000-of-00001.parquet": parquet(2)})
+    refused("mine, split train: 2 rows, but its README states 3. Fetch the files again", folder)
 
 
 def test_an_arrow_file_without_rows_says_so(tmp_path):

@@ -78,6 +78,12 @@ def test_a_head_without_names_is_refused(folder):
         load_classifier(source(folder))
 
 
+def test_label_names_that_contradict_one_another_are_refused(folder):
+    edit(folder / "config.json", label2id={"entailment": 2, "neutral": 1, "contradiction": 0})
+    with pytest.raises(UserError, match=r"id2label and label2id in its config\.json contradict each other"):
+        load_classifier(source(folder))
+
+
 def test_another_number_of_labels_is_refused(folder):
     edit(folder / "config.json", id2label={"0": "entailment", "1": "non-entailment"}, label2id={})
     with pytest.raises(UserError, match="has 2 labels"):

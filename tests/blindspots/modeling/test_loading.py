@@ -149,6 +149,10 @@ def unknown_architecture(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "no such model"}))
 
 
+def whole_and_sharded(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": {}}))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -159,6 +163,7 @@ def unknown_architecture(folder: Path) -> None:
         (not_json, r"config\.json can't be read"),
         (json_list, "holds a list, not a JSON object"),
         (unknown_architecture, "can't be loaded"),
+        (whole_and_sharded, r"holds model\.safetensors and shards of it; leave one of the two in the folder"),
     ],
 )
 def test_a_broken_folder_ends_in_one_line_that_names_it(copy, damage, message):

@@ -1,6 +1,7 @@
 """Precision: trained weights in float32 exactly as saved, and a model evaluated on the base that it was tuned on."""
 
 import json
+import shutil
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -31,12 +32,13 @@ def trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
-def save(classifier: Classifier, folder: Path, **recipe: object) -> Source:
-    """A task model's folder, with the lineage of one that was tuned by this recipe."""
+def save(classifier: Classifier, folder: Path, start: Source | None = None, **recipe: object) -> Source:
+    """A task model's folder, with the lineage of one that was tuned by this recipe, from this start."""
     classifier.model.save_pretrained(folder)
     classifier.tokenizer.save_pretrained(folder)
     lineage = {"artifact": "x", "artifact_type": "task_model", "content_sha256": "", "parents": [], "results": {}}
-    (folder / "lineage.json").write_text(json.dumps(lineage | {"files": {}, "recipe": recipe}))
+    lineage |= {"files": {}, "recipe": recipe, "parents": [start.record("start")] if start else []}
+    (folder / "lineage.json").write_text(json.dumps(lineage))
     return source(folder)
 
 
@@ -92,6 +94,16 @@ def test_a_whole_model_and_an_adapter_made_elsewhere_are_evaluated_as_saved(worl
     assert tuned_precision(source(world / "start")).dtype == "auto"
     (adapter.path / "lineage.json").unlink()
     assert tuned_precision(adapter).dtype == "auto"
+
+
+def test_an_adapter_whose_base_holds_another_model_by_now_is_refused(world, tmp_path):
+    shutil.copytree(world / "base", tmp_path / "base")
+    base = source(tmp_path / "base")
+    tuned = save(load_classifier(base, ModelConfig(dtype="float32", **LORA)), tmp_path / "adapter", base)
+    load_for_evaluation(tuned)
+    shutil.copy(world / "generator/model.safetensors", tmp_path / "base")
+    with pytest.raises(UserError, match=r"is an adapter of .*base, whose files are others by now"):
+        load_for_evaluation(tuned)
 
 
 @pytest.mark.parametrize(
@@ -169,3 +181,12 @@ def test_a_prediction_leaves_4_bit_weights_as_they_are_trained(nf4):
         name for name, weight in classifier.model.named_parameters() if weight.requires_grad and weight.grad.any()
     ]
     assert any("layers.0" in name for name in moved)
+
+
+def test_4_bit_weights_may_be_held_as_any_number(world):
+    """FSDP2 and ZeRO-3 spread them as bfloat16, of which many hold what would be NaN."""
+    config = ModelConfig(**NF4, bnb_4bit_quant_storage="bfloat16", **LORA)
+    model = load_classifier(source(world / "base"), config).model
+    packed = [weight for weight in model.parameters() if getattr(weight, "bnb_quantized", False)]
+    assert {weight.dtype for weight in packed} == {torch.bfloat16}
+    assert not all(weight.isfinite().all() for weight in packed)

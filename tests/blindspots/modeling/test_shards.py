@@ -11,7 +11,7 @@ class Written:
     """An engine that writes what it is told to."""
 
     def __init__(self, *texts: str, name: str = "written"):
-        self.texts, self.description = texts, {"engine": name}
+        self.texts, self.description, self.used = texts, {"engine": name}, {}
 
     def sample(self, prompt: str, count: int, seed: int) -> list[str]:
         return list(self.texts)
@@ -48,7 +48,7 @@ class Seeded:
     """An engine whose only text follows from prompt and seed."""
 
     def __init__(self):
-        self.description = {"engine": "seeded"}
+        self.description, self.used = {"engine": "seeded"}, {}
 
     def sample(self, prompt: str, count: int, seed: int) -> list[str]:
         return [f" Premise: {prompt} Hypothesis: {seed} {row} {END_MARKER}" for row in range(count)]

@@ -87,6 +87,7 @@ def test_half_of_few_annotated_rows_is_no_proof_of_half(instructed):
             "fields must name the columns of instruction and output",
         ),
         ({"annotated": {"a": [3, 2]}}, RecipeError, r"annotated: a must hold \[rows with errors, rows\]"),
+        ({"annotated": {"a": ["few", 2]}}, RecipeError, r"annotated: a must hold \[rows with errors, rows\]"),
         ({"near_threshold": 70}, RecipeError, "near_threshold is a share"),
         (
             {"fields": {"instruction": "row", "output": "output"}},

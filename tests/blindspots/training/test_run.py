@@ -17,6 +17,7 @@ from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import GeneratorRecipe, TaskRecipe
 from blindspots.training import run
 from blindspots.training.run import (
+    is_whole,
     last_checkpoint,
     training_arguments,
     training_pairs,
@@ -59,7 +60,8 @@ def write_checkpoint(folder: Path) -> Path:
     """The files of a checkpoint, each readable."""
     folder.mkdir(parents=True)
     save_file({"weight": torch.ones(4)}, folder / "model.safetensors")
-    torch.save({"step": 1}, folder / "optimizer.pt")
+    for name in ("optimizer.pt", "scheduler.pt"):
+        torch.save({"step": 1}, folder / name)
     torch.save({"python": 1}, folder / "rng_state.pth")
     np.save(folder / "epoch_start_0.npy", np.arange(8))
     (folder / "trainer_state.json").write_text('{"global_step": 1}')
@@ -87,6 +89,25 @@ def test_a_checkpoint_with_a_file_that_was_cut_short_does_not_count(tmp_path, na
     whole = torn.read_bytes()
     torn.write_bytes(whole[: int(share * len(whole))])
     assert last_checkpoint(folder) == str(folder.checkpoints / "checkpoint-1")
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "epoch_start_0.npy"]
+)
+def test_a_checkpoint_without_one_of_its_files_does_not_count(tmp_path, name):
+    folder = OutputFolder(tmp_path / "model", "task_model", 0)
+    write_checkpoint(folder.checkpoints / "checkpoint-1")
+    (write_checkpoint(folder.checkpoints / "checkpoint-2") / name).unlink()
+    assert last_checkpoint(folder) == str(folder.checkpoints / "checkpoint-1")
+
+
+def test_a_checkpoint_that_one_of_two_processes_had_not_finished_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    checkpoint = write_checkpoint(tmp_path / "checkpoint-1")
+    assert not is_whole(checkpoint)
+    torch.save({"python": 1}, checkpoint / "rng_state_1.pth")
+    np.save(checkpoint / "epoch_start_1.npy", np.arange(8))
+    assert is_whole(checkpoint)
 
 
 def test_a_recipe_without_datasets_trains_on_nothing():
