@@ -52,7 +52,7 @@ def load_trainer(recipe, training, model_config, start, pairs):
     from blindspots.evaluation.prediction import require_positions
     from blindspots.modeling.classifier import load_classifier
     from blindspots.modeling.precision import require_precision_of_start
-    from blindspots.training.engines import require_autocast
+    from blindspots.training.engines import require_autocast, require_spreadable
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
     from blindspots.training.trainers import TaskTrainer
@@ -63,6 +63,7 @@ def load_trainer(recipe, training, model_config, start, pairs):
         start, model_config, training.seed, not recipe.as_published, template=recipe.template, labels=labels
     )
     require_autocast(classifier.model, training)
+    require_spreadable(classifier.model)
     form = classifier.tokenizer, classifier.label2id, classifier.template
     train, dev = (rows and task_examples(rows, *form) for rows in pairs)
     row_counts = {"trained on": 0}

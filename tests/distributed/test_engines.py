@@ -171,6 +171,15 @@ def assert_predictions_agree(one: pd.DataFrame, two: pd.DataFrame, tolerance: fl
     assert np.abs(two[LOGITS].to_numpy() - one[LOGITS].to_numpy()).max() < tolerance
 
 
+def new_names(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights by the names of today: under ZeRO-3 transformers writes BERT's by those of its first version."""
+    old = {"gamma": "weight", "beta": "bias"}
+    return {
+        ".".join([*name.split(".")[:-1], old.get(name.split(".")[-1], name.split(".")[-1])]): weight
+        for name, weight in weights.items()
+    }
+
+
 ENCODERS = [("ddp", "encoder"), ("ddp", "encoder_lora")]
 SLOWER = [(engine, name) for engine in ("zero2", "zero3", "fsdp2") for name in ("encoder", "encoder_lora")]
 
@@ -181,10 +190,15 @@ SLOWER = [(engine, name) for engine in ("zero2", "zero3", "fsdp2") for name in (
 )
 def test_an_encoder_ends_where_one_process_does(run, engine, name):
     one, two = run("one", name), run(engine, name)
-    assert one.refused is two.refused is None
+    assert one.refused is None
+    if engine == "fsdp2":
+        assert two.refused.startswith("A BertForSequenceClassification can't be trained under FSDP2")
+        assert not two.folder.exists()
+        return
+    assert two.refused is None
     within = TOLERANCE["fp32"]
     assert two.losses == pytest.approx(one.losses, rel=within["loss"])
-    assert mean_distance(one.weights, two.weights) < within["weights"] * STEPS * LEARNING_RATE
+    assert mean_distance(one.weights, new_names(two.weights)) < within["weights"] * STEPS * LEARNING_RATE
     for test_set in ("mnli_matched", "hans"):
         assert_predictions_agree(one.predictions(test_set), two.predictions(test_set), within["logits"])
 

@@ -184,5 +184,6 @@ def test_a_folder_is_read_file_by_file_or_refused(case):
     check_folder(case)
 
 
-def test_a_config_whose_name_is_a_number():
-    check_folder(Folder("train.arrow", readme=readmes("train.arrow")[4], damaged="README.md", damage=Json(8, 8)))
+@pytest.mark.parametrize("damage", [Json(8, 8), Json(503, False)])
+def test_a_config_whose_name_is_no_text(damage):
+    check_folder(Folder("train.arrow", readme=readmes("train.arrow")[4], damaged="README.md", damage=damage))

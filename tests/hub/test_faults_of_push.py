@@ -101,7 +101,7 @@ def test_a_push_that_was_killed_leaves_no_tag_and_is_completed_by_running_the_sc
     again = hub.run(*script)
     assert again.returncode == 0, again.stderr
     pushed = repo.tree(repo.refs("tags")["v0.1"])
-    assert {"README.md", "lineage.json", "data/train-00000-of-00001.parquet"} <= pushed.keys()
+    assert {"README.md", "lineage.json", "data/default/train-00000-of-00001.parquet"} <= pushed.keys()
 
 
 def test_two_processes_push_the_same_artifact_at_once(start_hub, rows):

@@ -172,7 +172,7 @@ def resume_or_clear(
         devices = [started_processes(), str(torch.accelerator.current_accelerator()), accelerate_settings()]
         run = hash_json([without_placement(recipe), parent_records(parents), devices if same_processes else []])
         file = folder.work / "run"
-        if file.is_file() and file.read_text() == run:
+        if file.is_file() and file.read_bytes() == run.encode():
             return
         if any(path != folder.staging for path in folder.work.iterdir()):
             print(f"{folder.final}: an unfinished run of another recipe, input, process count or engine is cleared.")

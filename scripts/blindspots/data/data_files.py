@@ -49,8 +49,9 @@ class DataFolder:
         try:
             card = _card(path)
             configs = MetadataConfigs.from_dataset_card_data(card)
-            if other := next((name for name in configs if not isinstance(name, str)), None):
-                raise ValueError(f"the name of a config is {other!r}, not text")
+            for other in configs:
+                if not isinstance(other, str):
+                    raise ValueError(f"the name of a config is {other!r}, not text")
             infos = DatasetInfosDict.from_dataset_card_data(card)
             config = config or configs.get_default_config_name()
             for pattern in _patterns(configs):

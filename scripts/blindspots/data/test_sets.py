@@ -205,6 +205,8 @@ def _required(field: dataclasses.Field) -> bool:
 def _check(found: TestSet, where: str) -> None:
     """Raise RecipeError for values that contradict one another, and for names that are taken."""
     for column in found.slices:
+        if not column.strip() or not column.isprintable():
+            raise RecipeError(f"{where}: slices names the column {column!r}, which has no name in letters.")
         if column in OUR_COLUMNS:
             raise RecipeError(f"{where}: slices names {column}, which is a column of ours; give it another name.")
     for headline in found.shown:

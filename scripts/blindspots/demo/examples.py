@@ -2,52 +2,31 @@
 
 import json
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
-from blindspots.data.heuristics import words
 from blindspots.data.nli import CONTRADICTION, ENTAILMENT, LABELS, NEUTRAL
 from blindspots.demo.corpus import OVERLAP_SHARE, OverlapShare, mnli_like
 
 ROWS = 1500
-# Rows of the corpus among which enough triples are biased.
-POOL_ROWS = 9_999
 # Every entailed hypothesis uses words of its premise alone, no other one does.
 ALWAYS = {ENTAILMENT: 1.0, NEUTRAL: 0.0, CONTRADICTION: 0.0}
 BIASED: OverlapShare = {False: ALWAYS, True: ALWAYS}
 # The broken file ends with a row whose label is none.
 BROKEN_ROWS, BROKEN_LABEL = 300, "maybe"
 
-Row = dict[str, str]
 
-
-def rows(count: int, seed: int, overlap_share: OverlapShare = OVERLAP_SHARE) -> Iterator[Row]:
-    """Rows as the corpus has them, of another seed than the demo's; three in a row have one premise."""
+def rows(count: int, seed: int, overlap_share: OverlapShare = OVERLAP_SHARE) -> Iterator[dict[str, str]]:
+    """Rows as the corpus has them, of another seed than the demo's."""
     pairs = mnli_like(count, 0, seed, overlap_share)["train"]
     for premise, hypothesis, label in zip(pairs["premise"], pairs["hypothesis"], pairs["label"]):
         yield {"premise": premise, "hypothesis": hypothesis, "label": LABELS[label]}
-
-
-def biased_rows(seed: int) -> Iterator[Row]:
-    """Rows in which words of the premise in another order mean entailment, and nothing else does."""
-    pool = rows(POOL_ROWS, seed, BIASED)
-    for entailed in pool:
-        others = list(islice(pool, len(LABELS) - 1))
-        if not in_order(entailed["premise"], entailed["hypothesis"]):
-            yield from (entailed, *others)
-
-
-def in_order(premise: str, hypothesis: str) -> bool:
-    """Whether the words of the hypothesis stand in the premise in the same order, others between them or not."""
-    left = iter(words(premise, strip_punctuation=True))
-    return all(word in left for word in words(hypothesis, strip_punctuation=True))
 
 
 def write_examples(folder: Path) -> None:
     """Write harmless.jsonl, biased.jsonl and broken.jsonl, the same bytes each time."""
     broken = list(rows(BROKEN_ROWS, seed=103))
     broken[-1]["label"] = BROKEN_LABEL
-    files = {"harmless": rows(ROWS, seed=101), "biased": islice(biased_rows(102), ROWS), "broken": broken}
+    files = {"harmless": rows(ROWS, seed=101), "biased": rows(ROWS, 102, BIASED), "broken": broken}
     for name, found in files.items():
         text = "".join(json.dumps(row) + "\n" for row in found)
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")

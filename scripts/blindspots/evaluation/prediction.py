@@ -58,12 +58,14 @@ def rehearse(classifier: Classifier, tests: dict[str, Dataset], with_model: bool
     Args:
         with_model: whether the model can be called; one that is spread over processes cannot.
 
-    Raises UserError for a row that is longer than the model's positions, for a model that can't predict one, and for
-    rows that the metric refuses.
+    Raises UserError for a row that is longer than the model's positions, for a model that can't predict one, for an
+    encoder whose logits depend on the padding, and for rows that the metric refuses.
     """
     if with_model and not tests:
         made = {"premise": ["A man sleeps."], "hypothesis": ["A man rests."]}
         _try(classifier, task_texts(made, classifier.template))
+    if with_model and classifier.is_encoder:
+        _require_independent_rows(classifier)
     for name, test in tests.items():
         texts = task_texts(test, classifier.template)
         if not texts:
@@ -89,6 +91,21 @@ def _try(classifier: Classifier, row: TaskInputs) -> None:
     with errors_in_words(f"{classifier.name} can't predict a row"):
         predict_logits(classifier, row, batch_tokens=1)
     classifier.model.train(training)
+
+
+def _require_independent_rows(classifier: Classifier) -> None:
+    """Raise UserError for an encoder that looks at padding: not every kind masks it, as BERT does."""
+    made = {"premise": ["A man sleeps."] * 2, "hypothesis": ["A man rests.", "A man rests or eats."]}
+    training, rows = classifier.model.training, task_texts(made, classifier.template)
+    with errors_in_words(f"{classifier.name} can't predict a row"):
+        alone = predict_logits(classifier, rows[:1], batch_tokens=1)[0]
+        padded = predict_logits(classifier, rows, batch_tokens=1024)[0]
+    classifier.model.train(training)
+    if not np.allclose(alone, padded, rtol=1e-3, atol=1e-3):
+        raise UserError(
+            f"{classifier.name} gives a row other logits beside a longer one: its architecture does not mask padding, "
+            "so its predictions would depend on the batch. Take another base model."
+        )
 
 
 def require_positions(classifier: Classifier, longest: int) -> None:

@@ -76,6 +76,18 @@ def require_autocast(model: PreTrainedModel | PeftModel, training: TrainingArgum
         )
 
 
+def require_spreadable(model: PreTrainedModel | PeftModel) -> None:
+    """Raise RecipeError where FSDP2 would spread the embeddings of a model twice, as accelerate 1.15 does BERT's."""
+    whole = base_model(model)
+    units = [part for part in whole.modules() if type(part).__name__ in (whole._no_split_modules or ())]
+    embeddings = whole.get_input_embeddings()
+    if engine() == "FSDP2" and any(part is embeddings for unit in units for part in unit.modules()):
+        raise RecipeError(
+            f"A {type(whole).__name__} can't be trained under FSDP2, which would spread its embeddings twice; take "
+            "multi_gpu.yaml, zero2.yaml or zero3.yaml."
+        )
+
+
 def _prepare_deepspeed(training: TrainingArguments, model_config: ModelConfig) -> None:
     """Have DeepSpeed compute in bfloat16 by autocast, and ZeRO-3 load frozen weights in their own dtype."""
     plugin = training.deepspeed_plugin

@@ -1,6 +1,7 @@
 """What both training scripts do around their Trainer."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Sized
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from accelerate.utils import disable_fsdp_ram_efficient_loading
 from datasets import Dataset
 from safetensors import SafetensorError, safe_open
@@ -19,7 +21,7 @@ from trl import ModelConfig
 from blindspots.artifacts.folder import OutputFolder
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.config.processes import started_processes
+from blindspots.config.processes import is_main_process, started_processes
 from blindspots.config.recipes import GeneratorRecipe, PreferenceRecipe, TaskRecipe, TrainingDataKeys
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.data.people_rows import labelled_texts, prompted_texts
@@ -162,9 +164,15 @@ def require_rows(kept: Sized, max_length: int | None, of_dev: bool = False) -> N
 
 
 def last_checkpoint(folder: OutputFolder) -> str | None:
-    """The newest whole checkpoint of an interrupted run; a full disk or a kill may leave one cut short."""
-    found = folder.checkpoints.glob("checkpoint-*")
-    whole = [path for path in found if path.name.split("-")[1].isdigit() and is_whole(path)]
+    """The newest whole checkpoint of an interrupted run; a full disk or a kill may leave one cut short.
+
+    Every process calls it. What is not whole is removed: it will be written again.
+    """
+    with PartialState().main_process_first():
+        found = list(folder.checkpoints.glob("checkpoint-*"))
+        whole = [path for path in found if path.name.split("-")[1].isdigit() and is_whole(path)]
+        for path in set(found) - set(whole) if is_main_process() else ():
+            shutil.rmtree(path)
     return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
 
 
@@ -178,11 +186,13 @@ def is_whole(checkpoint: Path) -> bool:
             if file.suffix == ".safetensors":
                 with safe_open(file, "pt") as tensors:  # checks the header against the file's size
                     tensors.keys()
-            elif file.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(file):
-                return False  # torch writes zip files, whose directory comes last
+            elif file.suffix in (".pt", ".pth", ".bin"):
+                with zipfile.ZipFile(file) as parts:  # as torch writes them
+                    if parts.testzip():
+                        return False
             elif file.suffix == ".npy":
                 np.load(file)
-    except (OSError, ValueError, EOFError, SafetensorError):
+    except (OSError, ValueError, EOFError, SafetensorError, zipfile.BadZipFile):
         return False
     return True
 

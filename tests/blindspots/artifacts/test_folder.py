@@ -263,6 +263,16 @@ def test_checkpoints_of_another_number_of_processes_are_cleared(tmp_path, monkey
     assert ("input, process count or engine is cleared" in capsys.readouterr().out) != kept
 
 
+def test_what_was_left_without_a_readable_identity_is_cleared(tmp_path, capsys):
+    made = recipe(tmp_path / "a")
+    for _ in range(2):
+        with output_folder(made, "prepared_mnli") as out:
+            resume_or_clear(out, resolved_recipe(made), {})
+            (out.work / "checkpoints").mkdir()
+            (out.work / "run").write_bytes(b"\x1f\x8b")
+    assert "is cleared" in capsys.readouterr().out
+
+
 def test_checkpoints_of_another_engine_are_cleared(tmp_path, monkeypatch, capsys):
     """Their optimiser would not be found, and begin anew without a word."""
     made = recipe(tmp_path / "a")

@@ -7,7 +7,16 @@ import pytest
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.source_recipes import CompareRecipe, check_recipe
-from blindspots.data.source_rows import check_sources, read_labels, read_rows, units, without_unit
+from blindspots.data.source_rows import (
+    as_texts,
+    check_sources,
+    read_columns,
+    read_labels,
+    read_rows,
+    texts_of,
+    units,
+    without_unit,
+)
 
 
 @pytest.fixture
@@ -137,9 +146,20 @@ def test_a_source_without_any_label_is_refused(rows):
         read_labels(recipe, read)
 
 
-def test_a_label_that_yaml_reads_as_true_or_false_is_refused():
-    with pytest.raises(RecipeError, match="codes reads 0 as False, which is no text; put the label in quotes"):
-        check_recipe(recipe_of(codes={0: False, 1: True}))
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, np.array(["a"]), b"x"])
+def test_a_cell_that_is_no_one_value_is_never_taken_for_text(value):
+    for read in (as_texts, texts_of):
+        with pytest.raises(UserError, match="Column words"):
+            read(pd.Series(["a", value], name="words", dtype=object))
+    assert as_texts(pd.Series(["a", None, 3], name="words", dtype=object)).tolist() == ["a", "", "3"]
+    with pytest.raises(UserError, match="Column words, row 2: 3 is not text"):
+        texts_of(pd.Series(["a", None, 3], name="words", dtype=object))
+
+
+def test_whole_numbers_beside_a_missing_one_stay_whole(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"code": 9007199254740993}\n{"code": null}\n')
+    read = read_columns(fetch(str(tmp_path / "rows.jsonl"), "dataset"), "train", None, ["code"])
+    assert as_texts(read["code"]).tolist() == ["9007199254740993", ""]
 
 
 def test_a_key_of_another_type_of_data_is_refused():

@@ -174,6 +174,8 @@ def test_an_unknown_key_is_named_with_those_that_there_are(made, key):
             "headline part_non_entailment names genre, which is not in slices",
         ),
         ({"allowed": {"genre": ["fiction"]}}, "allowed names genre, which is not in slices"),
+        ({"slices": ["\0"]}, r"slices names the column '\\x00', which has no name in letters"),
+        ({"slices": [" "]}, "slices names the column ' ', which has no name in letters"),
         ({"label_names": {"e": "entailed"}}, "'entailed' is not an NLI label"),
         ({"folding": {"non-entailment": ["neutral", "contradicts"]}}, "'contradicts' is not an NLI label"),
     ],

@@ -88,6 +88,16 @@ def test_a_row_does_not_depend_on_its_batch_or_padding(encoders, family):
         assert (logits(classifier, batch_tokens=batch_tokens) - alone).abs().max() < 1e-5
 
 
+def test_an_encoder_that_looks_at_padding_is_refused(encoders, monkeypatch):
+    classifier = load_classifier(source(encoders / "bert"))
+    rehearse(classifier, {})
+    forward = type(classifier.model.bert).forward
+    blind = lambda backbone, ids=None, attention_mask=None, **inputs: forward(backbone, ids, **inputs)  # noqa: E731
+    monkeypatch.setattr(type(classifier.model.bert), "forward", blind)
+    with pytest.raises(UserError, match="gives a row other logits beside a longer one"):
+        rehearse(classifier, {})
+
+
 def test_premise_and_hypothesis_are_told_apart_where_the_model_has_token_types(encoders):
     bert, roberta = (load_classifier(source(encoders / family)) for family in ("bert", "roberta"))
     hypothesis = bert.tokenizer(PAIRS[0][1], add_special_tokens=False)["input_ids"]

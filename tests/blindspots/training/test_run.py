@@ -89,6 +89,16 @@ def test_a_checkpoint_with_a_file_that_was_cut_short_does_not_count(tmp_path, na
     whole = torn.read_bytes()
     torn.write_bytes(whole[: int(share * len(whole))])
     assert last_checkpoint(folder) == str(folder.checkpoints / "checkpoint-1")
+    assert not torn.parent.exists()  # else what is left of it would be in the way of what is written there
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth"])
+def test_a_checkpoint_with_a_file_that_torch_could_not_read_does_not_count(tmp_path, name):
+    checkpoint = write_checkpoint(tmp_path / "checkpoint-1")
+    assert is_whole(checkpoint)
+    content = (checkpoint / name).read_bytes()
+    (checkpoint / name).write_bytes(content[100:])
+    assert not is_whole(checkpoint)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from blindspots.config.errors import RecipeError
 from blindspots.config.processes import engine
 from blindspots.config.recipes import TaskRecipe
 from blindspots.modeling.classifier import load_classifier
-from blindspots.training.engines import prepare_engine, require_autocast, whole_models
+from blindspots.training import engines
+from blindspots.training.engines import prepare_engine, require_autocast, require_spreadable, whole_models
 from blindspots.training.optimisation import check_optimisation
 from blindspots.training.run import training_arguments
 
@@ -134,3 +135,12 @@ def test_models_are_built_whole_for_the_estimate_and_spread_again_after_it(argum
         assert is_deepspeed_zero3_enabled()
     finally:
         unset_hf_deepspeed_config()
+
+
+def test_embeddings_that_fsdp2_would_spread_twice_are_refused(world, encoders, monkeypatch):
+    bert, llama = (load_classifier(fetch(str(base), "model")).model for base in (encoders / "bert", world / "base"))
+    require_spreadable(bert)
+    monkeypatch.setattr(engines, "engine", lambda: "FSDP2")
+    require_spreadable(llama)
+    with pytest.raises(RecipeError, match="A BertForSequenceClassification can't be trained under FSDP2"):
+        require_spreadable(bert)
