@@ -3,7 +3,7 @@
 python scripts/fill_readmes.py
 
 WHAT is `file: PATH` (that file), `keys` (every key of a recipe), `kinds`, `test sets`, `audits` (their findings side
-by side) or `source claims` (those of all comparisons).
+by side), `source claims` (those of all comparisons) or `trained claims` (those of models trained on such data).
 """
 
 import json
@@ -18,18 +18,20 @@ from blindspots.config import recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
 from blindspots.config.processes import run_script
-from blindspots.config.source_recipes import DATA_TYPES, CompareRecipe
+from blindspots.config.source_recipes import DATA_TYPES, CompareRecipe, PrepareSourcesRecipe, ReportSourcesRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import FAMILIES
 from blindspots.data.test_sets import test_set
 from blindspots.sources.render import overview as claims_of_sources
+from blindspots.sources.second_order_page import overview as claims_of_trained
 
 READMES = tuple(
     ROOT / folder / "README.md"
     for folder in ("", "recipes", "recipes/check", "results", "results/audits", "results/sources")
 )
 PART = re.compile(
-    r"<!-- (?P<what>keys|kinds|test sets|audits|source claims|file: (?P<path>\S+)) -->\n.*?<!-- end -->", re.DOTALL
+    r"<!-- (?P<what>keys|kinds|test sets|audits|(source|trained) claims|file: (?P<path>\S+)) -->\n.*?<!-- end -->",
+    re.DOTALL,
 )
 AUDITS = {"WANLI": "wanli", "SuperGen": "supergen", "LingNLI": "lingnli"}
 SCRIPTS = {
@@ -44,6 +46,9 @@ SCRIPTS = {
     "evaluate_task.py": recipes.EvaluateRecipe,
     "audit_dataset.py": recipes.AuditRecipe,
     "compare_sources.py": CompareRecipe,
+    "prepare_sources.py": PrepareSourcesRecipe,
+    "finetune_preference.py": recipes.PreferenceRecipe,
+    "report_sources.py": ReportSourcesRecipe,
     "grid.yaml and report.py": recipes.ReportRecipe,
     "check_dataset.py": recipes.CheckRecipe,
     "release.py": recipes.ReleaseRecipe,
@@ -112,9 +117,18 @@ def audit_table() -> str:
 
 def claim_table() -> str:
     """The claims of the committed comparisons, by type of data."""
-    found = {file.parent.name: json.loads(file.read_text("utf-8")) for file in ROOT.glob("results/sources/*/*.json")}
+    found = {
+        file.parent.name: json.loads(file.read_text("utf-8"))
+        for file in ROOT.glob("results/sources/*/comparison.json")
+    }
     in_order = sorted(found, key=lambda name: (DATA_TYPES.index(found[name]["data_type"]), name))
     return claims_of_sources({name: found[name] for name in in_order})
+
+
+def trained_table() -> str:
+    """The claims about models that were trained on models' data."""
+    report = json.loads((ROOT / "results/sources/trained/trained.json").read_text("utf-8"))
+    return claims_of_trained(report, "trained")
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -123,6 +137,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "test sets": test_set_table,
     "audits": audit_table,
     "source claims": claim_table,
+    "trained claims": trained_table,
 }
 
 

@@ -1,4 +1,4 @@
-"""Tune a generator G on labelled premise/hypothesis pairs as a causal language model.
+"""Tune a generator G on labelled premise/hypothesis pairs, or on instructions, as a causal language model.
 
 accelerate launch scripts/finetune_generator.py recipes/smollm2-135m/generator.yaml
 """
@@ -28,7 +28,13 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
 def load_trainer(recipe, training, model_config, base, pairs):
     """The base model with its tokenizer, the trainer around it, and how many rows it trains on."""
     from blindspots.data.examples import generator_examples, generator_texts
-    from blindspots.modeling.generators import generation_config, load_base, require_generator_tokenizer
+    from blindspots.modeling.generators import (
+        generation_config,
+        load_base,
+        prompt_ids,
+        require_generator_tokenizer,
+        sampling_config,
+    )
     from blindspots.modeling.loading import load_tokenizer, require_embeddings
     from blindspots.training.engines import require_autocast
     from blindspots.training.estimate import Plan, require_fit
@@ -50,9 +56,14 @@ def load_trainer(recipe, training, model_config, base, pairs):
     train, lengths = examples(pairs[0])
     dev = examples(pairs[1], of_dev=True)[0] if pairs[1] else None
     longest = training.max_length or max(lengths)
-    trained = [(label, length) for label, length in zip(pairs[0]["label"], lengths) if length <= longest]
-    model.generation_config = generation_config(tokenizer, trained)
-    lengths = [length for _, length in trained]
+    if recipe.prompts:
+        prompts = [len(prompt_ids(tokenizer, prompt)) for prompt in pairs[0]["prompt"]]
+        answers = [length - start for start, length in zip(prompts, lengths) if length <= longest]
+        model.generation_config = sampling_config(tokenizer, max(answers))
+    else:
+        trained = [(label, length) for label, length in zip(pairs[0]["label"], lengths) if length <= longest]
+        model.generation_config = generation_config(tokenizer, trained)
+    lengths = [length for length in lengths if length <= longest]
     require_fit(Plan.of(model_config, task=False, folder=base.path), recipe, training, lengths)
     trainer = GeneratorTrainer(
         model,
@@ -67,12 +78,31 @@ def load_trainer(recipe, training, model_config, base, pairs):
     return tokenizer, trainer, row_counts
 
 
+def evaluate(recipe, people, folder):
+    """Reopen the saved generator, and return how it does on people's answers (None without) and its precision."""
+    from blindspots.artifacts.inputs import Source
+    from blindspots.evaluation.references import predict_references
+    from blindspots.modeling.generators import load_generator
+    from blindspots.modeling.loading import load_tokenizer
+    from blindspots.modeling.precision import held_in
+
+    if people is None or not is_main_process():
+        return None, {}
+    saved = Source(recipe.output_dir, folder.staging, None, "model")
+    model = load_generator(saved, "float32")
+    results = predict_references(model, load_tokenizer(saved), people, recipe, folder.staging)
+    return {"people": results}, {"evaluated": held_in(model)}
+
+
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(GeneratorRecipe, "SFTConfig", "ModelConfig")
     if model_keys.get("model_name_or_path") is None:
         raise RecipeError("model_name_or_path is required: the model to tune.")
+    if recipe.people and not recipe.prompts:
+        raise RecipeError("people has no effect without prompts: true.")
     if recipe.estimate:
         return estimate_run(recipe, training_keys, model_keys)
+    from accelerate.utils.memory import clear_device_cache
     from trl import SFTConfig
 
     from blindspots.artifacts.folder import (
@@ -84,24 +114,31 @@ def main() -> None:
     )
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
+    from blindspots.data.nli_datasets import read_split
+    from blindspots.data.people_rows import TEST, prompted_texts
     from blindspots.modeling.adapters import read_model_config
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
 
-    check_push(recipe, "generator")
+    artifact_type = "instruction_model" if recipe.prompts else "generator"
+    check_push(recipe, artifact_type)
     resolved = resolved_recipe(recipe, training_keys, model_keys)
     recipe, training_keys = divide_batch(recipe, training_keys)
     model_config = read_model_config(model_keys)
-    with output_folder(recipe, "generator", model_keys) as folder, memory_errors_in_words():
+    with output_folder(recipe, artifact_type, model_keys) as folder, memory_errors_in_words():
         training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints, model_config)
         base = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
         parents = {"base": base, **run.training_sources(recipe)}
+        if recipe.people:
+            parents["people"] = fetch(recipe.people, "dataset", recipe.people_revision)
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
         left_out = {}
-        pairs = run.training_pairs(recipe, parents, left_out)
+        pairs, people = run.training_pairs(recipe, parents, left_out), None
+        if recipe.people:
+            people = prompted_texts(read_split(parents["people"], TEST, TEST), parents["people"].name)
         while True:  # until a batch fits into memory
             tokenizer, trainer, row_counts = load_trainer(recipe, training, model_config, base, pairs)
             run.print_plan(trainer)
@@ -115,8 +152,17 @@ def main() -> None:
         run.save_model(trainer, folder, tokenizer)
         if is_main_process():
             trainer.model.generation_config.save_pretrained(folder.staging)  # an adapter is saved without it
-            facts = {"precision": run.training_precision(trainer), "training": run.training_record(trainer)}
-            save_artifact(folder, resolved, parents, row_counts | left_out, model=facts)
+        facts = {"precision": run.training_precision(trainer), "training": run.training_record(trainer)}
+        if people is not None:
+            run.stop_sharded_loading()
+            trainer.accelerator.free_memory()
+            del trainer
+            clear_device_cache(garbage_collection=True)  # evaluation loads another model
+        results, evaluated = evaluate(recipe, people, folder)
+        if is_main_process():
+            facts["precision"] |= evaluated
+            row_counts |= left_out | ({} if people is None else {"people": len(people)})
+            save_artifact(folder, resolved, parents, row_counts, results, facts)
             push_if_asked(recipe)
 
 

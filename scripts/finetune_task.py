@@ -7,6 +7,18 @@ from blindspots.config.errors import RecipeError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import is_main_process, run_script
 from blindspots.config.recipes import TaskRecipe
+from blindspots.data.nli import LABELS
+from blindspots.data.test_sets import named_test_sets
+
+
+def check(recipe: TaskRecipe) -> None:
+    """Raise RecipeError for keys of NLI beside those of other texts."""
+    if recipe.text_columns and named_test_sets(recipe):
+        raise RecipeError("test_sets hold premises and hypotheses; leave them out with text_columns, and name people.")
+    if recipe.text_columns and not recipe.train_dataset:
+        raise RecipeError("text_columns needs train_dataset, which says what the labels are.")
+    if recipe.people and not recipe.text_columns:
+        raise RecipeError("people has no effect without text_columns; name test_sets for premises and hypotheses.")
 
 
 def estimate_run(recipe, training_keys, model_keys) -> None:
@@ -46,8 +58,9 @@ def load_trainer(recipe, training, model_config, start, pairs):
     from blindspots.training.trainers import TaskTrainer
 
     require_precision_of_start(start, model_config)
+    labels = pairs[0].features["label"].names if recipe.text_columns else LABELS
     classifier = load_classifier(
-        start, model_config, training.seed, float32=not recipe.as_published, template=recipe.template
+        start, model_config, training.seed, not recipe.as_published, template=recipe.template, labels=labels
     )
     require_autocast(classifier.model, training)
     require_spreadable(classifier.model)
@@ -72,27 +85,36 @@ def load_trainer(recipe, training, model_config, start, pairs):
     return classifier, trainer, row_counts
 
 
-def evaluate(recipe, model_config, tests, folder, template):
+def evaluate(recipe, model_config, tests, people, folder, template, labels):
     """Reopen the saved model, predict the test sets, and return their metrics (None without) and its precision."""
     from accelerate import PartialState
 
     from blindspots.artifacts.inputs import Source
+    from blindspots.evaluation.people import predict_labels, score_people
     from blindspots.evaluation.prediction import predict_test_sets, score
     from blindspots.modeling.classifier import load_for_evaluation
     from blindspots.modeling.precision import base_precision
 
     saved = Source(recipe.output_dir, folder.staging, None, "model")
-    classifier = load_for_evaluation(saved, base_precision(model_config), template)
+    classifier = load_for_evaluation(saved, base_precision(model_config), template, labels=labels)
+    evaluated = {"evaluated": classifier.precision} if tests or people is not None else {}
+    if recipe.text_columns:
+        results = {"labels": list(labels)}
+        if people is not None:
+            predict_labels(classifier, people, recipe.eval_batch_tokens, folder.staging)
+            PartialState().wait_for_everyone()
+            results |= {"people": score_people(folder.staging)} if is_main_process() else {}
+        return results, evaluated
     predict_test_sets(classifier, recipe, tests, folder.staging)
     PartialState().wait_for_everyone()  # the first process moves the folder, which others may still be reading
-    results = score(folder.staging) if tests and is_main_process() else None
-    return results, {"evaluated": classifier.precision} if tests else {}
+    return score(folder.staging) if tests and is_main_process() else None, evaluated
 
 
 def main() -> None:
     recipe, training_keys, model_keys = parse_recipe(TaskRecipe, "TrainingArguments", "ModelConfig")
     if model_keys.get("model_name_or_path") is None:
         raise RecipeError("model_name_or_path is required: the model to tune.")
+    check(recipe)
     if recipe.estimate:
         return estimate_run(recipe, training_keys, model_keys)
     from accelerate.utils.memory import clear_device_cache
@@ -108,6 +130,7 @@ def main() -> None:
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.nli_datasets import test_set_sources
+    from blindspots.evaluation.people import read_labelled, require_fitting, require_known_labels
     from blindspots.evaluation.prediction import load_test_sets, rehearse
     from blindspots.modeling.adapters import read_model_config
     from blindspots.modeling.input_form import input_record
@@ -115,24 +138,32 @@ def main() -> None:
     from blindspots.training.batches import divide_batch
     from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
 
-    check_push(recipe, "task_model")
+    artifact_type = "text_classifier" if recipe.text_columns else "task_model"
+    check_push(recipe, artifact_type)
     resolved = resolved_recipe(recipe, training_keys, model_keys)
     recipe, training_keys = divide_batch(recipe, training_keys)
     model_config = read_model_config(model_keys)
-    with output_folder(recipe, "task_model", model_keys) as folder, memory_errors_in_words():
+    with output_folder(recipe, artifact_type, model_keys) as folder, memory_errors_in_words():
         training = run.training_arguments(TrainingArguments, recipe, training_keys, folder.checkpoints, model_config)
         start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
         parents = {"start": start, **run.training_sources(recipe), **test_set_sources(recipe)}
+        if recipe.people:
+            parents["people"] = fetch(recipe.people, "dataset", recipe.people_revision)
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
         left_out = {}
         tests, pairs = load_test_sets(recipe, parents), run.training_pairs(recipe, parents, left_out)
+        people = read_labelled(parents["people"], recipe.text_columns) if recipe.people else None
+        if people is not None:
+            require_known_labels(people, pairs[0].features["label"].names, parents["people"].name)
         if pairs[0] is None:
             run.stop_sharded_loading()
         while True:  # until a batch fits into memory
             classifier, trainer, row_counts = load_trainer(recipe, training, model_config, start, pairs)
             rehearse(classifier, tests, with_model=not run.is_sharded(trainer))
+            if people is not None:
+                require_fitting(classifier, people["text"][:])
             if pairs[0] is None:
                 break
             run.print_plan(trainer)
@@ -150,12 +181,15 @@ def main() -> None:
         precision, training_record = run.training_precision(trainer), run.training_record(trainer)
         template, form = classifier.template, input_record(classifier.template, classifier.label2id)
         trainer.accelerator.free_memory()
+        labels = classifier.labels
         del classifier, trainer
         clear_device_cache(garbage_collection=True)  # evaluation loads another model
-        results, evaluated = evaluate(recipe, model_config, tests, folder, template)
+        results, evaluated = evaluate(recipe, model_config, tests, people, folder, template, labels)
         if is_main_process():
             row_counts |= left_out | {name: len(test) for name, test in tests.items()}
-            facts = {"precision": precision | evaluated, "training": training_record} | form
+            row_counts |= {} if people is None else {"people": len(people)}
+            facts = {"precision": precision | evaluated, "training": training_record}
+            facts |= {} if recipe.text_columns else form
             save_artifact(folder, resolved, parents, row_counts, results, facts)
             push_if_asked(recipe)
 

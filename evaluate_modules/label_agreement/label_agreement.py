@@ -5,7 +5,8 @@ import evaluate
 import numpy as np
 import pandas as pd
 
-from .agreement import best_recoding, difference, distributions, measures
+from .agreement import best_recoding, difference, measures
+from .label_counts import distributions
 from .module_inputs import CheckedInputs, plain_values
 from .statistics import Interval
 from .unit_statistics import unit_interval

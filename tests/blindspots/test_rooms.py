@@ -34,7 +34,7 @@ LEAVES = (
     "blindspots.data.nli",
     "blindspots.data.heuristics",
     "blindspots.data.text_style",
-    "blindspots.evaluation.agreement",
+    "blindspots.evaluation.label_counts",
     "blindspots.evaluation.cues",
     "blindspots.evaluation.statistics",
     "blindspots.evaluation.module_inputs",

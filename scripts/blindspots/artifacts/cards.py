@@ -28,6 +28,9 @@ from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
 
 LANGUAGE = "en"
+# Types of artifacts that are not about premises and hypotheses.
+OTHER_TASKS = ("source_sets", "text_classifier", "reward_model", "instruction_model")
+CLASSIFIERS = ("task_model", "text_classifier", "reward_model")
 
 
 def write_card(folder: Path, lineage: dict[str, Any]) -> None:
@@ -141,11 +144,16 @@ def _model_data(folder: Path, lineage: dict[str, Any]) -> ModelCardData:
         license=lineage["license"],
         language=LANGUAGE,
         library_name="peft" if is_adapter else "transformers",
-        pipeline_tag="text-classification" if lineage["artifact_type"] == "task_model" else "text-generation",
-        tags=["nli", "synthetic-data", "robustness", lineage["artifact_type"]],
+        pipeline_tag="text-classification" if lineage["artifact_type"] in CLASSIFIERS else "text-generation",
+        tags=_tags(lineage, "robustness"),
         model_name=lineage["artifact"],
         eval_results=results or None,
     )
+
+
+def _tags(lineage: dict[str, Any], *further: str) -> list[str]:
+    of_nli = [] if lineage["artifact_type"] in OTHER_TASKS else ["nli"]
+    return [*of_nli, "synthetic-data", *further, lineage["artifact_type"]]
 
 
 def data_files(folder: Path) -> dict[str, dict[str, list[Path]]]:
@@ -190,8 +198,8 @@ def _dataset_data(folder: Path, lineage: dict[str, Any]) -> DatasetCardData:
         license=lineage["license"],
         language=LANGUAGE,
         task_categories=["text-classification"],
-        task_ids=["natural-language-inference"],
-        tags=["nli", "synthetic-data", lineage["artifact_type"]],
+        task_ids=["natural-language-inference"] if lineage["artifact_type"] not in OTHER_TASKS else None,
+        tags=_tags(lineage),
         source_datasets=[hub_id(parent) for parent in _parents(lineage, "dataset")] or None,
         pretty_name=lineage["artifact"],
         configs=configs,

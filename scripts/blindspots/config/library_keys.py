@@ -21,6 +21,11 @@ LIBRARY_CLASSES = {
         ("trl", "trainer/base_config.py", "_BaseConfig"),
         ("trl", "trainer/sft_config.py", "SFTConfig"),
     ],
+    "RewardConfig": [
+        _TRAINING,
+        ("trl", "trainer/base_config.py", "_BaseConfig"),
+        ("trl", "trainer/reward_config.py", "RewardConfig"),
+    ],
     "ModelConfig": [("trl", "trainer/model_config.py", "ModelConfig")],
 }
 # Smallest and largest values, where the libraries leave it to a later step to fail.

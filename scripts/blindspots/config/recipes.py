@@ -125,16 +125,41 @@ class TaskInputKeys:
 
 
 @dataclasses.dataclass(kw_only=True)
-class TaskRecipe(TaskInputKeys, TestSetKeys, TrainingDataKeys, ArtifactRecipe):
-    """Tune a task model: a start from a base model, or a start further on an augmentation set."""
+class PeopleKeys:
+    """The rows of people that a model is tested on, beside or in place of test sets."""
 
-    max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512, minimum=1)
+    people: str | None = key(
+        "dataset of prepare_sources.py whose config test, people's rows, the model predicts: Hub id or folder", None
+    )
+    people_revision: str | None = key("commit or tag of people", None)
 
 
 @dataclasses.dataclass(kw_only=True)
-class GeneratorRecipe(TrainingDataKeys, ArtifactRecipe):
-    """Tune a generator on labelled pairs."""
+class TaskRecipe(PeopleKeys, TaskInputKeys, TestSetKeys, TrainingDataKeys, ArtifactRecipe):
+    """Tune a task model: a start from a base model, or a start further on an augmentation set."""
 
+    max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512, minimum=1)
+    text_columns: list[str] | None = key(
+        "one or two columns of the text to classify, in place of premise and hypothesis; the labels are then those of "
+        "the dataset, and two texts stand on two lines",
+        None,
+    )
+
+
+@dataclasses.dataclass(kw_only=True)
+class PreferenceRecipe(PeopleKeys, TrainingDataKeys, ArtifactRecipe):
+    """Tune a reward model on texts that were chosen and rejected."""
+
+    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192, minimum=1)
+
+
+@dataclasses.dataclass(kw_only=True)
+class GeneratorRecipe(PeopleKeys, TrainingDataKeys, ArtifactRecipe):
+    """Tune a generator on labelled pairs, or on prompts and completions."""
+
+    prompts: bool = key("rows are prompt and completion, such as instructions, in place of labelled pairs", False)
+    answer_tokens: int = key("longest answer to people's prompts, in tokens", 64, minimum=1)
+    eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192, minimum=1)
     loss_on: str = key(
         "text: the prompt counts too, as published; completion: it does not", "text", choices=("text", "completion")
     )

@@ -267,6 +267,18 @@ RULES = (
         default_too=True,
     ),
     Rule(
+        "train_sampling_strategy",
+        lambda values: (
+            "disable_dropout" not in values or values["train_sampling_strategy"] in ("random", "sequential")
+        ),
+        "is random or sequential for a reward model, whose rows hold two texts each",
+    ),
+    Rule(
+        "lora_dropout",
+        lambda values: values["lora_dropout"] == 0 or not values.get("disable_dropout"),
+        "has no effect with disable_dropout: true, the default of a reward model; set that to false",
+    ),
+    Rule(
         "dtype",
         lambda values: (
             values["dtype"] not in ("bfloat16", "float16") or _computes_in_half(values) or values["as_published"]

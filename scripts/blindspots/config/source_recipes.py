@@ -1,4 +1,4 @@
-"""The keys of compare_sources.py: data that people and models made, of one of five types."""
+"""The keys of the scripts on data that people and models made, of one of five types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from blindspots.config.errors import RecipeError
-from blindspots.config.recipes import key
+from blindspots.config.recipes import ArtifactRecipe, key, seed_key
 
 TASK_LABELS, PREFERENCES, INSTRUCTIONS, DIALOGUES, FREE_TEXT = DATA_TYPES = (
     "task_labels",
@@ -120,6 +120,47 @@ class CompareRecipe:
     formality_model: str | None = typed((FREE_TEXT,), "classifier of formality, a Hub id or folder", None)
     formality_model_revision: str | None = typed((FREE_TEXT,), "commit or tag of formality_model", None)
     formality_label: str = typed((FREE_TEXT,), "label of formality_model that is formal", "formal")
+
+
+@dataclasses.dataclass(kw_only=True)
+class PrepareSourcesRecipe(ArtifactRecipe):
+    """Draw train sets from a set of several sources, and the rows of people that models are tested on."""
+
+    source_set: str = key("recipe of compare_sources.py that says what the rows, units, sources and codes are")
+    text_columns: list[str] = key("columns of the text to classify, one or two (task_labels)", ["text"])
+    prompt_columns: list[str] = key("columns of what the two texts answer, if any (preferences)", [])
+    label_column: str = key("column of the label (free_text)", "label")
+    people_filter: dict[str, Any] = key(
+        "rows of people's own texts to train on, such as {split: train} (free_text)", {}
+    )
+    test_filter: dict[str, Any] = key("rows of people's own texts to test on (free_text)", {})
+    people_column: str = key("column of people's own texts (free_text)", "text")
+    machines: list[str] = key("sources to train on beside people; by default all", [])
+    train_rows: int | None = key("rows of each train set (all but instructions)", None, minimum=2)
+    train_tokens: int | None = key("tokens of each train set (instructions)", None, minimum=2)
+    tokenizer: str | None = key("model whose tokens are counted, a Hub id or folder (instructions)", None)
+    longest: int = key("longest row to train on, in tokens (instructions)", 256, minimum=1)
+    test_output: str = key("column of people's answers in the test_set of source_set (instructions)", "output")
+    train_units: int | None = key("units of each train set; by default as many as its rows need", None, minimum=2)
+    test_rows: int = key("rows of people's test set", minimum=2)
+    test_units: int | None = key("units of people's test set; by default as many as its rows need", None, minimum=2)
+    split_by: str = key(
+        "unit: no unit of a train set is in the test set; row: as published, where it may be", "unit", ("unit", "row")
+    )
+    published: float | None = key("the paper's difference in accuracy, trained on a model minus on people", None)
+    limits: list[str] = key("what a reader must know of what is trained on these sets, a sentence each", [])
+    seeds: list[int] = seed_key("seeds of the train sets; the test set is the same for all", [0, 1, 2])
+    test_seed: int = seed_key("seed of the test set", 0)
+
+
+@dataclasses.dataclass(kw_only=True)
+class ReportSourcesRecipe:
+    """What became of models that were trained on people's and on models' data, from their predictions alone."""
+
+    output_dir: str = key("folder of the report; an earlier report there is replaced whole")
+    models: str | None = key("folder that holds one model artifact per train set", None)
+    sets: list[str] = key("train sets, artifacts of prepare_sources.py, in the order of the report", [])
+    kept: str | None = key("folder of an earlier report, to be made again from its predictions.parquet", None)
 
 
 def check_recipe(recipe: CompareRecipe) -> None:

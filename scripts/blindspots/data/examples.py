@@ -13,11 +13,13 @@ TaskInputs = list[str] | list[tuple[str, str]]
 
 
 def task_texts(rows: Mapping[str, Sequence[str]], template: str | None = TASK_TEMPLATE) -> TaskInputs:
-    """What a task model classifies, one per row of the columns premise and hypothesis.
+    """What a task model classifies: the column text where there is one, else premise and hypothesis.
 
     Args:
         template: the text that a row is written in; None leaves premise and hypothesis a pair, as they stand.
     """
+    if "text" in (rows.column_names if isinstance(rows, Dataset) else rows):
+        return list(rows["text"])
     pairs = zip(rows["premise"], rows["hypothesis"])
     return list(pairs) if template is None else [task_input(*pair, template) for pair in pairs]
 
@@ -36,21 +38,30 @@ def task_examples(
     label2id: Mapping[str, int],
     template: str | None = TASK_TEMPLATE,
 ) -> Dataset:
-    """Token ids and the label id of the model's own head, for a Dataset of PAIR_FEATURES."""
+    """Token ids and the label id of the model's own head, for a Dataset of PAIR_FEATURES or of `labelled_texts`."""
+    names = pairs.features["label"].names
 
     def example(rows: dict[str, list]) -> dict[str, Any]:
         encoded = encode(tokenizer, task_texts(rows, template))
-        return {**encoded, "labels": [label2id[LABELS[label]] for label in rows["label"]]}
+        return {**encoded, "labels": [label2id[names[label]] for label in rows["label"]]}
 
     return pairs.map(example, batched=True, remove_columns=pairs.column_names, desc="tokenise")
 
 
 def generator_examples(pairs: Dataset, loss_on: str) -> Dataset:
-    """As SFTTrainer takes them: `text` (loss over all), or `prompt` and `completion` (loss over the latter)."""
+    """As SFTTrainer takes them: `text` (loss over all), or `prompt` and `completion` (loss over the latter).
+
+    Args:
+        pairs: of PAIR_FEATURES, or of `prompted_texts`.
+    """
+    prompted = "prompt" in pairs.column_names
 
     def write(row: dict[str, Any]) -> dict[str, str]:
-        prompt = generator_prompt(LABELS[row["label"]])
-        completion = generator_completion(row["premise"], row["hypothesis"])
+        if prompted:
+            prompt, completion = row["prompt"], row["completion"]
+        else:
+            prompt = generator_prompt(LABELS[row["label"]])
+            completion = generator_completion(row["premise"], row["hypothesis"])
         return {"text": prompt + completion} if loss_on == "text" else {"prompt": prompt, "completion": completion}
 
     return pairs.map(write, remove_columns=pairs.column_names, desc="write examples")

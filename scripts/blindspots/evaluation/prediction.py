@@ -129,7 +129,7 @@ def pooled_part(row: list[int], pad_token_id: int) -> list[int]:
 
 @torch.inference_mode()
 def predict_logits(classifier: Classifier, texts: TaskInputs, batch_tokens: int, description: str = "") -> np.ndarray:
-    """Logits of each text or pair, float32 of shape (rows, 3), columns in the order of LABELS.
+    """Logits of each text or pair, float32 of shape (rows, labels), columns in the order of the classifier's labels.
 
     Under `accelerate launch` every process computes a part of the batches and returns all rows. A row is never cut:
     raises UserError where one is longer than the model's positions.
@@ -146,10 +146,10 @@ def predict_logits(classifier: Classifier, texts: TaskInputs, batch_tokens: int,
     for rows in tqdm(mine, desc=description, disable=not state.is_main_process, leave=False):
         batch = collate([encoded[row] for row in rows]).to(state.device)
         done.append((rows, _logits(model, batch).float().cpu().numpy()))
-    result = np.empty((len(texts), len(LABELS)), dtype=np.float32)
+    result = np.empty((len(texts), len(classifier.labels)), dtype=np.float32)
     for rows, logits in gather_object(done) if state.num_processes > 1 else done:
         result[rows] = logits
-    return result[:, [classifier.label2id[label] for label in LABELS]]
+    return result[:, [classifier.label2id[label] for label in classifier.labels]]
 
 
 def _encoded(classifier: Classifier, texts: TaskInputs) -> list[dict[str, list[int]]]:

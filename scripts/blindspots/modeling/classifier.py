@@ -1,6 +1,6 @@
 """The one place that prepares a task model: tokenizer, config, pad id, label names and head together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,12 +55,14 @@ class Classifier:
     Attributes:
         name: for messages.
         template: the text that a row is written in; None for a pair that the tokenizer joins.
+        labels: of the task, in the order in which logits are shown.
     """
 
     model: PreTrainedModel | PeftModel
     tokenizer: PreTrainedTokenizerBase
     name: str = "The model"
     template: str | None = TASK_TEMPLATE
+    labels: Sequence[str] = LABELS
 
     @property
     def is_encoder(self) -> bool:
@@ -89,19 +91,26 @@ def is_classifier(config: PretrainedConfig) -> bool:
     return any(name.endswith("ForSequenceClassification") for name in config.architectures or [])
 
 
-def head_labels(config: PretrainedConfig, where: str, label_names: Mapping[str, str] | None = None) -> dict[int, str]:
+def head_labels(
+    config: PretrainedConfig,
+    where: str,
+    label_names: Mapping[str, str] | None = None,
+    labels: Sequence[str] = LABELS,
+) -> dict[int, str]:
     """Our name of each output of a head, in any case and order there.
 
     Args:
         label_names: our name of each label, by its own name or by its number.
+        labels: of the task.
 
     Raises:
-        UserError: a head whose outputs are not named after the three NLI labels.
+        UserError: a head whose outputs are not named after the labels.
         RecipeError: label_names that name no label of the head, or rename one that has a name of ours.
     """
     own = {index: str(name) for index, name in sorted(config.id2label.items())}
-    if len(own) != len(LABELS):
-        raise UserError(f"{where} has {len(own)} labels ({', '.join(own.values())}); NLI has {', '.join(LABELS)}.")
+    if len(own) != len(labels):
+        task = "NLI" if labels is LABELS else "the task"
+        raise UserError(f"{where} has {len(own)} labels ({', '.join(own.values())}); {task} has {', '.join(labels)}.")
     stated = config.label2id or {}
     if set(stated) == set(own.values()) and any(own.get(place) != name for name, place in stated.items()):
         raise UserError(
@@ -109,7 +118,8 @@ def head_labels(config: PretrainedConfig, where: str, label_names: Mapping[str, 
         )
     given = dict(label_names or {})
     known = {name.strip().lower(): index for index, name in own.items()}
-    if given and set(known) == set(LABELS):
+    ours = {label.lower(): label for label in labels}
+    if given and set(known) == set(ours):
         raise RecipeError(f"{where} names its labels {', '.join(own.values())}; leave out label_names.")
     strange = sorted(set(given) - {*own.values(), *map(str, own)})
     if strange:
@@ -117,12 +127,12 @@ def head_labels(config: PretrainedConfig, where: str, label_names: Mapping[str, 
             f"label_names: {where} has no label {strange[0]!r}; its labels are {', '.join(own.values())}."
         )
     names = {index: given.get(name, given.get(str(index), name)).strip().lower() for index, name in own.items()}
-    if sorted(names.values()) != sorted(LABELS):
+    if sorted(names.values()) != sorted(ours):
         raise UserError(
             f"{where} names its labels {', '.join(own.values())}; set id2label in its config.json to "
-            f"{', '.join(LABELS)} in the order of its head, or give label_names to evaluate_task.py."
+            f"{', '.join(labels)} in the order of its head, or give label_names to evaluate_task.py."
         )
-    return names
+    return {index: ours[name] for index, name in names.items()}
 
 
 def require_task_model(source: Source) -> None:
@@ -144,6 +154,7 @@ def load_classifier(
     float32: bool = False,
     template: str | None = AUTO,
     label_names: Mapping[str, str] | None = None,
+    labels: Sequence[str] = LABELS,
 ) -> Classifier:
     """Prepare a task model from a base model, from a task model, or from an adapter of one.
 
@@ -157,6 +168,7 @@ def load_classifier(
         float32: keep what is to be trained in float32; an adapter and its head are then exactly as saved.
         template: see `input_form.input_template`.
         label_names: see `head_labels`.
+        labels: of the task; one for a reward.
 
     Raises:
         UserError: a head with other labels, an adapter without a head, no pad token, 4-bit without bitsandbytes, a
@@ -167,12 +179,12 @@ def load_classifier(
     """
     model_config = model_config or ModelConfig(dtype="auto")
     if (source.path / "adapter_config.json").is_file():
-        return _load_adapter(source, model_config, float32, template, label_names)
+        return _load_adapter(source, model_config, float32, template, label_names, labels)
     require_model_files(source)
     config = load_config(source)
     tokenizer = load_tokenizer(source)
     set_seed(seed)
-    model, drawn = _load_model(source, config, model_config, tokenizer, label_names)
+    model, drawn = _load_model(source, config, model_config, tokenizer, label_names, labels)
     template = input_template(source, template, is_encoder(model.config), has_head=not drawn)
     peft_config = get_peft_config(model_config)
     if peft_config is not None:
@@ -181,7 +193,7 @@ def load_classifier(
         model = add_adapter(name_the_base(model, source), peft_config, source.name, revision=source.revision)
     if float32:
         keep_in_float32(model, source.name)
-    return Classifier(model, tokenizer, source.name, template)
+    return Classifier(model, tokenizer, source.name, template, labels)
 
 
 def load_for_evaluation(
@@ -189,16 +201,17 @@ def load_for_evaluation(
     precision: ModelConfig | None = None,
     template: str | None = AUTO,
     label_names: Mapping[str, str] | None = None,
+    labels: Sequence[str] = LABELS,
 ) -> Classifier:
     """A task model for prediction: base weights as they were when it was tuned, the head in float32.
 
     Args:
-        source: as for `load_classifier`, which also says what is raised, and what the last two are.
+        source: as for `load_classifier`, which also says what is raised, and what the last three are.
         precision: of the base weights; by default that in the lineage of an adapter, else that of the checkpoint.
     """
     is_adapter = (source.path / "adapter_config.json").is_file()
     precision = precision or tuned_precision(source)
-    classifier = load_classifier(source, precision, float32=is_adapter, template=template, label_names=label_names)
+    classifier = load_classifier(source, precision, 0, is_adapter, template, label_names, labels)
     whole = base_model(classifier.model)
     for name in head_names(whole):
         whole.get_submodule(name).float()
@@ -221,13 +234,14 @@ def _load_adapter(
     float32: bool,
     template: str | None,
     label_names: Mapping[str, str] | None,
+    labels: Sequence[str],
 ) -> Classifier:
     if model_config.use_peft:
         raise RecipeError(f"{source.name} is an adapter and is tuned further as it is; leave out use_peft and lora_*.")
     tokenizer = load_tokenizer(source)
     base = adapter_base(source)
     require_model_files(base)
-    model, drawn = _load_model(base, load_config(base), model_config, tokenizer, label_names)
+    model, drawn = _load_model(base, load_config(base), model_config, tokenizer, label_names, labels)
     held = {name.removeprefix(PEFT_PREFIX) for name in adapter_tensors(source)}
     heads = {name.split(".")[-1] for name in head_names(model)}
     if drawn - held or not any(heads & set(name.split(".")) for name in held):
@@ -241,7 +255,7 @@ def _load_adapter(
         keep_in_float32(model, source.name)
         # PEFT has rounded the head to the dtype of the base.
         set_peft_model_state_dict(model, load_file(source.path / ADAPTER))
-    return Classifier(model, tokenizer, source.name, template)
+    return Classifier(model, tokenizer, source.name, template, labels)
 
 
 def _load_model(
@@ -250,12 +264,13 @@ def _load_model(
     model_config: ModelConfig,
     tokenizer: PreTrainedTokenizerBase,
     label_names: Mapping[str, str] | None,
+    labels: Sequence[str],
 ) -> tuple[PreTrainedModel, set[str]]:
     """A classifier with our label names, and the tensors of its head that were drawn; none where it had one."""
     has_head = is_classifier(config)
     if label_names and not has_head:
         raise RecipeError(f"label_names: {source.name} has no head of its own whose labels could be named.")
-    names = head_labels(config, source.name, label_names) if has_head else dict(enumerate(LABELS))
+    names = head_labels(config, source.name, label_names, labels) if has_head else dict(enumerate(labels))
     if is_encoder(config):
         _require_float32(model_config, source.name)
     model, drawn = load_with_head(

@@ -153,12 +153,17 @@ def generation_config(tokenizer: PreTrainedTokenizerBase, examples: Iterable[tup
         examples: label, and tokens of prompt, completion and eos, of each.
     """
     prompts = [len(prompt_ids(tokenizer, generator_prompt(label))) for label in LABELS]
+    return sampling_config(tokenizer, max(length - prompts[label] for label, length in examples))
+
+
+def sampling_config(tokenizer: PreTrainedTokenizerBase, longest: int) -> GenerationConfig:
+    """How a generator is to be sampled, with completions of at most so many tokens."""
     return GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         do_sample=True,
-        max_new_tokens=max(length - prompts[label] for label, length in examples),
+        max_new_tokens=longest,
     )
 
 

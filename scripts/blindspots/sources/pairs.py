@@ -34,15 +34,23 @@ def read_pairs(recipe: CompareRecipe, rows: pd.DataFrame, inverted: Sequence[str
 
     Raises UserError where the rows do not fit the recipe.
     """
+    labels, first, second = read_choices(recipe, rows, inverted)
+    return Pairs(labels, _cues(recipe, first, second))
+
+
+def read_choices(
+    recipe: CompareRecipe, rows: pd.DataFrame, inverted: Sequence[str] = ()
+) -> tuple[Labels, pd.DataFrame, pd.DataFrame]:
+    """The choices of every pair, and the rows that hold its first and its second text; errors as in `read_pairs`."""
     if recipe.points:
         first, second = _places_of_pairs(recipe, rows)
         counts = {source: _of_points(recipe, rows, source, first, second) for source in recipe.sources}
         labels = Labels(list(CHOICES), counts, units(rows, recipe.unit)[first], dict.fromkeys(counts, 0))
-        return Pairs(labels, _cues(recipe, rows.iloc[first], rows.iloc[second]))
+        return labels, rows.iloc[first], rows.iloc[second]
     labels = read_labels(recipe, rows, inverted, CHOICES)
     if recipe.item:
         labels, rows = _by_item(recipe, labels, rows)
-    return Pairs(labels, _cues(recipe, rows, rows))
+    return labels, rows, rows
 
 
 def _places_of_pairs(recipe: CompareRecipe, rows: pd.DataFrame) -> tuple[NDArray, NDArray]:

@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Sized
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,8 +22,9 @@ from blindspots.artifacts.folder import OutputFolder
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.processes import is_main_process, started_processes
-from blindspots.config.recipes import GeneratorRecipe, TrainingDataKeys
+from blindspots.config.recipes import GeneratorRecipe, PreferenceRecipe, TaskRecipe, TrainingDataKeys
 from blindspots.data.nli_datasets import nli_pairs, read_split
+from blindspots.data.people_rows import labelled_texts, prompted_texts
 from blindspots.modeling.classifier import check_saved_weights
 from blindspots.modeling.precision import held_in, trained_dtype
 from blindspots.training.engines import autocast_dtype, let_recipe_decide_precision, prepare_engine
@@ -50,7 +52,7 @@ def training_arguments(
     for a batch that can't be divided by the processes, for what the engine can't do, and for rows that are needed and
     not named.
     """
-    if recipe.train_dataset is None and (recipe.estimate or isinstance(recipe, GeneratorRecipe)):
+    if recipe.train_dataset is None and (recipe.estimate or isinstance(recipe, GeneratorRecipe | PreferenceRecipe)):
         raise RecipeError("train_dataset is needed: there is nothing to train on.")
     if recipe.estimate:  # the run is to be on another machine
         keys = keys | {"use_cpu": True}
@@ -100,17 +102,25 @@ def training_pairs(
 ) -> tuple[Dataset | None, Dataset | None]:
     """Checked train and dev pairs (PAIR_FEATURES), None where the recipe names none.
 
+    With text_columns they are labelled texts, with prompts prompted ones.
+
     Args:
         row_counts: gets the number of train rows that are left out since they have no label.
 
     Raises UserError where there is no row with a label.
     """
     train = dev = None
+    read = nli_pairs
+    if isinstance(recipe, TaskRecipe) and recipe.text_columns:
+        read = partial(labelled_texts, columns=recipe.text_columns)
+    elif isinstance(recipe, GeneratorRecipe) and recipe.prompts:
+        read = prompted_texts
     if "train" in sources:
         rows = read_split(sources["train"], "train", recipe.train_config)
-        train = nli_pairs(rows, sources["train"].name, row_counts=row_counts)
+        counted = {"row_counts": row_counts} if read is nli_pairs else {}
+        train = read(rows, where=sources["train"].name, **counted)
     if "dev" in sources:
-        dev = nli_pairs(read_split(sources["dev"], "validation"), sources["dev"].name)
+        dev = read(read_split(sources["dev"], "validation"), where=sources["dev"].name)
     for role, pairs in (("train", train), ("dev", dev)):
         if pairs is not None and not len(pairs):
             raise UserError(f"{sources[role].name} has no rows with a label; name another {role}_dataset.")

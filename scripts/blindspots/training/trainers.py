@@ -1,4 +1,4 @@
-"""The two Trainers: batches of equal token count, a loss that is a mean over rows, and epochs that resume in order."""
+"""The Trainers: batches of equal token count, a loss that is a mean over rows, and epochs that resume in order."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import BatchRebalanceSampler, LengthGroupedSampler
-from trl import SFTTrainer
+from trl import RewardTrainer, SFTTrainer
 
 from blindspots.config.errors import UserError
 from blindspots.data.length_batches import length_batches
@@ -192,3 +192,10 @@ class GeneratorTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, Eng
         super().__init__(model, args, **kwargs)
         for parameter, values in kept.items():
             parameter.data = values
+
+
+class PreferenceTrainer(_TokenBatches, _SameOrder, FiniteSteps, EngineAutocast, RewardTrainer):
+    """RewardTrainer whose epochs resume in order and which stops at a loss that is not finite.
+
+    Each text is scored alone, so that the order of the two texts of a pair plays no part.
+    """

@@ -10,7 +10,7 @@ import yaml
 from huggingface_hub import DatasetCard, ModelCard
 from rendered import HOSTILE, embeds, shown_text
 
-from blindspots.artifacts.cards import eval_results, render_card
+from blindspots.artifacts.cards import OTHER_TASKS, eval_results, render_card
 from blindspots.artifacts.lineage import repo_type
 from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import DATA_CARDS, MODEL_CARDS
@@ -75,6 +75,9 @@ def lineage(artifact_type: str) -> dict:
             "sizes": [9],
             "origin": "a file of somebody's",
             "gguf_sha256": "b" * 64,
+            "train_config": "human-s0",
+            "split_by": "unit",
+            "source_settings": {"data_type": "free_text"},
         },
         "code_commit": "abc",
         "finished": "2026-01-02T03:04:05+00:00",
@@ -99,7 +102,8 @@ def test_a_card_has_metadata_a_way_to_load_it_its_lineage_and_its_recipe(folder,
     text = render_card(folder, lineage(artifact_type), "org/demo-thing", "v1.0")
     card = (ModelCard if repo_type(artifact_type) == "model" else DatasetCard)(text)
     assert (card.data.license, card.data.language) == ("apache-2.0", "en")
-    assert {"nli", "synthetic-data", artifact_type} <= set(card.data.tags)
+    assert {"synthetic-data", artifact_type} <= set(card.data.tags)
+    assert ("nli" in card.data.tags) == (artifact_type not in OTHER_TASKS)
     assert card.text.strip().startswith("# demo-thing\n")
     assert re.search(r"\| start \|.*org/base.*c0ffee.*a{16}", text)
     assert re.search(r"\| train \|.*rows.*a{16}", text)

@@ -20,13 +20,14 @@ from blindspots.config.recipes import (
     GeneratorRecipe,
     GgufRecipe,
     MergeRecipe,
+    PreferenceRecipe,
     PrepareRecipe,
     SynthesisRecipe,
     TaskRecipe,
     VariantsRecipe,
 )
 from blindspots.config.refused_keys import REFUSED
-from blindspots.config.source_recipes import CompareRecipe
+from blindspots.config.source_recipes import CompareRecipe, PrepareSourcesRecipe, ReportSourcesRecipe
 
 SCRIPTS_FOLDER = ROOT / "scripts"
 SCRIPTS = {
@@ -42,6 +43,9 @@ SCRIPTS = {
     "audit_dataset": (AuditRecipe,),
     "check_dataset": (CheckRecipe,),
     "compare_sources": (CompareRecipe,),
+    "prepare_sources": (PrepareSourcesRecipe,),
+    "finetune_preference": (PreferenceRecipe, "RewardConfig", "ModelConfig"),
+    "report_sources": (ReportSourcesRecipe,),
 }
 TASK = SCRIPTS["finetune_task"]
 

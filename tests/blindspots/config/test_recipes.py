@@ -14,6 +14,7 @@ from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import RECIPES
 from blindspots.config.recipes import AuditRecipe, CheckRecipe, GridRecipe, ReportRecipe
 from blindspots.config.source_recipes import CompareRecipe, check_recipe
+from blindspots.config.yaml_files import read_yaml
 from blindspots.data import test_sets
 from blindspots.grid import check_axes
 
@@ -64,6 +65,19 @@ def test_every_file_is_a_recipe_of_a_known_script():
     no_generator = {"prepare", "start", "variants", "augment", "grid", "resources"}
     assert {file.stem for file in RECIPES.glob("smollm2-135m-cpu/*.yaml")} == no_generator
     assert {file.stem for file in RECIPES.glob("smollm2-135m-fewgen/*.yaml")} == {*no_generator, "base"}
+
+
+@pytest.mark.parametrize("file", sorted(RECIPES.glob("sources/trained/*.yaml")), ids=lambda file: file.stem)
+def test_a_recipe_of_models_trained_on_sources_parses_and_is_pinned(file):
+    script = file.read_text().removeprefix("# ").split(".py")[0]
+    recipe, *libraries = parse_recipe(*SCRIPTS[script], argv=[str(file)])
+    assert recipe.output_dir.startswith("outputs/trained/")
+    if script == "prepare_sources":
+        (compare,) = parse_recipe(CompareRecipe, argv=[str(RECIPES.parent / recipe.source_set)])
+        check_recipe(compare)
+    if libraries:
+        model = ModelConfig(**libraries[1])
+        assert model.model_name_or_path.startswith("outputs/") or len(read_yaml(file)["model_revision"]) == 40
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)

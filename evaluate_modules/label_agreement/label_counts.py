@@ -1,0 +1,1 @@
+../../scripts/blindspots/evaluation/label_counts.py
