@@ -47,7 +47,8 @@ class Source:
         Raises UserError where the parent has a lineage that can't be used, or that is not of the files beside it.
         """
         lineage = read_lineage(self.path) if (self.path / LINEAGE).is_file() else {}
-        self._require_files_of(lineage.get("files", {}))
+        if self.revision is None:  # of a repo, each file has been compared with its commit
+            self._require_files_of(lineage.get("files", {}))
         return {
             "role": role,
             "name": self.name,
@@ -58,14 +59,9 @@ class Source:
         }
 
     def _require_files_of(self, files: dict[str, dict[str, Any]]) -> None:
-        """Raise UserError where a file is not the one that the lineage was written for.
-
-        Of a repo some files may not have been fetched; those that were have been compared with it.
-        """
+        """Raise UserError where a file is not the one that the lineage was written for."""
         for name, stated in files.items():
             file = self.path / name
-            if not file.is_file() and self.revision is not None:
-                continue
             if not file.is_file() or hash_file(file) != stated["sha256"]:
                 raise UserError(
                     f"{self.name}: {one_line(name)} is not the file that {LINEAGE} describes. Make the artifact "
