@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -24,6 +25,8 @@ def run_script(main: Callable[[], None], error_code: int | None = None) -> None:
     Args:
         error_code: exit code of every error, one with a traceback too, of a script whose other codes are answers.
     """
+    # It tells at each import that a faster kernel for CPUs could not be fetched from the Hub.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     try:
         main()
         _leave_together()
