@@ -265,7 +265,7 @@ def test_ctrl_c_ends_a_script_that_waits_for_a_busy_hub_in_one_line(hub, tmp_pat
     process = hub.start(SCRIPTS / "release.py", "verify", *RELEASE, cwd=tmp_path)
     hub.wait_for_fault()
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate()
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130
     *said, last = stderr.splitlines()
     assert last == "error: interrupted; run it again to go on."
