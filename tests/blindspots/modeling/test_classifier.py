@@ -1,21 +1,19 @@
 """The one place that prepares a task model: labels by name, a pad id that agrees, heads that are refused."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from made_classifiers import disturb, edit, logits, save, source
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from trl import ModelConfig
 
-from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import UserError
 from blindspots.data.nli import LABELS, task_input
-from blindspots.evaluation.prediction import predict_logits
-from blindspots.modeling.classifier import Classifier, check_saved_weights, load_classifier, load_tokenizer
+from blindspots.modeling.classifier import check_saved_weights, load_classifier, load_tokenizer
 
 LORA = {
     "use_peft": True,
@@ -36,33 +34,6 @@ TEXTS = [
 def folder(world, tmp_path) -> Path:
     """A copy of the start that a test may spoil."""
     return shutil.copytree(world / "start", tmp_path / "copy")
-
-
-def source(folder: Path) -> Source:
-    return fetch(str(folder), "model")
-
-
-def edit(file: Path, **changes: object) -> None:
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
-
-
-def save(classifier: Classifier, folder: Path) -> Source:
-    classifier.model.save_pretrained(folder)
-    classifier.tokenizer.save_pretrained(folder)
-    return source(folder)
-
-
-def logits(classifier: Classifier) -> torch.Tensor:
-    return torch.tensor(predict_logits(classifier, TEXTS, 1024))
-
-
-def disturb(classifier: Classifier) -> None:
-    """Move every weight that training would move, as an optimiser does."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for weight in classifier.model.parameters():
-            if weight.requires_grad:
-                weight.add_(torch.randn_like(weight) * 0.1)
 
 
 # Labels
@@ -92,7 +63,7 @@ def test_another_number_of_labels_is_refused(folder):
 
 def test_predictions_go_by_label_name_whatever_the_order_of_the_head(folder):
     """A head whose rows and names are permuted together is the same model."""
-    before = logits(load_classifier(source(folder)))
+    before = logits(load_classifier(source(folder)), TEXTS)
     order = [2, 0, 1]
     weights = load_file(folder / "model.safetensors")
     weights["score.weight"] = weights["score.weight"][order].clone()
@@ -101,7 +72,7 @@ def test_predictions_go_by_label_name_whatever_the_order_of_the_head(folder):
     edit(folder / "config.json", id2label=dict(enumerate(names)), label2id={n: i for i, n in enumerate(names)})
     permuted = load_classifier(source(folder))
     assert permuted.label2id == {"contradiction": 0, "entailment": 1, "neutral": 2}
-    torch.testing.assert_close(logits(permuted), before)
+    torch.testing.assert_close(logits(permuted, TEXTS), before)
 
 
 # Tokenizer and padding
@@ -144,7 +115,7 @@ def test_a_row_does_not_depend_on_its_batch_or_padding_side(folder, side, pad_to
     together = model(**batch, position_ids=positions).logits
     assert (batch["attention_mask"] == 0).any()
     assert (together - alone).abs().max() < 1e-5
-    assert (logits(classifier) - alone).abs().max() < 1e-5
+    assert (logits(classifier, TEXTS) - alone).abs().max() < 1e-5
 
 
 # New heads, and heads that are kept
@@ -174,9 +145,11 @@ def test_a_new_adapter_and_head_follow_the_seed(world):
 def test_a_saved_model_comes_back_with_equal_logits(world, tmp_path, keys):
     classifier = load_classifier(source(world / "base"), ModelConfig(**keys), seed=3)
     disturb(classifier)
-    assert (logits(classifier) - logits(load_classifier(source(world / "base"), seed=3))).abs().max() > 0.01
+    assert (
+        logits(classifier, TEXTS) - logits(load_classifier(source(world / "base"), seed=3), TEXTS)
+    ).abs().max() > 0.01
     again = load_classifier(save(classifier, tmp_path / "saved"))
-    torch.testing.assert_close(logits(again), logits(classifier), rtol=0, atol=1e-6)
+    torch.testing.assert_close(logits(again, TEXTS), logits(classifier, TEXTS), rtol=0, atol=1e-6)
 
 
 def test_an_adapter_is_continued_not_stacked(world, tmp_path):

@@ -1,22 +1,21 @@
 """Encoders as task models: pairs of texts, a padded batch, whole new heads, adapters that hold them."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from made_classifiers import disturb, edit, logits, save, source
 from made_encoders import FAMILIES, POSITIONS
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForSequenceClassification, TrainingArguments
 from trl import ModelConfig
 
-from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.data.nli import LABELS, TASK_TEMPLATE
-from blindspots.evaluation.prediction import predict_logits, rehearse, require_positions
+from blindspots.evaluation.prediction import rehearse, require_positions
 from blindspots.modeling.architectures import head_names, is_encoder, positions
-from blindspots.modeling.classifier import Classifier, load_classifier, load_for_evaluation
+from blindspots.modeling.classifier import load_classifier, load_for_evaluation
 from blindspots.training.estimate import Plan, footprint
 
 LORA = {"use_peft": True, "lora_r": 4, "dtype": "float32"}
@@ -39,33 +38,6 @@ HEADS = {
 each_family = pytest.mark.parametrize("family", FAMILIES)
 
 
-def source(folder: Path) -> Source:
-    return fetch(str(folder), "model")
-
-
-def edit(file: Path, **changes: object) -> None:
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
-
-
-def save(classifier: Classifier, folder: Path) -> Source:
-    classifier.model.save_pretrained(folder)
-    classifier.tokenizer.save_pretrained(folder)
-    return source(folder)
-
-
-def logits(classifier: Classifier, pairs=PAIRS, batch_tokens: int = 1024) -> torch.Tensor:
-    return torch.tensor(predict_logits(classifier, pairs, batch_tokens))
-
-
-def disturb(classifier: Classifier) -> None:
-    """Move every weight that training would move."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for weight in classifier.model.parameters():
-            if weight.requires_grad:
-                weight.add_(torch.randn_like(weight) * 0.1)
-
-
 @pytest.fixture
 def task_model(encoders, tmp_path) -> Path:
     """A tiny BERT with a head of ours, that a test may spoil."""
@@ -85,7 +57,7 @@ def test_a_row_does_not_depend_on_its_batch_or_padding(encoders, family):
     alone = torch.cat([model(**tokenizer(*pair, return_tensors="pt")).logits for pair in PAIRS])
     assert (alone[0] - alone[1]).abs().max() > 1e-3
     for batch_tokens in (1, 40, 1024):
-        assert (logits(classifier, batch_tokens=batch_tokens) - alone).abs().max() < 1e-5
+        assert (logits(classifier, PAIRS, batch_tokens) - alone).abs().max() < 1e-5
 
 
 def test_an_encoder_that_looks_at_padding_is_refused(encoders, monkeypatch):
@@ -181,13 +153,15 @@ def test_a_saved_model_comes_back_with_equal_logits_and_is_continued(encoders, t
     first = load_classifier(source(encoders / family), ModelConfig(**keys), seed=3)
     disturb(first)
     again = load_classifier(save(first, tmp_path / "T"), ModelConfig(dtype="float32"), seed=9)
-    torch.testing.assert_close(logits(again), logits(first), rtol=0, atol=1e-6)
+    torch.testing.assert_close(logits(again, PAIRS), logits(first, PAIRS), rtol=0, atol=1e-6)
     trained = [
         {name for name, weight in one.model.named_parameters() if weight.requires_grad} for one in (first, again)
     ]
     assert trained[0] == trained[1]
     assert all(any(part in name for name in trained[0]) for part in HEADS[family])
-    torch.testing.assert_close(logits(load_for_evaluation(source(tmp_path / "T"))), logits(first), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        logits(load_for_evaluation(source(tmp_path / "T")), PAIRS), logits(first, PAIRS), rtol=0, atol=1e-6
+    )
 
 
 def test_the_attention_of_each_family_gets_an_adapter(encoders):
@@ -211,7 +185,7 @@ def test_an_adapter_keeps_the_label_order_of_the_task_model_below_it(task_model,
     disturb(first)
     again = load_classifier(save(first, tmp_path / "adapter"))
     assert again.label2id == {"contradiction": 0, "entailment": 1, "neutral": 2}
-    torch.testing.assert_close(logits(again), logits(first), rtol=0, atol=1e-6)
+    torch.testing.assert_close(logits(again, PAIRS), logits(first, PAIRS), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("keys", [{"dtype": "bfloat16"}, {"dtype": "float32", "load_in_8bit": True}], ids=str)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_classifiers import edit, source
 from safetensors.torch import load_file
 from trl import ModelConfig
 
-from blindspots.artifacts.inputs import Source, fetch
+from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.data.nli import task_input
 from blindspots.evaluation.prediction import predict_logits
@@ -22,10 +23,6 @@ from blindspots.modeling.precision import held_in, require_precision_of_start, t
 LORA = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"], "lora_modules_to_save": ["score"]}
 NF4 = {"dtype": "bfloat16", "load_in_4bit": True}
 TEXTS = [task_input("A dog ran .", "A cat sat ."), task_input("No nurse slept .", "A nurse slept , perhaps .")]
-
-
-def source(folder: Path) -> Source:
-    return fetch(str(folder), "model")
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -118,7 +115,7 @@ def test_an_adapter_whose_base_holds_another_model_by_now_is_refused(world, tmp_
 )
 def test_a_lineage_that_names_no_precision_is_refused(adapter, recipe, message):
     file = adapter.path / "lineage.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"recipe": recipe}))
+    edit(file, recipe=recipe)
     with pytest.raises(UserError, match=message):
         tuned_precision(adapter)
 
@@ -133,7 +130,7 @@ def test_a_lineage_that_names_no_precision_is_refused(adapter, recipe, message):
 )
 def test_an_adapter_is_not_tuned_further_on_a_base_of_another_quantisation(adapter, now, message):
     file = adapter.path / "lineage.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"recipe": NF4}))
+    edit(file, recipe=NF4)
     require_precision_of_start(adapter, ModelConfig(**NF4))
     with pytest.raises(RecipeError, match=message):
         require_precision_of_start(adapter, ModelConfig(**now))
