@@ -96,8 +96,6 @@ def main() -> None:
         training = run.training_arguments(RewardConfig, recipe, training_keys, folder.checkpoints, model_config)
         start = fetch(model_config.model_name_or_path, "model", model_keys.get("model_revision"))
         parents = {"start": start, **run.training_sources(recipe)}
-        if recipe.people:
-            parents["people"] = fetch(recipe.people, "dataset", recipe.people_revision)
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)

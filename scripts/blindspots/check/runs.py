@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from blindspots.artifacts.names import LINEAGE
 from blindspots.check.sets import CheckedSet
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.parser import parse_recipe
@@ -19,8 +20,6 @@ from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC
 from blindspots.data.test_sets import Headline, named_test_sets
 from blindspots.grid import Cell, cells
 from blindspots.report.collect import Grid, read_grid
-
-LINEAGE = "lineage.json"
 
 
 def known_headlines(recipe: CheckRecipe) -> dict[str, Headline]:

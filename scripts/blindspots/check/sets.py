@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import ClassLabel, Dataset
+from datasets import Dataset
 
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.output_dir import whole_folder
@@ -13,7 +13,14 @@ from blindspots.config.recipes import CheckRecipe
 from blindspots.data.augmentation import label_shares
 from blindspots.data.heuristics import words
 from blindspots.data.nli import CONTRADICTION, ENTAILMENT, LABELS, NEUTRAL
-from blindspots.data.nli_datasets import nli_pairs, read_split, require_columns, rows_sha256, with_our_columns
+from blindspots.data.nli_datasets import (
+    label_values,
+    nli_pairs,
+    read_split,
+    require_columns,
+    rows_sha256,
+    with_our_columns,
+)
 from blindspots.data.row_ids import note
 
 # Other names of our labels, taken where no label_names are given; a line says so.
@@ -86,10 +93,7 @@ def named_labels(rows: Dataset, given: dict[str, str], where: str) -> list[str |
 
     Raises UserError for numbers without names.
     """
-    feature, values = rows.features["label"], rows["label"]
-    if isinstance(feature, ClassLabel):
-        values = [None if value is None or value < 0 else feature.names[value] for value in values]
-    texts = [value if value is None else str(value).strip().lower() for value in values]
+    texts = [value if value is None else str(value).strip().lower() for value in label_values(rows)]
     names = {str(theirs).strip().lower(): ours for theirs, ours in given.items()}
     numbers = sorted({text for text in texts if text and text.isdigit()} - names.keys())
     if numbers:

@@ -69,7 +69,17 @@ class PrepareRecipe(ArtifactRecipe):
 
 
 @dataclasses.dataclass(kw_only=True)
-class TrainingDataKeys:
+class PeopleKeys:
+    """The rows of people that a model is tested on, beside or in place of test sets."""
+
+    people: str | None = key(
+        "dataset of prepare_sources.py whose config test, people's rows, the model predicts: Hub id or folder", None
+    )
+    people_revision: str | None = key("commit or tag of people", None)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TrainingDataKeys(PeopleKeys):
     """The rows that a model is trained on."""
 
     train_dataset: str | None = key("dataset to train on: Hub id, folder or file; none trains nothing (start 0)", None)
@@ -125,17 +135,7 @@ class TaskInputKeys:
 
 
 @dataclasses.dataclass(kw_only=True)
-class PeopleKeys:
-    """The rows of people that a model is tested on, beside or in place of test sets."""
-
-    people: str | None = key(
-        "dataset of prepare_sources.py whose config test, people's rows, the model predicts: Hub id or folder", None
-    )
-    people_revision: str | None = key("commit or tag of people", None)
-
-
-@dataclasses.dataclass(kw_only=True)
-class TaskRecipe(PeopleKeys, TaskInputKeys, TestSetKeys, TrainingDataKeys, ArtifactRecipe):
+class TaskRecipe(TaskInputKeys, TestSetKeys, TrainingDataKeys, ArtifactRecipe):
     """Tune a task model: a start from a base model, or a start further on an augmentation set."""
 
     max_length: int = key("longest training row in tokens; longer rows are left out and counted", 512, minimum=1)
@@ -147,14 +147,14 @@ class TaskRecipe(PeopleKeys, TaskInputKeys, TestSetKeys, TrainingDataKeys, Artif
 
 
 @dataclasses.dataclass(kw_only=True)
-class PreferenceRecipe(PeopleKeys, TrainingDataKeys, ArtifactRecipe):
+class PreferenceRecipe(TrainingDataKeys, ArtifactRecipe):
     """Tune a reward model on texts that were chosen and rejected."""
 
     eval_batch_tokens: int = key("tokens of one evaluation batch, padding included", 8192, minimum=1)
 
 
 @dataclasses.dataclass(kw_only=True)
-class GeneratorRecipe(PeopleKeys, TrainingDataKeys, ArtifactRecipe):
+class GeneratorRecipe(TrainingDataKeys, ArtifactRecipe):
     """Tune a generator on labelled pairs, or on prompts and completions."""
 
     prompts: bool = key("rows are prompt and completion, such as instructions, in place of labelled pairs", False)

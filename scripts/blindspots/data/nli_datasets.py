@@ -51,12 +51,20 @@ def require_columns(dataset: Dataset, columns: Sequence[str], where: str) -> Non
             raise UserError(f"{where} has no column {column}; it has {', '.join(dataset.column_names)}.")
 
 
-def require_text(dataset: Dataset, where: str) -> None:
-    """Raise UserError where a premise or a hypothesis is not text or is empty, naming the first such row."""
-    for column in ("premise", "hypothesis"):
+def require_text(dataset: Dataset, where: str, columns: Sequence[str] = ("premise", "hypothesis")) -> None:
+    """Raise UserError where a value of the columns is not text or is empty, naming the first such row."""
+    for column in columns:
         for row, text in enumerate(dataset[column]):
             if not isinstance(text, str) or not text.strip():
                 raise UserError(f"{where}, row {row}: the {column} is empty or not text. Correct or drop the row.")
+
+
+def label_values(dataset: Dataset) -> list[Any]:
+    """The label of each row as it is there; of a ClassLabel its name, None where there is none."""
+    feature, values = dataset.features["label"], dataset["label"]
+    if isinstance(feature, ClassLabel):
+        return [None if value is None or value < 0 else feature.names[value] for value in values]
+    return list(values)
 
 
 def label_names(
@@ -71,11 +79,11 @@ def label_names(
     """
     feature = dataset.features["label"]
     dtype = getattr(feature, "dtype", "struct")
-    values = dataset["label"]
+    values = label_values(dataset)
     known = {str(theirs).strip().lower(): ours for theirs, ours in (names or {}).items()}
-    if isinstance(feature, ClassLabel):
-        values = [None if value is None or value < 0 else feature.names[value] for value in values]
-    elif dtype == "bool" or (dtype not in ("string", "large_string") and not known):
+    if not isinstance(feature, ClassLabel) and (
+        dtype == "bool" or (dtype not in ("string", "large_string") and not known)
+    ):
         raise UserError(f"{where}: labels are {dtype} without names; give the column a ClassLabel feature.")
     found = [NO_LABEL if value in (None, "", -1, "-1") else str(value).strip().lower() for value in values]
     found = [known.get(name, name) for name in found]

@@ -6,7 +6,7 @@ from datasets import ClassLabel, Dataset
 
 from blindspots.config.errors import UserError
 from blindspots.data.nli import one_line
-from blindspots.data.nli_datasets import require_columns
+from blindspots.data.nli_datasets import require_columns, require_text
 from blindspots.data.row_ids import as_text, repeated, row_ids
 
 FIRST, SECOND = CHOSEN = ("first", "second")
@@ -88,11 +88,8 @@ def _with_prompt(dataset: Dataset, columns: Sequence[str], where: str) -> Datase
 
 
 def _texts(dataset: Dataset, column: str, where: str) -> list[str]:
-    texts = dataset[column][:]
-    for row, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            raise UserError(f"{where}, row {row}: the {column} is empty or not text. Correct or drop the row.")
-    return texts
+    require_text(dataset, where, [column])
+    return dataset[column][:]
 
 
 def _ids_and_units(dataset: Dataset, where: str) -> dict[str, list[str]]:

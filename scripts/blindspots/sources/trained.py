@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from blindspots.artifacts.files import json_text
-from blindspots.artifacts.names import checked_lineage, read_lineage
+from blindspots.artifacts.names import LINEAGE, checked_lineage, read_lineage
 from blindspots.config.errors import UserError, one_line
 from blindspots.data.people_rows import TEST
 from blindspots.evaluation.people import read_people
@@ -80,7 +80,7 @@ def read_models(models: Path, sets: Iterable[Path]) -> tuple[pd.DataFrame, list[
             raise UserError(f"{lineage['artifact']} is not a dataset of prepare_sources.py; name one in sets.")
     names = {lineage["content_sha256"]: lineage["artifact"] for lineage in lineages}
     tables, seen = [], {}
-    for file in sorted(models.rglob("lineage.json")):
+    for file in sorted(models.rglob(LINEAGE)):
         lineage = read_lineage(file.parent)
         if lineage["artifact_type"] not in TYPES:
             continue

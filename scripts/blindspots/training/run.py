@@ -92,8 +92,12 @@ def _require_no_accelerator(keys: dict[str, Any]) -> None:
 
 
 def training_sources(recipe: TrainingDataKeys) -> dict[str, Source]:
-    """The datasets that a recipe trains on and watches, by `train` and `dev`."""
-    named = {"train": (recipe.train_dataset, recipe.train_revision), "dev": (recipe.dev_dataset, recipe.dev_revision)}
+    """The datasets that a recipe trains on, watches, and tests on as people's: `train`, `dev` and `people`."""
+    named = {
+        "train": (recipe.train_dataset, recipe.train_revision),
+        "dev": (recipe.dev_dataset, recipe.dev_revision),
+        "people": (recipe.people, recipe.people_revision),
+    }
     return {role: fetch(name, "dataset", revision) for role, (name, revision) in named.items() if name}
 
 
