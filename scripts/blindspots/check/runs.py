@@ -44,7 +44,7 @@ def margins(recipe: CheckRecipe) -> dict[str, float]:
 
 
 def check_starts(recipe: CheckRecipe) -> None:
-    """Raise RecipeError for a start that no grid of the model has: its prepared data would be made anew for it."""
+    """Raise RecipeError for a start that no grid of the model has: its prepared data would be made again for it."""
     (prepared,) = parse_recipe(PrepareRecipe, argv=[str(RECIPES / recipe.model / "prepare.yaml")])
     possible = [0, *prepared.start_sizes]
     for start in recipe.starts:

@@ -277,7 +277,7 @@ class GridRecipe:
         None,
         minimum=1,
     )
-    own_sets: bool = key("draw the augmentation sets of each start and replicate anew, not once for all", False)
+    own_sets: bool = key("draw the augmentation sets of each start and replicate separately, not once for all", False)
     external: dict[str, str] = key(
         "synthetic sets made elsewhere, name: Hub id, folder or file, for kinds external_<name>; the name synthetic "
         "stands for the generator's own set, synthetic-<generator> for that of one of several",

@@ -40,7 +40,7 @@ def read_shots(recipe: SynthesisRecipe) -> tuple[Source, Dataset]:
 
 
 class FewShotEngine:
-    """A server whose model sees `shots` pairs of a label before each request, drawn anew for each row.
+    """A server whose model sees `shots` pairs of a label before each request, newly drawn for each row.
 
     Attributes:
         description: what decides the completions, beside the recipe.

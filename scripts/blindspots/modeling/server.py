@@ -45,7 +45,7 @@ class Server:
         self.concurrency = concurrency
         self._key = os.environ.get(API_KEY, "")
         if self._key and not TOKEN.fullmatch(self._key):
-            raise UserError(f"{API_KEY} holds a character that no key has, such as a space; set it anew.")
+            raise UserError(f"{API_KEY} holds a character that no key has, such as a space; set it again.")
 
     def models(self) -> list[str]:
         """The names of the models that it offers."""

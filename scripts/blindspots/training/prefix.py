@@ -32,7 +32,7 @@ class SharedPrefix:
         if self.args.neftune_noise_alpha is not None:
             return "neftune_noise_alpha adds noise by the length of a row"
         if self.args.torch_compile:
-            return "torch_compile would compile each batch anew"
+            return "torch_compile would compile each batch again"
         if self.accelerator.parallelism_config is not None:
             return "the accelerate config spreads each row over processes"
         return obstacle(self.model)

@@ -204,7 +204,7 @@ def is_whole(checkpoint: Path) -> bool:
 def _has_all_parts(checkpoint: Path) -> bool:
     """Whether weights, optimiser and scheduler are there, and what each process keeps of its own.
 
-    Without its optimiser or its random state, transformers begins them anew and says nothing.
+    Without its optimiser or its random state, transformers starts them afresh and says nothing.
     """
     names = [path.name for path in checkpoint.iterdir()]
     deepspeed = "global_step"  # one folder of all three
