@@ -13,6 +13,7 @@ from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import SynthesisRecipe
+from blindspots.data.nli import LABELS
 
 # Shards drawn for a label without one kept pair, after which a generator is taken to be unable to write it.
 HOPELESS_SHARDS = 3
@@ -25,6 +26,8 @@ def check(recipe: SynthesisRecipe) -> None:
     """
     if (recipe.samples_per_label is None) == (recipe.kept_per_label is None):
         raise RecipeError("Give exactly one of samples_per_label and kept_per_label.")
+    if isinstance(recipe.kept_per_label, dict) and sorted(recipe.kept_per_label) != sorted(LABELS):
+        raise RecipeError(f"kept_per_label wants one number, or one for each of {', '.join(LABELS)}.")
     if recipe.temperature <= 0 or not 0 < recipe.top_p <= 1 or recipe.top_k < 0:
         raise RecipeError("temperature must be above 0, top_p in (0, 1], top_k 0 or more.")
     if recipe.engine == "server" and recipe.server_url is None:
@@ -58,6 +61,13 @@ def check_shots(recipe: SynthesisRecipe) -> None:
         raise RecipeError("price_per_million_tokens wants two prices, of prompts and of completions.")
 
 
+def wanted(recipe: SynthesisRecipe, label: str) -> int:
+    """How many samples of a label are to be drawn or kept."""
+    if isinstance(recipe.kept_per_label, dict):
+        return recipe.kept_per_label[label]
+    return recipe.kept_per_label or recipe.samples_per_label
+
+
 def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
     """Draw the shards that are not there yet, in rounds of one per process, until every label has what it wants.
 
@@ -65,7 +75,6 @@ def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
     """
     from tqdm import tqdm
 
-    from blindspots.data.nli import LABELS
     from blindspots.modeling.shards import Shard, draw_shard, is_drawn, read_shard
 
     def shard(label: str, index: int) -> Shard:
@@ -73,24 +82,23 @@ def draw(engine, recipe: SynthesisRecipe, folder, state) -> dict[str, list]:
         return Shard(label, index, min(recipe.shard_rows, left))
 
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = recipe.kept_per_label or recipe.samples_per_label
     counted = "kept" if recipe.kept_per_label else "sampled"
     shards = {label: [] for label in LABELS}
     for label in LABELS:
-        done = 0
-        bar = tqdm(total=wanted, desc=f"{label} {counted}", disable=not state.is_main_process)
+        done, enough = 0, wanted(recipe, label)
+        bar = tqdm(total=enough, desc=f"{label} {counted}", disable=not state.is_main_process)
         for first in itertools.count(0, state.num_processes):
             mine = shard(label, first + state.process_index)
             if mine.rows > 0 and not is_drawn(mine, folder):
                 draw_shard(engine, mine, recipe, folder)
             state.wait_for_everyone()
             for drawn in (shard(label, first + rank) for rank in range(state.num_processes)):
-                if done < wanted:
+                if done < enough:
                     shards[label].append(drawn)
                     count = read_shard(drawn, folder)[1][counted]
                     done += count
                     bar.update(count)
-            if done >= wanted:
+            if done >= enough:
                 break
             if counted == "kept" and done == 0 and len(shards[label]) >= HOPELESS_SHARDS:
                 raise UserError(f"No sample of {label} could be kept; this generator does not write the template.")
@@ -102,7 +110,6 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
     """The raw dataset, label by label in shard order, and its counts per label."""
     from datasets import Dataset
 
-    from blindspots.data.nli import LABELS
     from blindspots.data.nli_datasets import PAIR_FEATURES
     from blindspots.modeling.shards import read_shard
 
@@ -112,7 +119,7 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
         read = [read_shard(shard, folder) for shard in parts]
         names = [name for name in read[0][1] if all(name in count for _, count in read)]
         counts[label] = {name: sum(count[name] for _, count in read) for name in names}
-        pairs = [pair for part, _ in read for pair in part][: recipe.kept_per_label]
+        pairs = [pair for part, _ in read for pair in part][: wanted(recipe, label)]
         counts[label] |= {"rows": len(pairs), "repeated": len(pairs) - len(set(pairs))}
         columns["id"] += [f"{label}-{row}" for row in range(len(pairs))]
         columns["premise"] += [premise for premise, _ in pairs]
@@ -129,7 +136,7 @@ def collect(shards: dict[str, list], recipe: SynthesisRecipe, folder):
 
 def count_copies(rows, shots, counts) -> None:
     """Add to the counts of each label how many rows are pairs of `shots`, word for word."""
-    from blindspots.data.nli import LABELS, one_line
+    from blindspots.data.nli import one_line
 
     known = {
         (one_line(premise), one_line(hypothesis)) for premise, hypothesis in zip(shots["premise"], shots["hypothesis"])

@@ -63,6 +63,11 @@ def test_kept_per_label_are_kept_exactly(generate):
     assert all(lineage(out)["row_counts"][label]["kept"] >= 37 for label in LABELS)
 
 
+def test_each_label_may_have_a_number_of_its_own(generate):
+    out = generate("raw", "--kept_per_label", "{entailment: 37, neutral: 5, contradiction: 20}")
+    assert pd.read_parquet(out / DATA)["label"].value_counts().to_dict() == {0: 37, 1: 5, 2: 20}
+
+
 def test_the_seed_decides_the_rows_and_the_batch_of_shards_does_not(generate):
     one, same, other = (
         generate(name, "--samples_per_label", 16, "--seed", seed) / DATA
@@ -198,6 +203,7 @@ def test_a_run_whose_server_went_away_goes_on_at_another_address_with_the_same_r
     [
         ({}, "exactly one of samples_per_label and kept_per_label"),
         ({"samples_per_label": 1, "kept_per_label": 1}, "exactly one of samples_per_label and kept_per_label"),
+        ({"kept_per_label": {"entailment": 1, "neutral": 1}}, "or one for each of entailment, neutral, contradiction"),
         ({"kept_per_label": 1, "temperature": 0.0}, "temperature must be above 0"),
         ({"kept_per_label": 1, "top_p": 1.5}, r"top_p in \(0, 1\]"),
         ({"kept_per_label": 1, "engine": "server"}, "engine: server needs server_url"),

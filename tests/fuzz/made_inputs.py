@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import yaml
 from made_grid import test_sets, write_model
+from made_sources import preference_rows
 from trl import ModelConfig
 
 from blindspots.artifacts.inputs import fetch
@@ -59,6 +61,18 @@ RECIPES = {
         "hub_namespace": "someone",
         "hub_tag": "v1.0",
     },
+    "prepare_sources": {"source_set": "sources.yaml", "train_rows": 6, "test_rows": 4, "seeds": [0]},
+    "finetune_preference": {"model_name_or_path": "base", "train_dataset": "choices", "people": "choices"}
+    | {"train_config": "human-s0", "bf16": False}
+    | TRAINING,
+    "report_sources": {"models": "reward_models", "sets": ["choices"]},
+    "compare_published": {
+        "models": "models",
+        "source": "a paper",
+        "runs": 3,
+        "scores": {"hans": {"mean": 0.6, "sd": 0.1}, "mnli_matched": {"mean": 0.7, "sd": 0.1}},
+    },
+    "validate": {"model_name_or_path": "base", "train_dataset": "mnli", "output_dir": "unused"} | TRAINING,
 }
 # Which of the inputs each recipe reads.
 READS = {
@@ -75,6 +89,20 @@ READS = {
     "report": ["models"],
     "reproduce_cell": [],
     "release": ["artifacts", "modules"],
+    "prepare_sources": ["sources.yaml", "pairs.parquet"],
+    "finetune_preference": ["base", "choices"],
+    "report_sources": ["reward_models", "choices"],
+    "compare_published": ["models"],
+    "validate": ["base", "mnli"],
+}
+# What people and a model chose; see made_sources.
+PAIRS = {
+    "dataset": "pairs.parquet",
+    "data_type": "preferences",
+    "sources": {"human": "people", "gpt": "model"},
+    "codes": {"0": "first", "1": "second", "2": "tie"},
+    "unit": ["question"],
+    "output_dir": "unused",
 }
 
 
@@ -102,6 +130,9 @@ def make_inputs(folder: Path, world: Path, modules: Path) -> None:
     _made(folder, "prepared", "prepare_mnli")
     _made(folder, "synthetic", "generate_synthetic", samples_per_label=24)
     _made(folder, "sets", "build_variants")
+    preference_rows(60).to_parquet(folder / "pairs.parquet")
+    (folder / "sources.yaml").write_text(yaml.safe_dump(PAIRS))
+    _made(folder, "choices", "prepare_sources")
     for name in ("prepared", "sets"):
         shutil.copytree(folder / name, folder / "artifacts" / name)
     shutil.copytree(modules / "heuristic_audit", folder / "modules" / "heuristic_audit")
@@ -110,9 +141,12 @@ def make_inputs(folder: Path, world: Path, modules: Path) -> None:
 
 
 def make_more(folder: Path) -> None:
-    """Write `model`, a tuned task model with predictions, and `kept`, a report on `models`."""
+    """Write `model`, a tuned task model with predictions, `kept`, a report on `models`, and `reward_models`."""
     _made(folder, "model", "finetune_task", hans="hans", hans_expected_rows=60)
     _made(folder, "kept", "report")
+    for kind in ("human", "machine_gpt"):
+        config = f"{kind}-s0"
+        _made(folder, f"reward_models/{config}", "finetune_preference", train_config=config)
 
 
 def _made(folder: Path, name: str, script: str, **keys: object) -> None:

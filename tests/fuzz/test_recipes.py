@@ -1,20 +1,26 @@
 """Recipes and command lines that nobody meant: what is recorded is what was given, or one line says what is wrong."""
 
+import contextlib
+import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_grid import test_sets as made_test_sets
 from safetensors.torch import load_file
 
 from blindspots.config import recipes
 from blindspots.config.library_keys import Key, library_keys
 from blindspots.config.parser import own_keys
+from blindspots.config.source_recipes import PrepareSourcesRecipe, ReportSourcesRecipe
+from blindspots.data.test_sets import test_set
 
 from .damage import Bytes
 from .made_inputs import READS, RECIPES, flag, put
@@ -35,14 +41,21 @@ CLASSES = {
     "report": (recipes.ReportRecipe,),
     "reproduce_cell": (recipes.ReproduceRecipe,),
     "release": (recipes.ReleaseRecipe,),
+    "prepare_sources": (PrepareSourcesRecipe,),
+    "finetune_preference": (recipes.PreferenceRecipe, "RewardConfig", "ModelConfig"),
+    "report_sources": (ReportSourcesRecipe,),
+    "compare_published": (recipes.PublishedRecipe,),
+    "validate": (recipes.TaskRecipe, "TrainingArguments", "ModelConfig"),
 }
+# Scripts that print what they found and write nothing below output_dir.
+PRINTING = frozenset(["release", "compare_published", "validate"])
 # Keys of which a large number is a lot of work, or which would change this process for the tests after it.
 HEAVY = frozenset(
     """
     train_rows matched_rows hans_rows samples_per_label kept_per_label max_new_tokens shard_rows batch_size
     num_train_epochs max_steps per_device_train_batch_size gradient_accumulation_steps lora_r starts sizes seeds
     dataset_num_proc dataloader_num_workers torch_empty_cache_steps label_model_rows ddp_timeout start_draws
-    global_batch_size generator_rows generator_draws
+    global_batch_size generator_rows generator_draws train_tokens longest
     dataloader_prefetch_factor
     """.split()
 )
@@ -56,7 +69,9 @@ LEFT_OUT = frozenset(
 
 
 # How messages call what a key asks for where they do not name the key.
-SAID = ("A set of", "No part of", "gguf", "has no config")
+SAID = ("A set of", "No part of", "gguf", "has no config", "The run would stop at")
+# What a recipe of validate.py says first.
+FIRST_LINES = {"validate": b"# finetune_task.py: a start.\n"}
 
 
 def names_in(content: bytes) -> list[str]:
@@ -80,6 +95,8 @@ def known_keys(script: str) -> dict[str, Key]:
 
 def recorded(out: Path, script: str) -> dict[str, Any]:
     """The keys that an output says it was made with."""
+    if script == "report_sources":
+        return {}
     if script == "report":
         return yaml.safe_load((out / "report.yaml").read_text("utf-8"))
     if script == "audit_dataset":
@@ -91,7 +108,7 @@ def right(inputs: Path, script: str, given: Callable[[], dict[str, Any]]) -> Cal
     """What must hold of the output where the values that `given` returns were accepted."""
 
     def check(out: Path, ending: Ending) -> None:
-        if script in ("release", "reproduce_cell"):
+        if script in PRINTING or script == "reproduce_cell":
             return
         values = given()
         if values.get("estimate") in (True, "true"):
@@ -108,7 +125,7 @@ def right(inputs: Path, script: str, given: Callable[[], dict[str, Any]]) -> Cal
 def made(inputs: Path, script: str, out: Path, recipe: dict[str, Any]) -> None:
     """Raise AssertionError where an artifact is not what its recipe asks for."""
     sizes = {
-        file.relative_to(out / "data").as_posix().split("-")[0]: len(pd.read_parquet(file))
+        file.relative_to(out / "data").as_posix().partition("-00000-of-")[0]: len(pd.read_parquet(file))
         for file in out.glob("data/*/*.parquet")
     }
     if script == "prepare_mnli":
@@ -121,7 +138,8 @@ def made(inputs: Path, script: str, out: Path, recipe: dict[str, Any]) -> None:
     elif script.startswith("finetune"):
         counts = json.loads((out / "lineage.json").read_text())["row_counts"]
         trained = recipe.get("train_dataset") is not None
-        assert not trained or counts["trained on"] + counts["too long"] == 24
+        rows = RECIPES["prepare_sources"]["train_rows"] if script == "finetune_preference" else 24
+        assert not trained or counts["trained on"] + counts["too long"] == rows
         weights = {name: tensor for file in out.glob("*.safetensors") for name, tensor in load_file(file).items()}
         assert weights
         assert all(tensor.isfinite().all() for tensor in weights.values()), "weights that are no numbers"
@@ -133,12 +151,21 @@ def made(inputs: Path, script: str, out: Path, recipe: dict[str, Any]) -> None:
         )
         slow = recipe.get("learning_rate", 1) < 1e-6 or recipe.get("warmup_steps")
         assert moved or not trained or slow, "nothing was trained"
+    elif script == "report_sources":
+        (found,) = json.loads((out / "trained.json").read_text("utf-8"))["sets"]
+        assert found["test_rows"] == RECIPES["prepare_sources"]["test_rows"]
+    elif script == "prepare_sources":
+        kinds = ["human", *[f"machine_{name}" for name in recipe["machines"] or ["gpt"]]]
+        train = {f"{kind}-s{seed}/train": recipe["train_rows"] for kind in kinds for seed in recipe["seeds"]}
+        assert sizes == train | {"test/test": recipe["test_rows"]}
     elif script == "build_variants":
         assert sizes == {f"n{size}/train": size for size in recipe["sizes"]}
     elif script == "generate_synthetic":
         counts = json.loads((out / "lineage.json").read_text())["row_counts"]
         assert sizes == {"full/train": sum(count["rows"] for count in counts.values())}
-        assert all(count["rows"] == recipe["kept_per_label"] or count["kept"] for count in counts.values())
+        kept = recipe["kept_per_label"]
+        for label, count in counts.items():
+            assert kept is None or count["rows"] == (kept[label] if isinstance(kept, dict) else kept)
         assert all(count["sampled"] == recipe["samples_per_label"] or count["kept"] for count in counts.values())
 
 
@@ -177,31 +204,40 @@ def training_edits(script: str) -> st.SearchStrategy[list[Edit]]:
     return st.builds(list.__add__, st.sampled_from(settings), numbers)
 
 
+@contextlib.contextmanager
+def small_test_sets() -> Iterator[None]:
+    """Published scores are compared on test sets of as many rows as the models of these inputs predicted."""
+    sizes = {name: dataclasses.replace(test_set(name), rows=len(rows)) for name, rows in made_test_sets().items()}
+    with patch("blindspots.release.published.test_set", sizes.get):
+        yield
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", CLASSES)
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_recipe_is_followed_or_refused(inputs, script, data):
-    check_recipe(inputs, script, data.draw(edits(RECIPES[script], known_keys(script), HEAVY)))
+def test_a_recipe_is_followed_or_refused(all_inputs, script, data):
+    check_recipe(all_inputs, script, data.draw(edits(RECIPES[script], known_keys(script), HEAVY)))
 
 
 def check_recipe(inputs, script, changes):
     with scratch() as folder:
         put(inputs, folder, *READS[script])
-        content = text_of(RECIPES[script], changes)
+        content = FIRST_LINES.get(script, b"") + text_of(RECIPES[script], changes)
         (folder / RECIPE).write_bytes(content)
         keys = [edit.key for edit in changes if isinstance(edit, Edit) if edit.key]
         words = [RECIPE, *known_keys(script), *SAID, *names_in(content), *keys]
-        output = [] if script == "release" else ["--output_dir", OUT]
-        attempt(script, "recipe", [RECIPE, *output], folder, words, right(inputs, script, lambda: read(content)))
+        output = [] if script in PRINTING else ["--output_dir", OUT]
+        with small_test_sets():
+            attempt(script, "recipe", [RECIPE, *output], folder, words, right(inputs, script, lambda: read(content)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", CLASSES)
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_command_line_is_followed_or_refused(inputs, script, data):
-    check_command_line(inputs, script, data.draw(command_lines(script)))
+def test_a_command_line_is_followed_or_refused(all_inputs, script, data):
+    check_command_line(all_inputs, script, data.draw(command_lines(script)))
 
 
 def command_lines(script: str) -> st.SearchStrategy[tuple[dict[str, str], list[str]]]:
@@ -225,7 +261,10 @@ def check_command_line(inputs: Path, script: str, case: tuple[dict[str, str], li
     words = [word for key, value in given.items() for word in flag(key, value)] + more
     with scratch() as folder:
         put(inputs, folder, *READS[script])
-        output = [] if script == "release" else ["--output_dir", OUT]
+        if script in FIRST_LINES:
+            (folder / RECIPE).write_bytes(FIRST_LINES[script] + text_of(RECIPES[script], []))
+            words = [RECIPE, *words]
+        output = [] if script in PRINTING else ["--output_dir", OUT]
         texts = [part for text in [*more, *values.values()] for part in [text, *text.strip("[]").split(", ")]]
         names = [*known_keys(script), *SAID, *texts, "command line", "recipe"]
 
@@ -233,7 +272,8 @@ def check_command_line(inputs: Path, script: str, case: tuple[dict[str, str], li
             if not ending.stdout.startswith("usage:"):
                 right(inputs, script, lambda: given)(out, ending)
 
-        attempt(script, "command line", [*output, *words], folder, names, check)
+        with small_test_sets():
+            attempt(script, "command line", [*words, *output], folder, names, check)
 
 
 def setting(key: str, text: str) -> list[Edit]:

@@ -205,7 +205,9 @@ class SynthesisRecipe(ArtifactRecipe):
         minimum=0,
     )
     samples_per_label: int | None = key("samples to draw for each label, kept or not", None, minimum=1)
-    kept_per_label: int | None = key("draw until this many samples are kept for each label", None, minimum=1)
+    kept_per_label: int | dict[str, int] | None = key(
+        "draw until this many samples are kept for each label; one number, or one by label", None, minimum=1
+    )
     temperature: float = key("softmax temperature", 1.0)
     top_p: float = key("nucleus: smallest probability mass to sample from", 1.0)
     top_k: int = key("sample from the k likeliest tokens; 0 is all", 0, minimum=0)
