@@ -148,6 +148,7 @@ def test_a_set_is_an_artifact_with_card_and_lineage(work):
     ) | {"test": 10}
     card = DatasetCard.load(folder / "README.md")
     assert "of units that are in no train set" in card.text
+    assert "look for the same in classifiers" in card.text
     assert "nli" not in card.data.tags
     rows = read_split(fetch(str(folder), "dataset"), "train", "human-s0")
     assert rows.features["label"].names == ["no", "maybe", "yes"]
@@ -162,7 +163,9 @@ def test_a_classifier_knows_its_labels_by_name(work):
     assert recorded["artifact_type"] == "text_classifier"
     assert recorded["results"]["labels"] == ["no", "maybe", "yes"]
     assert recorded["results"]["people"]["rows"] == 10
-    assert "accuracy" in ModelCard.load(out / "README.md").text
+    text = ModelCard.load(out / "README.md").text
+    assert "accuracy" in text
+    assert "labels over-represent those of the majority" in text
 
 
 def test_a_reward_model_learns_what_is_chosen_and_is_saved_whole(work, tmp_path):

@@ -61,13 +61,13 @@ RECIPES = {
         "hub_namespace": "someone",
         "hub_tag": "v1.0",
     },
-    "prepare_sources": {"source_set": "sources.yaml", "train_rows": 6, "test_rows": 4, "seeds": [0]},
+    "prepare_sources": {"source_set": "sources.yaml", "seeds": [0, 1], "train_rows": 6, "test_rows": 4},
     "finetune_preference": {"model_name_or_path": "base", "train_dataset": "choices", "people": "choices"}
     | {"train_config": "human-s0", "bf16": False}
     | TRAINING,
     "report_sources": {"models": "reward_models", "sets": ["choices"]},
     "compare_published": {
-        "models": "models",
+        "models": "runs",
         "source": "a paper",
         "runs": 3,
         "scores": {"hans": {"mean": 0.6, "sd": 0.1}, "mnli_matched": {"mean": 0.7, "sd": 0.1}},
@@ -92,7 +92,7 @@ READS = {
     "prepare_sources": ["sources.yaml", "pairs.parquet"],
     "finetune_preference": ["base", "choices"],
     "report_sources": ["reward_models", "choices"],
-    "compare_published": ["models"],
+    "compare_published": ["runs"],
     "validate": ["base", "mnli"],
 }
 # What people and a model chose; see made_sources.
@@ -138,15 +138,19 @@ def make_inputs(folder: Path, world: Path, modules: Path) -> None:
     shutil.copytree(modules / "heuristic_audit", folder / "modules" / "heuristic_audit")
     for seed, name in enumerate(("n0-s0", "n0-original-n60-s0", "n0-synthetic-n60-s0")):
         write_model(folder / "models" / name, 0.7, np.random.default_rng(seed), test_sets())
+    for seed in range(2):
+        write_model(folder / "runs" / f"s{seed}", 0.7, np.random.default_rng(seed), test_sets())
+        lineage = json.loads((folder / f"runs/s{seed}/lineage.json").read_text())
+        lineage["recipe"]["seed"] = seed
+        (folder / f"runs/s{seed}/lineage.json").write_text(json.dumps(lineage))
 
 
 def make_more(folder: Path) -> None:
     """Write `model`, a tuned task model with predictions, `kept`, a report on `models`, and `reward_models`."""
     _made(folder, "model", "finetune_task", hans="hans", hans_expected_rows=60)
     _made(folder, "kept", "report")
-    for kind in ("human", "machine_gpt"):
-        config = f"{kind}-s0"
-        _made(folder, f"reward_models/{config}", "finetune_preference", train_config=config)
+    for config in ("human-s0", "machine_gpt-s0", "human-s1", "machine_gpt-s1"):
+        _made(folder, f"reward_models/{config}", "finetune_preference", train_config=config, seed=config[-1])
 
 
 def _made(folder: Path, name: str, script: str, **keys: object) -> None:

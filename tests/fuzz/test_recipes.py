@@ -273,7 +273,7 @@ def check_command_line(inputs: Path, script: str, case: tuple[dict[str, str], li
                 right(inputs, script, lambda: given)(out, ending)
 
         with small_test_sets():
-            attempt(script, "command line", [*words, *output], folder, names, check)
+            attempt(script, "command line", [*output, *words], folder, names, check)
 
 
 def setting(key: str, text: str) -> list[Edit]:
