@@ -3,7 +3,8 @@
 python scripts/fill_readmes.py
 
 WHAT is `file: PATH` (that file), `keys` (every key of a recipe), `kinds`, `test sets`, `audits` (their findings side
-by side), `source claims` (those of all comparisons) or `trained claims` (those of models trained on such data).
+by side), `grid claims` (the paper's claims, grid by grid), `source claims` (those of all comparisons) or `trained
+claims` (those of models trained on such data).
 """
 
 import json
@@ -22,6 +23,7 @@ from blindspots.config.source_recipes import DATA_TYPES, CompareRecipe, PrepareS
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import FAMILIES
 from blindspots.data.test_sets import test_set
+from blindspots.report.verdicts import read_claim
 from blindspots.sources.render import overview as claims_of_sources
 from blindspots.sources.second_order_page import overview as claims_of_trained
 
@@ -30,9 +32,16 @@ READMES = tuple(
     for folder in ("", "recipes", "recipes/check", "results", "results/audits", "results/sources")
 )
 PART = re.compile(
-    r"<!-- (?P<what>keys|kinds|test sets|audits|(source|trained) claims|file: (?P<path>\S+)) -->\n.*?<!-- end -->",
+    r"<!-- (?P<what>keys|kinds|test sets|audits|(grid|source|trained) claims|file: (?P<path>\S+)) -->\n"
+    r".*?<!-- end -->",
     re.DOTALL,
 )
+GRIDS = {
+    "the paper's points": "paper/report",
+    "demo": "demo",
+    "grid A": "smollm2-135m-fewgen",
+    "grid B": "smollm2-135m-generators",
+}
 AUDITS = {"WANLI": "wanli", "SuperGen": "supergen", "LingNLI": "lingnli"}
 SCRIPTS = {
     "make_demo_inputs.py": recipes.DemoRecipe,
@@ -115,6 +124,22 @@ def audit_table() -> str:
     return overview(found)
 
 
+def grid_table() -> str:
+    """The verdict on each claim of the paper in each grid; `not run` for a grid without committed results."""
+    files = {grid: ROOT / "results" / folder / "claims.json" for grid, folder in GRIDS.items()}
+    claims = {
+        grid: {claim["id"]: read_claim(claim) for claim in json.loads(file.read_text("utf-8"))}
+        for grid, file in files.items()
+        if file.is_file()
+    }
+    rows = [
+        {"claim": f"{name}: {claim.statement}"}
+        | {grid: claims[grid][name].shown_verdict if grid in claims else "not run" for grid in GRIDS}
+        for name, claim in next(iter(claims.values())).items()
+    ]
+    return markdown_table(rows)
+
+
 def claim_table() -> str:
     """The claims of the committed comparisons, by type of data."""
     found = {
@@ -136,6 +161,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "kinds": kind_table,
     "test sets": test_set_table,
     "audits": audit_table,
+    "grid claims": grid_table,
     "source claims": claim_table,
     "trained claims": trained_table,
 }

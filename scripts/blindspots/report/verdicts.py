@@ -1,6 +1,8 @@
 """A claim and how its readings are combined to a verdict."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from blindspots.evaluation.statistics import holm
 from blindspots.report.contrasts import ALPHA, CONTRADICTED, SUPPORTED, UNDECIDED, Reading
@@ -31,6 +33,12 @@ class Claim:
         one_generator = any(reading.one_generator for reading in self.deciding)
         decided = self.verdict in (SUPPORTED, CONTRADICTED)
         return self.verdict + (" for this generator only" if decided and one_generator else "")
+
+
+def read_claim(saved: Mapping[str, Any]) -> Claim:
+    """A claim as `claims.json` has it."""
+    readings = {part: [Reading(**reading) for reading in saved[part]] for part in ("deciding", "beside")}
+    return Claim(**saved | readings)
 
 
 def judged(claim: Claim) -> Claim:

@@ -1,5 +1,7 @@
 """The claims: what the paper's points allow from one seed, and that made grids lead to the verdicts they must."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +13,7 @@ from blindspots.report.collect import Grid, read_points
 from blindspots.report.contrasts import CONTRADICTED, SUPPORTED, UNDECIDED, Reading
 from blindspots.report.gates import FLOOR
 from blindspots.report.tables import read_counts, table1
-from blindspots.report.verdicts import UNINTERPRETABLE, Claim, combined, judged
+from blindspots.report.verdicts import UNINTERPRETABLE, Claim, combined, judged, read_claim
 
 PAPER = Path(__file__).parents[3] / "results" / "paper"
 
@@ -53,6 +55,13 @@ def test_the_papers_single_seed_decides_c5_and_leaves_the_single_start_claims_op
     assert [round(reading.estimate, 3) for reading in readings] == [0.062, 0.016, 0.191]
     assert [reading.verdict for reading in readings] == [SUPPORTED] * 3
     assert {found[name].verdict for name in ("C1", "C2", "C3", "C4")} == {UNDECIDED}
+
+
+def test_a_claim_that_was_saved_is_read_as_it_was(paper):
+    for claim in verdicts(paper).values():
+        saved = json.loads(json.dumps(dataclasses.asdict(claim)))
+        assert read_claim(saved) == claim
+        assert read_claim(saved).shown_verdict == claim.shown_verdict
 
 
 def test_the_papers_points_show_c3s_pattern_at_two_starts(paper):
