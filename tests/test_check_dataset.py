@@ -3,22 +3,24 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from made_grid import test_sets as made_tests
 from made_grid import write_model
 
 import check_dataset
-from blindspots.check import runs
+from blindspots.artifacts.inputs import fetch
+from blindspots.check import explain, runs
 from blindspots.config.errors import UserError
 from blindspots.config.paths import ROOT
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import CheckRecipe, GridRecipe
 from blindspots.data.heuristics import lexical_overlap
 from blindspots.data.nli import LABELS
+from blindspots.data.nli_datasets import pool_pairs
 from blindspots.demo.corpus import mnli_like
 from blindspots.demo.examples import write_examples
 from blindspots.grid import Cell
@@ -83,12 +85,17 @@ def check(monkeypatch):
     return run
 
 
-def test_a_set_whose_models_are_as_good_does_no_harm(workflow, mine, check, tmp_path, capsys):
+def test_a_set_whose_models_are_as_good_does_no_harm_though_a_control_that_is_not_found_is_said(
+    workflow, mine, check, tmp_path, capsys
+):
     workflow[0]["mine"] = 0.82
-    assert check(mine("mine"), *KEYS, *LOOKS) == 0
-    assert "does not harm: each dataset has a verdict; page: outputs/checks/mine_" in capsys.readouterr().out
+    assert check(mine("mine"), *KEYS, *LOOKS, "--biased", "true") == 0
+    said = capsys.readouterr().out
+    assert "The planted bias was not found by now, so that this check could overlook harm of its size." in said
+    assert "does not harm: each dataset has a verdict; page: outputs/checks/mine_" in said
     (page,) = tmp_path.glob("outputs/checks/mine_*/index.html")
     assert "<script" not in page.read_text()
+    assert "The planted bias was not found" in page.read_text()
     verdict = json.loads(page.with_name("verdict.json").read_text())
     assert (verdict["verdict"], verdict["recipe"]["size"]) == ("does not harm", 30)
     assert {line["title"] for line in verdict["sets"][0]["headlines"]} == {"MNLI matched", "HANS"}
@@ -128,25 +135,27 @@ def test_a_set_that_cannot_be_audited_has_a_verdict_all_the_same(workflow, mine,
     assert "mine is not audited: " in capsys.readouterr().out
 
 
-def test_the_group_whose_removal_helps_is_blamed_and_the_set_is_written_without_it(
-    workflow, mine, check, tmp_path, capsys
+def test_the_group_whose_removal_helps_is_blamed_and_the_set_is_saved_without_it(
+    workflow, mine, check, monkeypatch, capsys
 ):
     group = "entailment with lexical overlap"
     workflow[0].update(mine=0.3, original=0.3)  # as good as models without a group that does no harm
     workflow[0][f"mine_without_{group.replace(' ', '_')}"] = 0.9
+    monkeypatch.setattr(explain, "fetch", lambda *_: None)
+    monkeypatch.setattr(explain, "disputed_labels", lambda pairs, *_: np.zeros(len(pairs), dtype=bool))
     file = mine("mine", overlap=0.5)
-    assert check(file, *KEYS, *LOOKS, "--explain", "true") == 0
-    assert f"mine: Models are surely better without one group: {group}." in capsys.readouterr().out
-    (page,) = tmp_path.glob("outputs/checks/mine_*/index.html")
-    (cleaned,) = page.parent.glob("cleaned-*")
-    rows = pd.read_parquet(cleaned / "data")
-    overlap = [lexical_overlap(row.premise, row.hypothesis, True) for row in rows[rows["label"] == 0].itertuples()]
-    assert not any(overlap)
-    assert 0 < len(rows) < 60
-    assert "| before | after |" in (cleaned / "README.md").read_text()
+    assert check(file, *KEYS, *LOOKS, "--explain", "true", "--explain_seeds", 4) == 0
+    (cleaned,) = Path("outputs/demo-check-n30").glob("cleaned-mine_*")
+    said = capsys.readouterr().out
+    assert f"mine: Models are surely better without one group: {group}." in said
+    assert f"the set without that group: {cleaned}" in said
+    (page,) = Path().glob("outputs/checks/mine_*/index.html")
+    assert f"<code>{cleaned}</code>" in page.read_text()
     removals = json.loads(page.with_name("verdict.json").read_text())["sets"][0]["explained"]["removals"]
     assert removals[0]["group"] == group
     assert removals[0]["estimate"] > 0.3
+    entailed = [row for row in pool_pairs(fetch(str(cleaned), "dataset")) if LABELS[row["label"]] == "entailment"]
+    assert not any(lexical_overlap(row["premise"], row["hypothesis"], True) for row in entailed)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blindspots.artifacts.files import markdown_table
-from blindspots.artifacts.markdown import inline
+from blindspots.artifacts.folder import output_folder, resolved_recipe, save_artifact
+from blindspots.artifacts.inputs import fetch
 from blindspots.check import runs
-from blindspots.check.groups import groups
+from blindspots.check.groups import disputed_labels, groups
 from blindspots.check.sets import CheckedSet, key_of, require_size, write_copy
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import CheckRecipe
+from blindspots.config.recipes import ArtifactRecipe, CheckRecipe
 from blindspots.data.kinds import ORIGINAL
+from blindspots.data.nli_datasets import write_configs
 from blindspots.evaluation.statistics import crossed_interval, holm
 from blindspots.report.collect import Grid
 
@@ -74,7 +75,9 @@ def explain(recipe: CheckRecipe, found: CheckedSet, headlines: list[str]) -> tup
     Raises UserError where no group can be left out.
     """
     half = dataclasses.replace(recipe, size=recipe.size // 2, biased=False)
-    parts, sizes, not_tried = without_groups(found, groups(found.pairs), half.size)
+    model = fetch(str(runs.label_model(recipe)), "model")
+    disputed = disputed_labels(found.pairs, model, runs.task_recipe(recipe).eval_batch_tokens)
+    parts, sizes, not_tried = without_groups(found, groups(found.pairs, disputed), half.size)
     if not parts:
         reasons = "; ".join(f"{name}: {why}" for name, why in not_tried.items())
         raise UserError(f"{found.source.name}: no group of rows can be left out ({reasons}).")
@@ -134,24 +137,41 @@ def compared(
     return sorted(removals, key=lambda removal: (removal.p > ALPHA, -removal.estimate))
 
 
-def write_cleaned(folder: Path, cleaned: CheckedSet, explained: Explanation, titles: Mapping[str, str]) -> None:
-    """Write the set without the blamed group as a dataset folder whose README has the numbers before and after."""
-    write_copy(cleaned, folder)
-    rows = [
+def save_cleaned(
+    recipe: CheckRecipe, found: CheckedSet, cleaned: CheckedSet, explained: Explanation, titles: Mapping[str, str]
+) -> Path:
+    """Save a set without the blamed group as an artifact, with its numbers before and after; returns the folder.
+
+    Raises UserError where the folder holds anything but such an artifact of before.
+    """
+    path, source = runs.cells_folder(recipe) / f"cleaned-{found.key}", found.source
+    named = source.name if source.revision is None else f"{source.name}@{source.revision}"
+    own = dataclasses.replace(recipe, datasets=[named])
+    results = {
+        "left_out": explained.blamed,
+        "tuned_on_rows": explained.size,
+        "seeds": explained.seeds,
+        "before_and_after": before_and_after(explained, titles),
+    }
+    counts = {"read": len(found.pairs), "left out": len(found.pairs) - len(cleaned.pairs)}
+    target = ArtifactRecipe(output_dir=str(path), wait_for_lock=True)
+    with output_folder(target, "cleaned_set", {"datasets": own.datasets}) as folder:
+        rows = write_configs(folder.staging, {"full": {"train": cleaned.pairs}})
+        save_artifact(folder, resolved_recipe(own), {"dataset": source}, counts | rows, results)
+    return path
+
+
+def before_and_after(explained: Explanation, titles: Mapping[str, str]) -> list[dict[str, str]]:
+    """Each headline of models tuned on the set with and without the blamed group, as rows of a table."""
+    return [
         {
             "headline": titles[removal.metric],
             "before": f"{removal.whole:.3f}",
             "after": f"{removal.without:.3f}",
-            "difference": f"{removal.estimate:+.3f} ({removal.low:+.3f} to {removal.high:+.3f})",
+            "difference": f"{removal.estimate:+.3f}",
+            "interval": f"{removal.low:+.3f} to {removal.high:+.3f}",
             "original rows": f"{explained.original[removal.metric]:.3f}",
         }
         for removal in explained.removals
         if removal.group == explained.blamed
     ]
-    parts = [
-        f"# {inline(cleaned.name)}",
-        f"{len(cleaned.pairs):,} rows. Models tuned on {explained.size:,} rows of the set before and after, "
-        f"{explained.seeds} seeds; the intervals hold for all groups that were tried and all headlines together.",
-        markdown_table(rows).rstrip(),
-    ]
-    (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")

@@ -110,6 +110,7 @@ def explanation_lines(result: CheckResult) -> list[str]:
                 f"({shown['interval']})"
             )
         found += [f"  {group}: not tried: {why}" for group, why in one.explained.not_tried.items()]
+        found += [f"  the set without that group: {one.cleaned}"] if one.cleaned else []
     return found
 
 
@@ -138,12 +139,11 @@ def record(result: CheckResult) -> dict[str, Any]:
 
 
 def write_check(folder: Path, result: CheckResult) -> None:
-    """Write page, verdict, audits and cleaned sets in place of what the folder held of a former check."""
+    """Write page, verdict and audits in place of what the folder held of a former check."""
     with whole_folder(folder, "check", strange_file) as new:
         for one in result.sets:
-            for name, made in (("audit", one.audit), ("cleaned", one.cleaned)):
-                if made:
-                    shutil.copytree(made, new / f"{name}-{one.kind}")
+            if one.audit:
+                shutil.copytree(one.audit, new / f"audit-{one.kind}")
         write_json(new / "verdict.json", record(result))
         (new / "index.html").write_text(page(result), encoding="utf-8")
 
@@ -178,6 +178,6 @@ def strange_file(folder: Path) -> str | None:
     names = sorted(path.name for path in folder.iterdir())
     own = "verdict.json" in names
     return next(
-        (name for name in names if not own or (name not in FILES and not name.startswith(("audit-", "cleaned-")))),
+        (name for name in names if not own or (name not in FILES and not name.startswith("audit-"))),
         None,
     )

@@ -12,7 +12,7 @@ from blindspots.audit.run import audit, fetch_sources
 from blindspots.audit.write import FILES as AUDIT_FILES
 from blindspots.audit.write import write_audit
 from blindspots.check import runs
-from blindspots.check.explain import Explanation, explain, write_cleaned
+from blindspots.check.explain import Explanation, explain, save_cleaned
 from blindspots.check.sequential import HARMS, UNDECIDED, HeadlineVerdict, SequentialTest, overall
 from blindspots.check.sets import CheckedSet, read_set, require_known_words, write_copy
 from blindspots.config.errors import RecipeError, UserError, one_line
@@ -37,7 +37,7 @@ class SetResult:
     verdict: of all its headlines. beside: what is not judged, with 95% intervals of this look alone.
     moved: whether the threshold moved or the ability, in a sentence; empty where no test set tells.
     audit: folder of its audit, None without.
-    explained: which rows do the harm, None where that was not asked. cleaned: folder of the set without them.
+    explained: which rows do the harm, None where that was not asked. cleaned: artifact of the set without them.
     """
 
     name: str
@@ -158,9 +158,7 @@ def explain_sets(result: CheckResult, sets: Sequence[CheckedSet]) -> None:
         harmed = [line.metric for line in one.headlines if line.verdict == HARMS]
         one.explained, cleaned = explain(result.recipe, found, harmed or list(runs.margins(result.recipe)))
         if cleaned:
-            folder = runs.cells_folder(result.recipe) / "cleaned" / cleaned.key
-            write_cleaned(folder, cleaned, one.explained, result.titles)
-            one.cleaned = str(folder)
+            one.cleaned = str(save_cleaned(result.recipe, found, cleaned, one.explained, result.titles))
 
 
 def described(found: CheckedSet) -> SetResult:

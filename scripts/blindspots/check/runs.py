@@ -22,12 +22,18 @@ from blindspots.grid import Cell, cells
 from blindspots.report.collect import Grid, read_grid
 
 
-def known_headlines(recipe: CheckRecipe) -> dict[str, Headline]:
-    """By name, what the model's test sets measure as a share: accuracies, mean probabilities and AUROC."""
+def task_recipe(recipe: CheckRecipe) -> TaskRecipe:
+    """How the models of the check are tuned and evaluated."""
     task, *_ = parse_recipe(
         TaskRecipe, "TrainingArguments", "ModelConfig", argv=[str(RECIPES / recipe.model / "augment.yaml")]
     )
-    shown = [headline for found in named_test_sets(task) for headline in (*found.shown, *found.measured)]
+    return task
+
+
+def known_headlines(recipe: CheckRecipe) -> dict[str, Headline]:
+    """By name, what the model's test sets measure as a share: accuracies, mean probabilities and AUROC."""
+    tests = named_test_sets(task_recipe(recipe))
+    shown = [headline for found in tests for headline in (*found.shown, *found.measured)]
     return {headline.name: headline for headline in shown if headline.is_share}
 
 
@@ -106,6 +112,11 @@ def seed_means(grid: Grid, metric: str, kind: str, recipe: CheckRecipe) -> list[
 def start_name(recipe: CheckRecipe) -> str:
     """Name of the first replicate of the largest start."""
     return Cell(max(recipe.starts), 0).name
+
+
+def label_model(recipe: CheckRecipe) -> Path:
+    """The first model that the check tuned on original rows alone."""
+    return cells_folder(recipe) / "models" / Cell(max(recipe.starts), 0, ORIGINAL, recipe.size).name
 
 
 def run_workflow(recipe: CheckRecipe, grid: GridRecipe, targets: Sequence[str]) -> None:
