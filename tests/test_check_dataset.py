@@ -15,6 +15,7 @@ import check_dataset
 from blindspots.artifacts.inputs import fetch
 from blindspots.check import explain, runs
 from blindspots.config.errors import UserError
+from blindspots.config.parser import parse_recipe
 from blindspots.config.paths import ROOT
 from blindspots.config.processes import run_script
 from blindspots.config.recipes import CheckRecipe, GridRecipe
@@ -228,3 +229,44 @@ def test_the_examples_are_made_again_byte_for_byte(tmp_path):
         assert file.read_bytes() == committed.read_bytes()
         assert committed.stat().st_size < 250_000
     assert len(list(tmp_path.iterdir())) == len(list((ROOT / "examples").glob("*.jsonl"))) == 3
+
+
+NOTEBOOK = json.loads((ROOT / "examples/check_your_data.ipynb").read_text())
+SHELL = re.compile(r"^!(.+)$", re.MULTILINE)
+
+
+def texts_of(cell_type: str) -> list[str]:
+    return ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == cell_type]
+
+
+def test_the_notebook_has_no_outputs_and_names_what_is_there():
+    assert NOTEBOOK["nbformat"] == 4
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in NOTEBOOK["cells"])
+    commands = re.findall(r"^python (.+)$", "\n".join(texts_of("markdown")), re.MULTILINE)
+    assert len(commands) == 2
+    for script, *words in map(str.split, commands):
+        assert (ROOT / script).is_file()
+        (recipe,) = parse_recipe(CheckRecipe, argv=check_dataset.arguments([str(ROOT / words[0]), *words[1:]]))
+        assert recipe.datasets
+    for path in re.findall(
+        r"\b(?:examples|recipes|scripts)/[\w./-]+\w", "\n".join([*texts_of("markdown"), *texts_of("code")])
+    ):
+        assert (ROOT / path).exists()
+
+
+def test_the_notebook_goes_from_a_file_to_its_verdict(workflow, check, tmp_path, capsys):
+    workflow[0]["biased"] = 0.3
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "Snakefile").write_text("")
+
+    def run(command: str) -> None:
+        _, script, recipe, *words = command.split()
+        assert (script, recipe) == ("scripts/check_dataset.py", "recipes/check/demo.yaml")
+        assert check(*words, *KEYS, *LOOKS) == 1
+
+    names = {"run": run}
+    for text in texts_of("code"):
+        exec(SHELL.sub(r'run(f"\1")', text), names)  # IPython puts variables into a command as an f-string does
+    said = capsys.readouterr().out
+    assert re.search("harms after [35] seeds: ", said)
+    assert "page: outputs/checks/biased_" in said
