@@ -27,6 +27,7 @@ from blindspots.demo.examples import write_examples
 from blindspots.grid import Cell
 
 LOOKS = ["--looks", "3", "5", "--audit", "false"]
+RELEASE = ["--hub_namespace", "org", "--hub_tag", "v1.0"]
 KEYS = ["--size", "30", "--margin", "0.2", "--margins", "{}", "--headlines", "mnli_matched", "hans"]
 
 
@@ -177,6 +178,11 @@ def test_the_group_whose_removal_helps_is_blamed_and_the_set_is_saved_without_it
         (["a.jsonl", "--starts", "77"], "prepare.yaml has no start_sizes 77; its starts are 0, 2000"),
         (["a.jsonl", "--max_seeds", "2"], "max_seeds is 2, and the first look has 5 seeds"),
         (["a.jsonl", "--label_names", "{0: yes}"], "label_names maps 0 to 'yes', which is not one of"),
+        (["a.jsonl", "--hub_tag", "v1.0"], "hub_namespace and hub_tag name a release together; give both or neither"),
+        (
+            ["a.jsonl", *RELEASE, "--workflow_arguments", "--config base=x"],
+            "workflow_arguments: --config may name other inputs than a release has",
+        ),
         (["a.jsonl", "--nonsense", "1"], "nonsense is not a key of this script"),
     ],
 )

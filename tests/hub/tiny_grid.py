@@ -78,7 +78,7 @@ def make_tiny_grid(root: Path, made_generator: Path) -> Path:
         (start.name, out / "base", out / "mnli", f"n{START}"),
         (CELL, start, sets, f"n{SIZE}"),
     ):
-        keys = {"model_name_or_path": model, "train_dataset": data, "train_config": config}
+        keys = {"model_name_or_path": model, "train_dataset": data, "train_config": config, "seed": 0}
         script("finetune_task", recipes / "task.yaml", **keys, **tests, output_dir=out / "models" / name)
     script("evaluate_task", model=start, **tests, output_dir=out / "predictions" / start.name)
     return out

@@ -89,6 +89,10 @@ def check_recipe(recipe: CheckRecipe) -> None:
         )
     if not 0 < recipe.alpha < 0.5:
         raise RecipeError(f"alpha is the chance of an error, above 0 and below 0.5; got {recipe.alpha}.")
+    if (recipe.hub_tag is None) != (recipe.hub_namespace is None):
+        raise RecipeError("hub_namespace and hub_tag name a release together; give both or neither.")
+    if recipe.hub_tag and "--config" in (recipe.workflow_arguments or ""):
+        raise RecipeError("workflow_arguments: --config may name other inputs than a release has; leave hub_tag out.")
     for name, margin in {"margin": recipe.margin, **recipe.margins}.items():
         if not (isinstance(margin, int | float) and 0 < margin < 1):
             raise RecipeError(f"The margin {name} is above 0 and below 1; got {margin}.")

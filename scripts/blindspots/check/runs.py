@@ -6,11 +6,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import yaml
 
 from blindspots.artifacts.names import LINEAGE
+from blindspots.check import released
 from blindspots.check.sets import CheckedSet
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.parser import parse_recipe
@@ -84,14 +86,24 @@ def axes(recipe: CheckRecipe, sets: Sequence[CheckedSet], seeds: int) -> GridRec
     )
 
 
+def place_released(recipe: CheckRecipe, grid: GridRecipe, of_look: bool) -> None:
+    """Fetch what was released of a look, or before the first one of the original rows alone."""
+    if recipe.hub_tag is None:
+        return
+    artifacts = released.wanted(recipe, grid, Path("outputs", recipe.model), cells_folder(recipe))
+    released.place(recipe, artifacts if of_look else islice(artifacts, 1))
+
+
 def make_original_rows(recipe: CheckRecipe) -> None:
-    """Have the workflow prepare MNLI."""
+    """Have the workflow prepare MNLI, unless it was released."""
+    place_released(recipe, axes(recipe, [], 1), of_look=False)
     run_workflow(recipe, axes(recipe, [], 1), [str(original_rows(recipe) / LINEAGE)])
 
 
 def make_models(recipe: CheckRecipe, sets: Sequence[CheckedSet], seeds: int) -> Grid:
-    """Have the workflow make every model of a look, and read what they predicted."""
+    """Have the workflow make every model of a look that was not released, and read what they predicted."""
     grid = axes(recipe, sets, seeds)
+    place_released(recipe, grid, of_look=True)
     folder = cells_folder(recipe)
     run_workflow(recipe, grid, [str(folder / "models" / cell.name / LINEAGE) for cell in cells(grid)])
     return read_grid(ReportRecipe(**vars(grid), models=str(folder / "models"), output_dir="unused"))

@@ -371,6 +371,12 @@ class CheckRecipe:
     max_seeds: int | None = key("no look with more seeds than this", None, minimum=2)
     max_minutes: float | None = key("no further look that would probably end later than this", None)
     audit: bool = key("audit each dataset against the original rows", True)
+    hub_namespace: str | None = key("user or organisation that released models of original rows", None)
+    hub_tag: str | None = key(
+        "tag of that release: prepared rows, starts and models of original rows are fetched where they were released "
+        "from the same recipes and inputs",
+        None,
+    )
     cores: int | None = key("CPU cores of the workflow; by default all", None, minimum=1)
     workflow_arguments: str | None = key(
         "further arguments of snakemake, such as --profile profiles/slurm or --config base=FOLDER", None
