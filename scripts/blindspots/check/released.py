@@ -28,6 +28,8 @@ MADE_BY = {
 }
 # Keys by which the workflow names what it made itself: it has other names in a release, and must be the same content.
 OWN_INPUTS = {"original", "synthetic", "train_dataset"}
+# Keys that change nothing of an artifact.
+WITHOUT_EFFECT = {"report_to", "disable_tqdm"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def recipe_of(recipe: CheckRecipe, name: str, artifact_type: str, *flags: object
 
 def compared(recipe: dict[str, Any]) -> dict[str, Any]:
     """The keys of a recipe that must be the same in a release."""
-    return {key: value for key, value in without_placement(recipe).items() if key not in OWN_INPUTS}
+    return {key: value for key, value in without_placement(recipe).items() if key not in OWN_INPUTS | WITHOUT_EFFECT}
 
 
 def place(recipe: CheckRecipe, artifacts: Iterator[Wanted]) -> None:

@@ -90,6 +90,9 @@ TRACKERS = {
     "wandb": ("wandb", "wandb"),
 }
 
+# trackio where it is installed, else none.
+AUTO = "auto"
+
 Values = Mapping[str, Any]
 
 
@@ -321,9 +324,16 @@ def without_effect(given: Values, defaults: Values) -> tuple[str, str] | None:
     return ("report_to", wrong) if wrong else None
 
 
+def tracker(report_to: str | list[str] | None) -> str | list[str] | None:
+    """What transformers takes in place of AUTO: trackio where it is installed, else none; other values as they are."""
+    if report_to not in (AUTO, [AUTO]):
+        return report_to
+    return "trackio" if find_spec("trackio") else "none"
+
+
 def _trackers_not_here(report_to: str | list[str] | None) -> str | None:
     for name in [report_to] if isinstance(report_to, str) else report_to or []:
-        if name in ("none", "all"):
+        if name in ("none", "all", AUTO):
             continue
         if name not in TRACKERS:
             return f"names {name}, which is none of {', '.join(TRACKERS)}"

@@ -23,6 +23,7 @@ from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.processes import is_main_process, started_processes
 from blindspots.config.recipes import GeneratorRecipe, PreferenceRecipe, TaskRecipe, TrainingDataKeys
+from blindspots.config.refused_keys import tracker
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.data.people_rows import labelled_texts, prompted_texts
 from blindspots.modeling.classifier import check_saved_weights
@@ -59,6 +60,7 @@ def training_arguments(
     elif keys.get("use_cpu") or not torch.accelerator.is_available():
         _require_no_accelerator(keys)
     let_recipe_decide_precision()
+    keys = keys | {"report_to": tracker(keys.get("report_to", "none"))}
     try:
         training = arguments_class(output_dir=str(folder), **keys, logging_nan_inf_filter=False)
     except (TypeError, ValueError) as error:

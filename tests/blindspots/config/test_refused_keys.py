@@ -197,6 +197,15 @@ def test_a_tracker_that_is_installed_is_taken(monkeypatch):
     assert parse(TASK, "--report_to wandb trackio")[1] == {"report_to": ["wandb", "trackio"]}
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_auto_is_trackio_where_it_is_installed(installed, monkeypatch):
+    monkeypatch.setattr(refused_keys, "find_spec", lambda module: ModuleSpec(module, None) if installed else None)
+    given = parse(TASK, "--report_to auto")[1]["report_to"]  # as it stands in a lineage, whatever is installed
+    assert given in ("auto", ["auto"])
+    assert refused_keys.tracker(given) == ("trackio" if installed else "none")
+    assert refused_keys.tracker("wandb") == "wandb"
+
+
 def test_the_trackers_are_those_of_transformers():
     """Kubeflow is not chosen in a recipe: Trainer turns it on inside a Kubeflow job."""
     assert {*TRACKERS, "kubeflow"} == integration_utils.INTEGRATION_TO_CALLBACK.keys()

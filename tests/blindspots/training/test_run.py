@@ -13,6 +13,7 @@ from transformers import TrainingArguments
 from trl import SFTConfig
 
 from blindspots.artifacts.folder import OutputFolder
+from blindspots.config import refused_keys
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.recipes import GeneratorRecipe, TaskRecipe
 from blindspots.training import run
@@ -170,6 +171,15 @@ def test_keys_that_the_optimiser_reads_pass(keys):
     recipe = TaskRecipe(output_dir="unused", train_dataset="unused")
     made = training_arguments(TrainingArguments, recipe, keys | {"use_cpu": True}, "unused")
     assert {name: getattr(made, name) for name in keys} == keys
+
+
+@pytest.mark.parametrize(("given", "tracker"), [("auto", []), (["auto"], []), ("tensorboard", ["tensorboard"])])
+def test_auto_names_no_tracker_where_trackio_is_not_installed(given, tracker, monkeypatch):
+    monkeypatch.setattr(refused_keys, "find_spec", lambda module: None)
+    recipe = TaskRecipe(output_dir="unused", train_dataset="unused")
+    assert (
+        training_arguments(TrainingArguments, recipe, {"report_to": given, "use_cpu": True}, "x").report_to == tracker
+    )
 
 
 def test_a_generator_needs_rows_to_train_on():
