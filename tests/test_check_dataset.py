@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from blindspots.data.heuristics import lexical_overlap
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import pool_pairs
 from blindspots.demo.corpus import mnli_like
+from blindspots.demo.examples import rows as example_rows
 from blindspots.demo.examples import write_examples
 from blindspots.grid import Cell
 
@@ -235,6 +237,25 @@ def test_the_examples_are_made_again_byte_for_byte(tmp_path):
         assert file.read_bytes() == committed.read_bytes()
         assert committed.stat().st_size < 250_000
     assert len(list(tmp_path.iterdir())) == len(list((ROOT / "examples").glob("*.jsonl"))) == 3
+
+
+@pytest.mark.slow
+def test_rows_that_were_planted_are_found_with_the_models_of_the_demo(tmp_path):
+    """Three quarters of the entailed hypotheses use words of their premise alone, and no other one does."""
+    for name in ("scripts", "recipes", "profiles", "model_cards", "data_cards", "evaluate_modules", "Snakefile"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    share = {"entailment": 0.75, "neutral": 0.0, "contradiction": 0.0}
+    planted = list(example_rows(3000, 104, {False: share, True: share}))
+    (tmp_path / "planted.jsonl").write_text("".join(json.dumps(row) + "\n" for row in planted))
+    words = ["--explain", "true", "--explain_seeds", "6", "--audit", "false", "--max_seeds", "5"]
+    command = [sys.executable, "scripts/check_dataset.py", "recipes/check/demo.yaml", "planted.jsonl", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode in (1, 3), done.stdout[-2000:] + done.stderr[-2000:]
+    assert "planted: Models are surely better without one group: entailment with lexical overlap." in done.stdout
+    (cleaned,) = tmp_path.glob("outputs/demo-check-n1500/cleaned-planted_*")
+    pairs = pool_pairs(fetch(str(cleaned), "dataset"))
+    overlap = [row for row in planted if lexical_overlap(row["premise"], row["hypothesis"], True)]
+    assert len(pairs) == 3000 - len(overlap)
 
 
 NOTEBOOK = json.loads((ROOT / "examples/check_your_data.ipynb").read_text())

@@ -52,8 +52,8 @@ class Removal:
 class Explanation:
     """What every removal does, to models tuned on `size` rows.
 
-    not_tried: other groups, and why. blamed: the group without which models are surely better, and most so; None where
-    there is none. original: by headline, mean of the models tuned on original rows.
+    not_tried: other groups, and why. blamed: the group without which models are surely better, most per row left out;
+    None where there is none. original: by headline, mean of the models tuned on original rows.
     """
 
     size: int
@@ -121,7 +121,10 @@ def compared(
     parts: Mapping[str, CheckedSet],
     sizes: Mapping[str, int],
 ) -> list[Removal]:
-    """Each group and headline: what is sure first, then by how much better models are without the group."""
+    """Each group and headline: what is sure first, then by how much better models are per row left out.
+
+    Without most of its rows a set is another one: the smaller of two groups that help alike is the better guess.
+    """
     level = 1 - ALPHA / (len(parts) * len(headlines))
     removals = []
     for group, part in parts.items():
@@ -134,7 +137,7 @@ def compared(
             removals.append(Removal(group, sizes[group], metric, *means, *effect[:3], p=effect.p))
     corrected = holm([removal.p for removal in removals])
     removals = [dataclasses.replace(removal, p=p) for removal, p in zip(removals, corrected)]
-    return sorted(removals, key=lambda removal: (removal.p > ALPHA, -removal.estimate))
+    return sorted(removals, key=lambda removal: (removal.p > ALPHA, -removal.estimate / removal.rows))
 
 
 def save_cleaned(

@@ -90,12 +90,14 @@ def removal_cells(removal: Removal, titles: dict[str, str]) -> dict[str, str]:
 
 
 def blame(one: SetResult) -> str:
-    """Which group is to blame, in a sentence; empty where that was not asked."""
+    """Which groups are to blame, in a sentence or two; empty where that was not asked."""
     if one.explained is None:
         return ""
-    if one.explained.blamed is None:
+    first, *others = dict.fromkeys(removal.group for removal in one.explained.removals if removal.helps) or [None]
+    if first is None:
         return f"No group of rows was found to do harm over {one.explained.seeds} seeds."
-    return f"Models are surely better without one group: {one.explained.blamed}."
+    also = f" They gain less per row left out without: {'; '.join(others)}." if others else ""
+    return f"Models are surely better without one group: {first}.{also}"
 
 
 def explanation_lines(result: CheckResult) -> list[str]:

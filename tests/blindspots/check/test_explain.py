@@ -1,13 +1,18 @@
-"""What is left of a set without the rows that do harm: an artifact like any other."""
+"""Which group of rows does harm, and what is left of a set without it: an artifact like any other."""
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from blindspots.artifacts.inputs import fetch
 from blindspots.artifacts.names import read_lineage
+from blindspots.check import explain
 from blindspots.check.explain import Explanation, Removal, save_cleaned
+from blindspots.check.render import blame
+from blindspots.check.run import SetResult
 from blindspots.check.sets import read_set
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import CheckRecipe
@@ -68,3 +73,25 @@ def test_a_former_one_is_replaced_and_nothing_else(save):
     with pytest.raises(UserError, match=r"notes\.txt, which is not of a former cleaned_set"):
         save(6)
     assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_the_first_group_is_the_one_that_gains_most_per_row_left_out(monkeypatch):
+    gains = {"small": 0.15, "large": 0.3, "harmless": 0.0, "whole": 0.0}
+    noise = np.array([0.01, -0.01, 0.0, 0.02, -0.02])
+    monkeypatch.setattr(
+        explain.runs, "seed_means", lambda grid, metric, kind, recipe: 0.4 + gains[kind] + noise * (1 + gains[kind])
+    )
+    parts = {name: SimpleNamespace(kind=name) for name in ("large", "small", "harmless")}
+    sizes = {"large": 900, "small": 300, "harmless": 100}
+    removals = explain.compared(None, None, SimpleNamespace(kind="whole"), ["hans"], parts, sizes)
+    assert [(removal.group, removal.helps) for removal in removals] == [
+        ("small", True),
+        ("large", True),
+        ("harmless", False),
+    ]
+    one = SetResult("mine", "whole", explained=Explanation(30, 5, removals, {}, "small"))
+    assert blame(one) == (
+        "Models are surely better without one group: small. They gain less per row left out without: large."
+    )
+    one.explained.removals = removals[2:]
+    assert blame(one) == "No group of rows was found to do harm over 5 seeds."
