@@ -23,10 +23,10 @@ import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from blindspots.artifacts.names import NAME
+from blindspots.config.analysis_recipes import GridRecipe
 from blindspots.config.errors import UserError
 from blindspots.config.gpus import visible_gpus
 from blindspots.config.parser import parse_recipe
-from blindspots.config.recipes import GridRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.config.yaml_files import read_yaml
 from blindspots.data.test_sets import test_set

@@ -7,10 +7,10 @@ python scripts/audit_dataset.py --dataset ID_OR_FOLDER --reference nyu-mll/multi
 import dataclasses
 from pathlib import Path
 
+from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.config.errors import UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
-from blindspots.config.recipes import AuditRecipe
 
 
 def main() -> None:

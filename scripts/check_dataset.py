@@ -10,9 +10,9 @@ import sys
 from itertools import takewhile
 from pathlib import Path
 
+from blindspots.config.analysis_recipes import CheckRecipe
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
-from blindspots.config.recipes import CheckRecipe
 
 DEFAULT_RECIPE = "recipes/check/demo.yaml"
 ERROR = 2

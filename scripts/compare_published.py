@@ -7,10 +7,10 @@ Exit code 1 where the interval of a difference leaves out zero. One so wide that
 
 from pathlib import Path
 
+from blindspots.config.analysis_recipes import PublishedRecipe
 from blindspots.config.errors import UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
-from blindspots.config.recipes import PublishedRecipe
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ by side), `grid claims` (the paper's claims, grid by grid), `source claims` (tho
 claims` (those of models trained on such data).
 """
 
+import argparse
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from blindspots.artifacts.files import markdown_table, write_whole
 from blindspots.artifacts.markdown import Markdown, code
 from blindspots.artifacts.output_dir import locked
 from blindspots.audit.render import overview
-from blindspots.config import recipes
+from blindspots.config import analysis_recipes, recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
 from blindspots.config.processes import run_script
@@ -53,16 +54,16 @@ SCRIPTS = {
     "generate_synthetic.py": recipes.SynthesisRecipe,
     "build_variants.py": recipes.VariantsRecipe,
     "evaluate_task.py": recipes.EvaluateRecipe,
-    "audit_dataset.py": recipes.AuditRecipe,
+    "audit_dataset.py": analysis_recipes.AuditRecipe,
     "compare_sources.py": CompareRecipe,
     "prepare_sources.py": PrepareSourcesRecipe,
     "finetune_preference.py": recipes.PreferenceRecipe,
     "report_sources.py": ReportSourcesRecipe,
-    "grid.yaml and report.py": recipes.ReportRecipe,
-    "check_dataset.py": recipes.CheckRecipe,
-    "release.py": recipes.ReleaseRecipe,
-    "reproduce_cell.py": recipes.ReproduceRecipe,
-    "compare_published.py": recipes.PublishedRecipe,
+    "grid.yaml and report.py": analysis_recipes.ReportRecipe,
+    "check_dataset.py": analysis_recipes.CheckRecipe,
+    "release.py": analysis_recipes.ReleaseRecipe,
+    "reproduce_cell.py": analysis_recipes.ReproduceRecipe,
+    "compare_published.py": analysis_recipes.PublishedRecipe,
 }
 
 
@@ -178,6 +179,7 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     for readme in READMES:
         with locked(readme):
             write_whole(readme, filled(readme.read_text("utf-8")))

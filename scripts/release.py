@@ -12,10 +12,10 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from blindspots.config.analysis_recipes import ReleaseRecipe
 from blindspots.config.errors import RecipeError, UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
-from blindspots.config.recipes import ReleaseRecipe
 
 ACTIONS = ("plan", "push", "verify", "collect")
 

@@ -6,10 +6,10 @@ python scripts/report.py recipes/demo/grid.yaml --models outputs/demo/models --o
 
 from pathlib import Path
 
+from blindspots.config.analysis_recipes import ReportRecipe
 from blindspots.config.errors import RecipeError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
-from blindspots.config.recipes import ReportRecipe
 from blindspots.data.test_sets import named_test_sets
 from blindspots.grid import check_axes
 

@@ -14,10 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from blindspots.config.analysis_recipes import ReproduceRecipe
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
-from blindspots.config.recipes import ReproduceRecipe
 from blindspots.grid import Cell, check_axes
 
 SCRIPTS = Path(__file__).parent

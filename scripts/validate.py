@@ -146,6 +146,8 @@ def checks(script: str, recipe, libraries: list[dict]) -> dict[str, Callable[[],
 
 def main() -> None:
     words = sys.argv[1:]
+    if {"-h", "--help"} & set(words):
+        return print(__doc__)
     script = script_of(words)
     recipe, *libraries = parse_recipe(*SCRIPTS[script][0], argv=words)
     print(f"ok     keys: of {script}.py")

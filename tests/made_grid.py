@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from blindspots.config.recipes import ReportRecipe
+from blindspots.config.analysis_recipes import ReportRecipe
 from blindspots.data.heuristics import HEURISTICS
 from blindspots.data.nli import LABELS
 from blindspots.grid import Cell, cells, starts

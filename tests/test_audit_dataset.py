@@ -17,10 +17,10 @@ from blindspots.audit.render import TITLES, markdown, overview
 from blindspots.audit.rows import Columns, opened
 from blindspots.audit.tally import tally
 from blindspots.audit.write import rounded
+from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.config.errors import RecipeError, UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
-from blindspots.config.recipes import AuditRecipe
 from blindspots.data.nli import LABELS
 from blindspots.demo.corpus import mnli_like
 

@@ -15,11 +15,11 @@ from made_grid import write_model
 import check_dataset
 from blindspots.artifacts.inputs import fetch
 from blindspots.check import explain, runs
+from blindspots.config.analysis_recipes import CheckRecipe, GridRecipe
 from blindspots.config.errors import UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.paths import ROOT
 from blindspots.config.processes import run_script
-from blindspots.config.recipes import CheckRecipe, GridRecipe
 from blindspots.data.heuristics import lexical_overlap
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import pool_pairs

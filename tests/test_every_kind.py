@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from blindspots.config.recipes import GridRecipe
+from blindspots.config.analysis_recipes import GridRecipe
 from blindspots.data.kinds import FAMILIES, compared_kinds, in_order, label_of, styles
 from blindspots.grid import cells, check_axes, parent_of, sets_of, starts
 

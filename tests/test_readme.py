@@ -98,6 +98,7 @@ def test_generated_parts_are_up_to_date(readme):
 def test_a_readme_that_is_being_written_is_waited_for(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
     readme.write_text("<!-- kinds -->\n<!-- end -->\n")
+    monkeypatch.setattr("sys.argv", ["fill_readmes.py"])
     monkeypatch.setattr(fill_readmes, "READMES", (readme,))
     told, second = Queue(), Thread(target=fill_readmes.main)
     monkeypatch.setattr(output_dir, "print", lambda text, **_: told.put(text), raising=False)

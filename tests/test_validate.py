@@ -63,6 +63,11 @@ def test_a_recipe_that_names_no_script_is_refused(validate, first):
         validate(first=first)
 
 
+def test_help_is_given_without_a_recipe(script, capsys):
+    script("validate", "--help")
+    assert "python scripts/validate.py recipes/" in capsys.readouterr().out
+
+
 def test_without_a_recipe_there_is_nothing_to_check(script):
     with pytest.raises(RecipeError, match="Name a recipe that is there"):
         script("validate", "recipes/none.yaml")

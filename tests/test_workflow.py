@@ -15,7 +15,7 @@ import yaml
 from made_accelerate import made_accelerate
 from test_readme import SHRUNKEN
 
-from blindspots.config.recipes import GridRecipe
+from blindspots.config.analysis_recipes import GridRecipe
 from blindspots.config.yaml_files import read_yaml
 from blindspots.grid import cells, starts
 

@@ -8,8 +8,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from blindspots.config.analysis_recipes import GridRecipe
 from blindspots.config.errors import RecipeError
-from blindspots.config.recipes import GridRecipe
 from blindspots.data.kinds import ORIGINAL, kind_of
 
 _NAME = re.compile(r"n(?P<start>\d+)(-(?P<kind>\w+)-n(?P<size>\d+))?-s(?P<seed>\d+)")

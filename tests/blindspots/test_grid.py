@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blindspots.config.analysis_recipes import GridRecipe
 from blindspots.config.errors import RecipeError
-from blindspots.config.recipes import GridRecipe
 from blindspots.grid import Cell, cells, check_axes, parent_of, sets_of, start_config, start_of, starts
 
 kinds = st.sampled_from(["original", "biased_25", "mixed_50", "two_stage", "original_disjoint", "synthetic_t70"])

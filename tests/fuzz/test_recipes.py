@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from made_grid import test_sets as made_test_sets
 from safetensors.torch import load_file
 
-from blindspots.config import recipes
+from blindspots.config import analysis_recipes, recipes
 from blindspots.config.library_keys import Key, library_keys
 from blindspots.config.parser import own_keys
 from blindspots.config.source_recipes import PrepareSourcesRecipe, ReportSourcesRecipe
@@ -37,14 +37,14 @@ CLASSES = {
     "merge_generator": (recipes.MergeRecipe,),
     "generate_synthetic": (recipes.SynthesisRecipe,),
     "evaluate_task": (recipes.EvaluateRecipe,),
-    "audit_dataset": (recipes.AuditRecipe,),
-    "report": (recipes.ReportRecipe,),
-    "reproduce_cell": (recipes.ReproduceRecipe,),
-    "release": (recipes.ReleaseRecipe,),
+    "audit_dataset": (analysis_recipes.AuditRecipe,),
+    "report": (analysis_recipes.ReportRecipe,),
+    "reproduce_cell": (analysis_recipes.ReproduceRecipe,),
+    "release": (analysis_recipes.ReleaseRecipe,),
     "prepare_sources": (PrepareSourcesRecipe,),
     "finetune_preference": (recipes.PreferenceRecipe, "RewardConfig", "ModelConfig"),
     "report_sources": (ReportSourcesRecipe,),
-    "compare_published": (recipes.PublishedRecipe,),
+    "compare_published": (analysis_recipes.PublishedRecipe,),
     "validate": (recipes.TaskRecipe, "TrainingArguments", "ModelConfig"),
 }
 # Scripts that print what they found and write nothing below output_dir.

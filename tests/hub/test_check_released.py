@@ -8,7 +8,7 @@ import pytest
 
 from blindspots.artifacts.names import read_lineage
 from blindspots.check import released as module
-from blindspots.config.recipes import CheckRecipe, GridRecipe
+from blindspots.config.analysis_recipes import CheckRecipe, GridRecipe
 
 from .conftest import RELEASE
 from .tiny_grid import SIZE, START, TRAINING

@@ -14,7 +14,7 @@ from blindspots.audit.findings import NotComputedError, Section, share
 from blindspots.audit.rows import Batch, shown_name
 from blindspots.audit.tally import Tally
 from blindspots.audit.text import unigrams_and_bigrams
-from blindspots.config.recipes import AuditRecipe
+from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.data.examples import task_texts
 from blindspots.data.nli import LABELS, NON_ENTAILMENT, fold_for_hans
 from blindspots.data.nli_datasets import NO_LABEL

@@ -10,8 +10,8 @@ from blindspots.audit import balance, classify, duplicates, text
 from blindspots.audit.findings import NotComputedError, Section
 from blindspots.audit.rows import Columns, Rows, opened, shown_name
 from blindspots.audit.tally import tally
+from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.config.errors import RecipeError, UserError, one_line
-from blindspots.config.recipes import AuditRecipe
 
 # role -> (key of the recipe, split), of the sets that rows may have leaked from.
 LEAKAGE = {

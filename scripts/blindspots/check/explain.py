@@ -12,8 +12,9 @@ from blindspots.artifacts.inputs import fetch
 from blindspots.check import runs
 from blindspots.check.groups import disputed_labels, groups
 from blindspots.check.sets import CheckedSet, key_of, require_size, write_copy
+from blindspots.config.analysis_recipes import CheckRecipe
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import ArtifactRecipe, CheckRecipe
+from blindspots.config.recipes import ArtifactRecipe
 from blindspots.data.kinds import ORIGINAL
 from blindspots.data.nli_datasets import write_configs
 from blindspots.evaluation.statistics import crossed_interval, holm

@@ -14,9 +14,10 @@ from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.artifacts.output_dir import local_inputs, whole_folder
 from blindspots.artifacts.remote import tag_commit
 from blindspots.artifacts.retries import hub_errors_as_user_errors
+from blindspots.config.analysis_recipes import CheckRecipe, GridRecipe
 from blindspots.config.parser import parse_recipe
 from blindspots.config.paths import RECIPES
-from blindspots.config.recipes import CheckRecipe, GridRecipe, PrepareRecipe, TaskRecipe, VariantsRecipe
+from blindspots.config.recipes import PrepareRecipe, TaskRecipe, VariantsRecipe
 from blindspots.data.kinds import ORIGINAL
 from blindspots.grid import Cell, cells, sets_of, start_config, starts
 

@@ -15,10 +15,10 @@ from blindspots.check import runs
 from blindspots.check.explain import Explanation, explain, save_cleaned
 from blindspots.check.sequential import HARMS, UNDECIDED, HeadlineVerdict, SequentialTest, overall
 from blindspots.check.sets import CheckedSet, read_set, require_known_words, write_copy
+from blindspots.config.analysis_recipes import AuditRecipe, CheckRecipe
 from blindspots.config.errors import RecipeError, UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.paths import RECIPES
-from blindspots.config.recipes import AuditRecipe, CheckRecipe
 from blindspots.data.kinds import BIASED, ORIGINAL
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import pool_pairs

@@ -14,10 +14,11 @@ import yaml
 from blindspots.artifacts.names import LINEAGE
 from blindspots.check import released
 from blindspots.check.sets import CheckedSet
+from blindspots.config.analysis_recipes import CheckRecipe, GridRecipe, ReportRecipe
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.paths import RECIPES
-from blindspots.config.recipes import CheckRecipe, GridRecipe, PrepareRecipe, ReportRecipe, TaskRecipe
+from blindspots.config.recipes import PrepareRecipe, TaskRecipe
 from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC
 from blindspots.data.test_sets import Headline, named_test_sets
 from blindspots.grid import Cell, cells

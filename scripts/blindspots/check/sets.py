@@ -8,8 +8,8 @@ from datasets import Dataset
 
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.output_dir import whole_folder
+from blindspots.config.analysis_recipes import CheckRecipe
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import CheckRecipe
 from blindspots.data.augmentation import label_shares
 from blindspots.data.heuristics import words
 from blindspots.data.nli import CONTRADICTION, ENTAILMENT, LABELS, NEUTRAL

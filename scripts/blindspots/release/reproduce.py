@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from blindspots.artifacts.remote import download, tag_commit
+from blindspots.config.analysis_recipes import ReproduceRecipe
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import ReproduceRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.nli import ENTAILMENT
 from blindspots.data.test_sets import ACCURACY, PROBABILITY, test_set

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from blindspots.artifacts.names import LINEAGE, read_lineage
+from blindspots.config.analysis_recipes import GridRecipe, ReportRecipe
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.config.recipes import GridRecipe, ReportRecipe
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC, in_order, position
 from blindspots.data.nli import ENTAILMENT, LABELS

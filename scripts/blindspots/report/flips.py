@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blindspots.config.analysis_recipes import ReportRecipe
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import ReportRecipe
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import read_test_set, test_set_source
 from blindspots.data.test_sets import named_test_sets, test_set

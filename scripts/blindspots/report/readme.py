@@ -6,7 +6,7 @@ import pandas as pd
 import yaml
 
 from blindspots.artifacts.markdown import inline
-from blindspots.config.recipes import ReportRecipe
+from blindspots.config.analysis_recipes import ReportRecipe
 from blindspots.report.claims_text import GATES, gates_markdown, verdicts_markdown
 from blindspots.report.collect import Grid
 from blindspots.report.gates import Gate

@@ -10,7 +10,7 @@ from matplotlib import pyplot
 
 from blindspots.artifacts.files import write_json
 from blindspots.artifacts.output_dir import local_inputs, whole_folder
-from blindspots.config.recipes import GridRecipe, ReportRecipe
+from blindspots.config.analysis_recipes import GridRecipe, ReportRecipe
 from blindspots.report import figures, tables
 from blindspots.report.claims import claims
 from blindspots.report.claims_text import claims_markdown

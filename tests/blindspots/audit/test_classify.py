@@ -7,7 +7,7 @@ from blindspots.artifacts.inputs import fetch
 from blindspots.audit import classify
 from blindspots.audit.findings import NotComputedError
 from blindspots.audit.tally import Tally
-from blindspots.config.recipes import AuditRecipe
+from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.data.nli import LABELS
 
 RECIPE = AuditRecipe(output_dir="unused", dataset="unused", reference="unused", label_model_rows=30)

@@ -14,8 +14,8 @@ from blindspots.check.explain import Explanation, Removal, save_cleaned
 from blindspots.check.render import blame
 from blindspots.check.run import SetResult
 from blindspots.check.sets import read_set
+from blindspots.config.analysis_recipes import CheckRecipe
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import CheckRecipe
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import nli_pairs, pool_pairs, read_split
 

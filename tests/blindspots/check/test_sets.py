@@ -5,8 +5,8 @@ import json
 import pytest
 
 from blindspots.check.sets import read_set, require_known_words, write_copy
+from blindspots.config.analysis_recipes import CheckRecipe
 from blindspots.config.errors import UserError
-from blindspots.config.recipes import CheckRecipe
 from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import pool_pairs
 

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blindspots.config.analysis_recipes import AuditRecipe, CheckRecipe
 from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import library_keys
 from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import ROOT
 from blindspots.config.recipes import (
-    AuditRecipe,
-    CheckRecipe,
     DemoRecipe,
     EvaluateRecipe,
     GeneratorRecipe,

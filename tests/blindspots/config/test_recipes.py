@@ -10,9 +10,9 @@ from transformers import BitsAndBytesConfig, TrainingArguments
 from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 
 from blindspots.check.run import check_recipe as check_recipe_of_check
+from blindspots.config.analysis_recipes import AuditRecipe, CheckRecipe, GridRecipe, ReportRecipe
 from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import RECIPES
-from blindspots.config.recipes import AuditRecipe, CheckRecipe, GridRecipe, ReportRecipe
 from blindspots.config.source_recipes import CompareRecipe, check_recipe
 from blindspots.config.yaml_files import read_yaml
 from blindspots.data import test_sets
@@ -46,7 +46,7 @@ def test_every_file_is_a_recipe_of_a_known_script():
         for file in RECIPES.glob("*/*.yaml")
         if file.parent.name not in ("audits", "check", "sources", "test_sets")
     }
-    assert models == {*SCRIPT_OF, "grid", "seeds", "resources", "published"}
+    assert models == {*SCRIPT_OF, "grid", "seeds", "first", "resources", "published"}
     for file in RECIPES.glob("audits/*.yaml"):
         parse_recipe(AuditRecipe, argv=[str(file)])
     for file in RECIPES.glob("sources/*.yaml"):

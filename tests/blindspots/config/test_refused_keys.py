@@ -11,10 +11,11 @@ from transformers.integrations import integration_utils
 from transformers.optimization import get_scheduler
 
 from blindspots.config import refused_keys
+from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import class_keys, library_keys
 from blindspots.config.parser import parse_recipe
-from blindspots.config.recipes import AuditRecipe, GeneratorRecipe, TaskRecipe
+from blindspots.config.recipes import GeneratorRecipe, TaskRecipe
 from blindspots.config.refused_keys import REFUSED, RULES, TRACKERS
 
 TASK = (TaskRecipe, "TrainingArguments", "ModelConfig")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from made_grid import folder_of, make_grid  # noqa: F401
 
+from blindspots.config.analysis_recipes import ReproduceRecipe
 from blindspots.config.errors import UserError
 from blindspots.config.paths import PAPER_POINTS
-from blindspots.config.recipes import ReproduceRecipe
 from blindspots.evaluation.prediction import read_predictions
 from blindspots.grid import Cell
 from blindspots.release import reproduce
