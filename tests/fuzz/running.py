@@ -83,11 +83,15 @@ def attempt(
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of change of every file of a folder, without the output and what its run keeps beside it."""
+    """Size and time of change of every file of a folder, without the output and what its run keeps beside it.
+
+    A check keeps its models in the folder `outputs`.
+    """
     return {
         path.relative_to(folder).as_posix(): (path.lstat().st_size, path.lstat().st_mtime_ns)
         for path in folder.rglob("*")
-        if not path.is_dir() and path.relative_to(folder).parts[0] not in (OUT, f".{OUT}.lock", f".{OUT}.work")
+        if not path.is_dir()
+        and path.relative_to(folder).parts[0] not in (OUT, f".{OUT}.lock", f".{OUT}.work", "outputs")
     }
 
 
