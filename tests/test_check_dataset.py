@@ -181,6 +181,7 @@ def test_the_group_whose_removal_helps_is_blamed_and_the_set_is_saved_without_it
         (["a.jsonl", "--max_seeds", "2"], "max_seeds is 2, and the first look has 5 seeds"),
         (["a.jsonl", "--label_names", "{0: yes}"], "label_names maps 0 to 'yes', which is not one of"),
         (["a.jsonl", "--hub_tag", "v1.0"], "hub_namespace and hub_tag name a release together; give both or neither"),
+        (["a.jsonl", *RELEASE[:3], "main"], "hub_tag a tag such as v1.0"),
         (
             ["a.jsonl", *RELEASE, "--workflow_arguments", "--config base=x"],
             "workflow_arguments: --config may name other inputs than a release has",

@@ -10,11 +10,12 @@ from typing import Any
 from blindspots.artifacts.folder import resolved_recipe, strange_file
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.lineage import artifact_name, repo_type, without_placement
-from blindspots.artifacts.names import LINEAGE, read_lineage
+from blindspots.artifacts.names import ALLOWED, LINEAGE, read_lineage
 from blindspots.artifacts.output_dir import local_inputs, whole_folder
 from blindspots.artifacts.remote import tag_commit
 from blindspots.artifacts.retries import hub_errors_as_user_errors
 from blindspots.config.analysis_recipes import CheckRecipe, GridRecipe
+from blindspots.config.errors import UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.paths import RECIPES
 from blindspots.config.recipes import PrepareRecipe, TaskRecipe, VariantsRecipe
@@ -116,7 +117,13 @@ def placed(one: Wanted, recipe: CheckRecipe) -> str:
 
 
 def copy(source: Path, lineage: dict[str, Any], one: Wanted) -> None:
-    """Put the files of a released artifact in place; they count as made now, after the artifact's parents."""
+    """Put the files of a released artifact in place; they count as made now, after the artifact's parents.
+
+    Raises UserError for a file that an artifact of ours does not have.
+    """
+    for name in lineage["files"]:
+        if not ALLOWED.fullmatch(name):
+            raise UserError(f"{one.folder}: the release names a file {name!r}, which is none of an artifact's.")
     with whole_folder(
         one.folder, f"{one.artifact_type} artifact", lambda at: strange_file(at, one.artifact_type)
     ) as new:

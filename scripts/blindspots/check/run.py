@@ -8,6 +8,7 @@ from typing import Any
 
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.lineage import code_commit, versions
+from blindspots.artifacts.names import NAME, TAG
 from blindspots.audit.run import audit, fetch_sources
 from blindspots.audit.write import FILES as AUDIT_FILES
 from blindspots.audit.write import write_audit
@@ -91,6 +92,8 @@ def check_recipe(recipe: CheckRecipe) -> None:
         raise RecipeError(f"alpha is the chance of an error, above 0 and below 0.5; got {recipe.alpha}.")
     if (recipe.hub_tag is None) != (recipe.hub_namespace is None):
         raise RecipeError("hub_namespace and hub_tag name a release together; give both or neither.")
+    if recipe.hub_tag and not (NAME.fullmatch(recipe.hub_namespace) and TAG.fullmatch(recipe.hub_tag)):
+        raise RecipeError("hub_namespace is a name and hub_tag a tag such as v1.0.")
     if recipe.hub_tag and "--config" in (recipe.workflow_arguments or ""):
         raise RecipeError("workflow_arguments: --config may name other inputs than a release has; leave hub_tag out.")
     for name, margin in {"margin": recipe.margin, **recipe.margins}.items():
