@@ -20,7 +20,7 @@ from blindspots.config import analysis_recipes, recipes
 from blindspots.config.library_keys import Key, library_keys
 from blindspots.config.parser import own_keys
 from blindspots.config.source_recipes import PrepareSourcesRecipe, ReportSourcesRecipe
-from blindspots.data.test_sets import test_set
+from blindspots.data import test_sets
 
 from .damage import Bytes
 from .made_inputs import READS, RECIPES, flag, put
@@ -207,7 +207,9 @@ def training_edits(script: str) -> st.SearchStrategy[list[Edit]]:
 @contextlib.contextmanager
 def small_test_sets() -> Iterator[None]:
     """Published scores are compared on test sets of as many rows as the models of these inputs predicted."""
-    sizes = {name: dataclasses.replace(test_set(name), rows=len(rows)) for name, rows in made_test_sets().items()}
+    sizes = {
+        name: dataclasses.replace(test_sets.test_set(name), rows=len(rows)) for name, rows in made_test_sets().items()
+    }
     with patch("blindspots.release.published.test_set", sizes.get):
         yield
 
@@ -266,7 +268,8 @@ def check_command_line(inputs: Path, script: str, case: tuple[dict[str, str], li
             words = [RECIPE, *words]
         output = [] if script in PRINTING else ["--output_dir", OUT]
         texts = [part for text in [*more, *values.values()] for part in [text, *text.strip("[]").split(", ")]]
-        names = [*known_keys(script), *SAID, *texts, "command line", "recipe"]
+        inputs_named = [value for value in given.values() if isinstance(value, str)]
+        names = [*known_keys(script), *SAID, *texts, *inputs_named, "command line", "recipe"]
 
         def check(out: Path, ending: Ending) -> None:
             if not ending.stdout.startswith("usage:"):
@@ -308,6 +311,7 @@ FOUND = [
     ("finetune_task", setting("max_steps", "0")),
     ("finetune_task", [Edit("remove", "max_steps"), *setting("num_train_epochs", "0")]),
     ("finetune_generator", setting("pad_to_multiple_of", "0")),
+    ("finetune_generator", setting("pad_to_multiple_of", "many")),
     ("finetune_generator", setting("neftune_noise_alpha", "-1")),
     ("finetune_generator", setting("activation_checkpointing_kwargs", "{a: 1}")),
     ("report", setting("anli_r1", "nowhere")),

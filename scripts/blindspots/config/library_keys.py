@@ -42,6 +42,8 @@ LIMITS = {
     "lora_alpha": (1, None),
     "lora_dropout": (0, 1),
 }
+# The words of a key that otherwise takes a number.
+WORDS = {"pad_to_multiple_of": ("auto",)}
 _BUILTIN = {"int", "float", "str", "bool", "list", "dict", "None"}
 
 
@@ -142,7 +144,7 @@ def _read_key(node: ast.stmt) -> Key | None:
         types=types_of(ast.unparse(node.annotation)),
         default=ast.unparse(default) if default is not None else "None",
         help=" ".join(str(metadata.get("help", "")).replace("%%", "%").split()),
-        choices=tuple(metadata.get("choices", ())),
+        choices=WORDS.get(node.target.id, tuple(metadata.get("choices", ()))),
         items=item_types(ast.unparse(node.annotation)),
         values=dict_types(ast.unparse(node.annotation)),
         minimum=minimum,

@@ -86,10 +86,13 @@ def _check_item(where: str, key: Key, item: Any) -> None:
     if isinstance(item, float) and not math.isfinite(item):
         raise RecipeError(f"{where} wants a finite number, got {shown}.")
     if key.choices and isinstance(item, str) and item not in key.choices:
-        raise RecipeError(f"{where} is one of {', '.join(key.choices)}; got {shown}.")
-    if key.minimum is not None and item is not None and item < key.minimum:
+        number = "a number or " if key.types & {"int", "float"} else ""
+        raise RecipeError(f"{where} is {number}one of {', '.join(key.choices)}; got {shown}.")
+    if not isinstance(item, int | float):
+        return
+    if key.minimum is not None and item < key.minimum:
         raise RecipeError(f"{where} is at least {key.minimum}; got {shown}.")
-    if key.maximum is not None and item is not None and item > key.maximum:
+    if key.maximum is not None and item > key.maximum:
         raise RecipeError(f"{where} is at most {key.maximum}; got {shown}.")
 
 

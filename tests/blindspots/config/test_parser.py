@@ -193,6 +193,14 @@ def test_a_value_outside_the_choices_names_them(recipe):
         parse_recipe(GeneratorRecipe, argv=["--output_dir", "out", "--loss_on", "prompt"])
 
 
+@pytest.mark.parametrize(("text", "value"), [("auto", "auto"), ("8", 8), ("null", None)])
+def test_a_number_may_have_a_word_in_its_place(text, value):
+    _, keys = parse_recipe(GeneratorRecipe, "SFTConfig", argv=["--output_dir", "out", "--pad_to_multiple_of", text])
+    assert keys == {"pad_to_multiple_of": value}
+    with pytest.raises(RecipeError, match="pad_to_multiple_of is a number or one of auto; got 'many'"):
+        parse_recipe(GeneratorRecipe, "SFTConfig", argv=["--output_dir", "out", "--pad_to_multiple_of", "many"])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
