@@ -211,6 +211,7 @@ FOUND = [
     ("a base model, estimated", Damaged("config.json", Json(0, "x", "hidden_act"))),
     ("a generator", Damaged("config.json", Json(0, [], "sliding_window"))),
     ("a generator", Damaged("model.safetensors", Tensors("nan", 0))),
+    ("a base model, tuned", Damaged("tokenizer.json", Json(1103, 68))),
 ]
 
 

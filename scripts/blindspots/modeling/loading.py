@@ -171,11 +171,15 @@ def load_config(source: Source) -> PretrainedConfig:
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     """Load a tokenizer, right-padded, with a pad token (its own, else unk, else eos).
 
-    Raises UserError where there is no tokenizer, a broken one, or one with none of the three tokens.
+    Raises UserError where there is no tokenizer, a broken one, one of whose tokens share an id (one of them would be
+    lost where it is saved), or one with none of the three tokens.
     """
     with errors_in_words(f"The tokenizer of {source.name} can't be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", trust_remote_code=False)
         tokenizer(TEXT)
+    ids = tokenizer.get_vocab().values()
+    if len(set(ids)) < len(ids):
+        raise UserError(f"The tokenizer of {source.name} gives several tokens one id; its vocabulary is damaged.")
     if tokenizer.pad_token_id is None:
         token = tokenizer.unk_token or tokenizer.eos_token
         if token is None:

@@ -175,6 +175,18 @@ def test_a_broken_folder_ends_in_one_line_that_names_it(copy, damage, message):
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_a_tokenizer_with_two_tokens_of_one_id_is_refused(copy):
+    folder = copy("base")
+    file = folder / "tokenizer.json"
+    saved = json.loads(file.read_text())
+    vocabulary = saved["model"]["vocab"]
+    one, other, *_ = sorted(vocabulary)
+    vocabulary[one] = vocabulary[other]
+    file.write_text(json.dumps(saved))
+    with pytest.raises(UserError, match="gives several tokens one id"):
+        load_tokenizer(source(folder))
+
+
 def test_a_folder_without_a_tokenizer_is_refused(copy):
     folder = copy("start")
     for file in folder.glob("tokenizer*"):
