@@ -146,7 +146,7 @@ def checks(script: str, recipe, libraries: list[dict]) -> dict[str, Callable[[],
 
 def main() -> None:
     words = sys.argv[1:]
-    if {"-h", "--help"} & set(words):
+    if words in (["-h"], ["--help"]):  # after a recipe, the parser lists the keys of its script
         return print(__doc__)
     script = script_of(words)
     recipe, *libraries = parse_recipe(*SCRIPTS[script][0], argv=words)

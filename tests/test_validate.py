@@ -68,6 +68,12 @@ def test_help_is_given_without_a_recipe(script, capsys):
     assert "python scripts/validate.py recipes/" in capsys.readouterr().out
 
 
+def test_help_after_a_recipe_lists_the_keys_of_its_script(validate, capsys):
+    with pytest.raises(SystemExit):
+        validate("--help")
+    assert "--learning_rate" in capsys.readouterr().out
+
+
 def test_without_a_recipe_there_is_nothing_to_check(script):
     with pytest.raises(RecipeError, match="Name a recipe that is there"):
         script("validate", "recipes/none.yaml")
