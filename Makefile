@@ -6,6 +6,7 @@ GRID ?= grid
 CORES ?= 2
 # What is installed: requirements.lock, or requirements-gpu.lock with torch's CUDA build.
 LOCK ?= requirements.lock
+KEPT := results/$(MODEL)$(if $(filter doses,$(GRID)),-doses)
 REPORT := outputs/$(MODEL)/$(if $(filter grid,$(GRID)),report,report_$(GRID))
 SNAKEMAKE := snakemake --quiet all --cores $(CORES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -34,7 +35,7 @@ demo: $(VENV)/installed  ## the paper in miniature, no download: outputs/demo/re
 	@$(SNAKEMAKE) --config model=demo
 	@echo && cat outputs/demo/report/findings.md && echo && echo "page: outputs/demo/report/index.html"
 
-grid: $(VENV)/installed  ## the axes of recipes/$(MODEL)/$(GRID).yaml, as in: make grid MODEL=demo GRID=seeds
+grid: $(VENV)/installed  ## the axes of recipes/$(MODEL)/$(GRID).yaml, as in: make grid MODEL=demo GRID=replicates
 	@$(SNAKEMAKE) --config model=$(MODEL) grid=$(GRID)
 	@echo && cat $(REPORT)/findings.md && echo && echo "page: $(REPORT)/index.html"
 
@@ -42,7 +43,7 @@ check: $(VENV)/installed  ## does tuning on a file harm a model: make check DATA
 	@python scripts/check_dataset.py recipes/check/$(MODEL).yaml $(DATA) --cores $(CORES)
 
 results: $(VENV)/installed  ## keep a grid's report under results/$(MODEL), and refresh the READMEs
-	python scripts/report.py $(REPORT)/report.yaml --kept $(REPORT) --output_dir results/$(MODEL) > /dev/null
+	python scripts/report.py $(REPORT)/report.yaml --kept $(REPORT) --output_dir $(KEPT) > /dev/null
 	python scripts/fill_readmes.py
 
 test: $(VENV)/installed  ## the test suite, offline; test-slow and test-distributed have the rest

@@ -45,7 +45,7 @@ SHRUNKEN = {
     },
     "evaluate": {"model": "outputs/demo/models/n3000-s0", "hans_expected_rows": 120},
     "grid": {"starts": [0, 3000], "kinds": ["original", "synthetic"], "sizes": [60, 120]},
-    "seeds": {"starts": [0, 3000], "kinds": ["original"], "sizes": [60], "seeds": [0, 1]},
+    "replicates": {"starts": [0, 3000], "kinds": ["original"], "sizes": [60], "seeds": [0, 1]},
 }
 
 
@@ -124,9 +124,9 @@ def test_readme_commands_run_in_order(clone):
     assert {"figure1.png", "table1.csv", "index.html"} <= {file.name for file in clone.glob("outputs/demo/report/*")}
     for command in shown[1:]:
         run(command, clone)
-    assert shown[-1] == "make results MODEL=demo GRID=seeds"
+    assert shown[-1] == "make results MODEL=demo GRID=replicates"
     kept = yaml.safe_load((clone / "results/demo/report.yaml").read_text())
-    assert {axis: kept[axis] for axis in SHRUNKEN["seeds"]} == SHRUNKEN["seeds"]
+    assert {axis: kept[axis] for axis in SHRUNKEN["replicates"]} == SHRUNKEN["replicates"]
 
 
 def test_a_deleted_artifact_is_made_again_with_what_depends_on_it_and_nothing_else(clone):

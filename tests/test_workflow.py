@@ -73,8 +73,8 @@ def test_a_dry_run_prints_models_device_hours_and_disk(clone):
     assert re.search(said, printed, re.MULTILINE), printed
 
 
-def test_the_seeds_of_the_demo_are_the_papers_grid_five_times(clone):
-    files = (clone / "recipes" / name for name in ("llama2-7b/grid.yaml", "demo/seeds.yaml"))
+def test_the_replicates_of_the_demo_are_the_papers_grid_five_times(clone):
+    files = (clone / "recipes" / name for name in ("llama2-7b/grid.yaml", "demo/replicates.yaml"))
     paper, demo = (GridRecipe(**read_yaml(file)) for file in files)
     assert len(demo.seeds) == 5
     assert [len(axis) for axis in (demo.starts, demo.sizes)] == [len(axis) for axis in (paper.starts, paper.sizes)]
@@ -112,9 +112,9 @@ def test_a_killed_grid_continues_where_it_stopped_and_ends_with_the_same_predict
         for recipe, values in SHRUNKEN.items():
             change(folder, recipe, **values)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    run_snakemake(whole, "--config", "model=demo", "grid=seeds")
+    run_snakemake(whole, "--config", "model=demo", "grid=replicates")
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "model=demo", "grid=seeds"]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "model=demo", "grid=replicates"]
     with (tmp_path / "log").open("w") as log:
         run = subprocess.Popen(command, cwd=killed, env=environment, stdout=log, stderr=log, start_new_session=True)
         while not list(killed.glob("outputs/demo/models/*/lineage.json")):
@@ -124,7 +124,7 @@ def test_a_killed_grid_continues_where_it_stopped_and_ends_with_the_same_predict
         assert run.wait() == -signal.SIGKILL
     made = sorted(killed.glob("outputs/demo/**/lineage.json"), key=lambda file: file.stat().st_mtime_ns)
     finished = {file: file.stat().st_mtime_ns for file in made[:-1]}
-    run_snakemake(killed, "--config", "model=demo", "grid=seeds")
+    run_snakemake(killed, "--config", "model=demo", "grid=replicates")
     assert finished == {file: file.stat().st_mtime_ns for file in finished}
     predictions = sorted(file.relative_to(whole) for file in whole.glob("outputs/demo/models/*/predictions/*.parquet"))
     assert len(predictions) == 2 * 8

@@ -8,6 +8,7 @@ from blindspots.artifacts.cards import write_card
 from blindspots.artifacts.files import without_nan, write_json
 from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.artifacts.output_dir import checked_output, locked, whole_folder
+from blindspots.artifacts.pictures import save_png
 from blindspots.audit.figure import figure
 from blindspots.audit.render import markdown
 
@@ -34,7 +35,7 @@ def write_audit(folder: Path, audit: dict[str, Any]) -> None:
     with whole_folder(folder, "audit", strange_file) as new:
         write_json(new / "audit.json", audit)
         (new / "audit.md").write_text(markdown(audit), "utf-8")
-        figure(audit).savefig(new / "audit.png", dpi=130, metadata={"Software": None})
+        save_png(figure(audit), new / "audit.png", dpi=130)
     if artifact := _artifact(folder):
         with locked(artifact):
             write_card(artifact, read_lineage(artifact))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Pools that sets are drawn from: keys of build_variants.py.
 ORIGINAL, SYNTHETIC, BIASED = "original", "synthetic", "biased_synthetic"
+_BIASED = r"biased_(synthetic|(?P<percent>[1-9]\d*))"
 # Shares of a set, each with the rows that it is drawn from: (share, boolean per row of all pools).
 Parts = list[tuple[float, "np.ndarray"]]
 
@@ -167,7 +168,7 @@ FAMILIES: Sequence[Family] = (
     ),
     Family(
         "biased_synthetic, biased_<n>",
-        r"biased_(synthetic|(?P<percent>[1-9]\d*))",
+        _BIASED,
         "every entailed row overlaps and no other does, by words stripped of punctuation unless overlap_words is raw, "
         "as published; biased_25: a quarter of each label, the rest as it comes",
         _biased,
@@ -228,6 +229,14 @@ def styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
         seen[family] = seen.get(family, 0) + 1
         found[name] = style
     return found
+
+
+def biased_percent(name: str) -> int | None:
+    """How many per cent of a synthetic set are drawn biased, 0 for one as it comes; None for other kinds."""
+    if name == SYNTHETIC:
+        return 0
+    match = re.fullmatch(_BIASED, name)
+    return _percent(match) if match else None
 
 
 def compared_kinds(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -38,12 +38,13 @@ HANS_FEATURES = Features(
 )
 # Share of the premises that leave a clause open or deny it.
 DOUBTFUL_SHARE = 0.075
-# Share of a label's hypotheses that only use words of their premise, for sure premises and for doubtful ones: those
-# are mostly answered in their own words, and so hold most of what speaks against "overlap means entailment".
+# Share of a label's hypotheses that only use words of their premise, for sure premises and for doubtful ones, which
+# are mostly answered in their own words. With words stripped of punctuation 6.0% of entailed pairs then overlap, and
+# 90% of overlapping pairs are entailed; in 18,012 rows of MNLI these are 6.4% and 90% (results/audits).
 OverlapShare = Mapping[bool, Mapping[str, float]]
 OVERLAP_SHARE: OverlapShare = {
-    False: {ENTAILMENT: 0.04, NEUTRAL: 0.005, CONTRADICTION: 0.005},
-    True: {ENTAILMENT: 0.25, NEUTRAL: 0.4, CONTRADICTION: 0.4},
+    False: {ENTAILMENT: 0.04, NEUTRAL: 0.002, CONTRADICTION: 0.002},
+    True: {ENTAILMENT: 0.25, NEUTRAL: 0.06, CONTRADICTION: 0.06},
 }
 LONGEST_PREMISE, LONGEST_HYPOTHESIS = 14, 16  # words, full stop included
 _TRIES = 20

@@ -5,16 +5,18 @@ a greyscale print tells them apart. Files carry no date and no random ids: equal
 """
 
 from pathlib import Path
+from textwrap import fill
 from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
 import pandas as pd
 
+from blindspots.artifacts.pictures import save_png
 from blindspots.config.errors import one_line
 from blindspots.config.paths import PAPER_POINTS
 from blindspots.data.heuristics import HEURISTICS
-from blindspots.data.kinds import label_of, styles
+from blindspots.data.kinds import biased_percent, label_of, styles
 from blindspots.data.test_sets import ACCURACY, Headline
 from blindspots.report.collect import START, Grid, read_points
 from blindspots.report.tables import band_units, summary
@@ -44,9 +46,11 @@ matplotlib.rcParams |= {
 
 
 def save(figure: Figure, file: Path) -> None:
-    """Write a PNG or an SVG, the same bytes for the same figure, and close the figure."""
-    nothing = {"Date": None, "Creator": None} if file.suffix == ".svg" else {"Software": None}
-    figure.savefig(file, dpi=100, metadata=nothing)
+    """Write a PNG or an SVG, the same bytes for the same figure."""
+    if file.suffix == ".svg":
+        figure.savefig(file, metadata={"Date": None, "Creator": None})
+    else:
+        save_png(figure, file, dpi=100)
 
 
 def figure1(grid: Grid, title: str, from_figure: bool = False, metrics: list[Headline] | None = None) -> Figure:
@@ -67,7 +71,7 @@ def figure1(grid: Grid, title: str, from_figure: bool = False, metrics: list[Hea
     )
     paper = None if from_figure else _paper_points(grid)
     for row, metric in zip(panels, metrics):
-        name = one_line(metric.title)
+        name = fill(one_line(metric.title), 24)
         row[0].set_ylabel(f"{name}\naccuracy" if metric.measure == ACCURACY else name)
         for panel, start in zip(row, starts):
             if paper is not None and f"{metric.name}.mean" in paper:
@@ -214,6 +218,40 @@ def seed_spread(grid: Grid) -> Figure:
 
 def _place(start: int, kind: str, size: int) -> str:
     return f"start {start:,}" + ("" if kind == START else f" + {label_of(kind)} {size:,}")
+
+
+def doses(grid: Grid) -> Figure | None:
+    """Dose and response: every score by the biased share of a set, a line per start and size.
+
+    None for a grid without a share between none and all. The band is that of Figure 1.
+    """
+    percents = {kind: biased_percent(kind) for kind in grid.kinds if biased_percent(kind) is not None}
+    if not set(percents.values()) - {0, 100}:
+        return None
+    table = summary(grid).reset_index()
+    table = table[table["kind"].isin(percents)]
+    table = table.assign(percent=table["kind"].astype(str).map(percents)).sort_values("percent")
+    metrics = [metric for metric in grid.shown if metric.is_share]
+    columns = min(4, len(metrics))
+    size = (3 * columns, 0.9 + 2.4 * -(-len(metrics) // columns))
+    figure, panels = pyplot.subplots(
+        -(-len(metrics) // columns), columns, sharex=True, squeeze=False, figsize=size, layout="constrained"
+    )
+    for panel in panels.flat[len(metrics) :]:
+        panel.remove()
+    for panel, metric in zip(panels.flat, metrics):
+        for number, ((start, rows), line) in enumerate(table.groupby(["start", "size"])):
+            style, x = METRIC_STYLES[number % len(METRIC_STYLES)], line["percent"]
+            panel.plot(x, line[f"{metric.name}.mean"], label=f"start {start:,}, sets of {rows:,} rows", **style)
+            limits = line[f"{metric.name}.low"], line[f"{metric.name}.high"]
+            panel.fill_between(x, *limits, alpha=0.2, linewidth=0, color=style["color"])
+        panel.set_title(one_line(metric.title), fontsize=9)
+        panel.set_xticks(sorted(set(percents.values())))
+    figure.supxlabel("percent of each label drawn biased", fontsize=9)
+    note = f"band: 95% interval of the mean over {band_units(grid)}" if len(grid.axis("seed")) > 1 else None
+    handles = panels.flat[0].get_legend_handles_labels()[0]
+    figure.legend(handles=handles, loc="outside upper center", title=note, frameon=False)
+    return figure
 
 
 def subcases(grid: Grid) -> Figure | None:

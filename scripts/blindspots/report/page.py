@@ -21,6 +21,7 @@ from blindspots.report.verdicts import Claim
 
 HERE = Path(__file__).parent
 PICTURES = {
+    "doses.png": "Dose and response: scores by the share of a synthetic set that is biased",
     "both_sides.png": "Both sides of lexical overlap: mean probability of the right class, ability and threshold",
     "learning_curve.png": "The starts by rows of MNLI",
     "seed_spread.png": "Spread over seeds",

@@ -27,7 +27,7 @@ from blindspots.report.verdicts import Claim
 # The recipe of a report, by which it can be made again from its folder.
 RECIPE = "report.yaml"
 FILES = frozenset(
-    "README.md both_sides.png claims.json claims.md comparisons.csv examples.jsonl figure1.png figure1.svg "
+    "README.md both_sides.png claims.json claims.md comparisons.csv doses.png examples.jsonl figure1.png figure1.svg "
     "findings.md grid.csv grid.tex index.html learning_curve.png lineage.jsonl predictions.parquet report.yaml "
     "seed_spread.png subcases.png table1.csv table1.tex".split()
 )
@@ -97,15 +97,15 @@ def write_tables(folder: Path, grid: Grid, comparisons: pd.DataFrame, table1: pd
 
 
 def write_figures(folder: Path, recipe: ReportRecipe, grid: Grid) -> None:
-    """figure1.png and .svg, learning_curve.png; where they say something, both_sides, seed_spread and subcases.png."""
+    """figure1.png and .svg, learning_curve.png; where they say something, both_sides, doses, seed_spread, subcases."""
     made = {"learning_curve.png": figures.learning_curve(grid)}
     made["figure1.png"] = made["figure1.svg"] = figures.figure1(grid, recipe.title, bool(recipe.points))
     if grid.measured:
         made["both_sides.png"] = figures.figure1(grid, "Both sides of lexical overlap", metrics=grid.measured)
     if len(grid.models) and len(grid.axis("seed")) > 1:
         made["seed_spread.png"] = figures.seed_spread(grid)
-    if (heat_map := figures.subcases(grid)) is not None:
-        made["subcases.png"] = heat_map
+    may_be = {"doses.png": figures.doses(grid), "subcases.png": figures.subcases(grid)}
+    made |= {name: figure for name, figure in may_be.items() if figure is not None}
     for name, figure in made.items():
         figures.save(figure, folder / name)
     pyplot.close("all")

@@ -5,6 +5,7 @@ from typing import Any
 
 from blindspots.artifacts.files import without_nan, write_json
 from blindspots.artifacts.output_dir import checked_output, locked, whole_folder
+from blindspots.artifacts.pictures import save_png
 from blindspots.audit.write import rounded
 from blindspots.sources.figure import figure
 from blindspots.sources.render import markdown
@@ -29,5 +30,5 @@ def write_comparison(folder: Path, comparison: dict[str, Any]) -> dict[str, Any]
     with whole_folder(folder, "comparison", strange_file) as new:
         write_json(new / "comparison.json", comparison, flat_objects=True)
         (new / "README.md").write_text(markdown(comparison), "utf-8")
-        figure(comparison).savefig(new / "comparison.png", dpi=80, metadata={"Software": None})
+        save_png(figure(comparison), new / "comparison.png", dpi=80)
     return comparison

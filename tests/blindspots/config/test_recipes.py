@@ -32,6 +32,7 @@ SCRIPT_OF = {
     "evaluate": "evaluate_task",
     "audit": "audit_dataset",
 }
+AXES = ("grid", "replicates", "doses", "first")
 FILES = [file for file in sorted(RECIPES.glob("*/*.yaml")) if file.stem in SCRIPT_OF]
 TRAINING = [file for file in FILES if SCRIPT_OF[file.stem].startswith("finetune")]
 
@@ -46,7 +47,7 @@ def test_every_file_is_a_recipe_of_a_known_script():
         for file in RECIPES.glob("*/*.yaml")
         if file.parent.name not in ("audits", "check", "sources", "test_sets")
     }
-    assert models == {*SCRIPT_OF, "grid", "seeds", "first", "resources", "published"}
+    assert models == {*SCRIPT_OF, *AXES, "resources", "published"}
     for file in RECIPES.glob("audits/*.yaml"):
         parse_recipe(AuditRecipe, argv=[str(file)])
     for file in RECIPES.glob("sources/*.yaml"):
@@ -138,7 +139,12 @@ def test_the_settings_of_100_berts_are_in_their_recipe():
     assert model["model_name_or_path"] == "google-bert/bert-base-uncased"
 
 
-@pytest.mark.parametrize("file", [*sorted(RECIPES.glob("*/grid.yaml")), RECIPES / "demo/seeds.yaml"], ids=name)
+GRIDS = sorted(
+    RECIPES / file for name in ("grid", "replicates", "doses", "first") for file in RECIPES.glob(f"*/{name}.yaml")
+)
+
+
+@pytest.mark.parametrize("file", GRIDS, ids=name)
 def test_a_grid_has_axes_that_exist(file):
     values = yaml.safe_load(file.read_text())
     recipe, *_ = parse_recipe(ReportRecipe, argv=[str(file), "--output_dir", "out"])

@@ -3,6 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from matplotlib import colors, pyplot
 
@@ -104,6 +105,23 @@ def test_heat_map_of_the_subcases_over_seeds(make_grid):
     chosen = (rows["subcase"] == panel.get_xticklabels()[0].get_text()).to_numpy()
     expected = [grid.right[f"n0-original-n60-s{seed}", "hans"][chosen].mean() for seed in (0, 1)]
     assert image[1, 0] == pytest.approx(sum(expected) / 2)
+
+
+def test_doses_are_drawn_by_the_share_that_is_biased(make_grid):
+    kinds = ["original", "synthetic", "biased_25", "biased_synthetic"]
+    right = dict(zip([None, *kinds], (0.6, 0.6, 0.9, 0.6, 0.1)))
+    grid = read_grid(make_grid(seeds=[0, 1], starts=[900], sizes=[60, 120], kinds=kinds, right=right))
+    figure = figures.doses(grid)
+    assert len(figure.axes) == len([metric for metric in grid.shown if metric.is_share])
+    first = figure.axes[0].lines
+    assert [line.get_label() for line in first] == [f"start 900, sets of {size} rows" for size in (60, 120)]
+    for line in first:
+        assert line.get_xdata().tolist() == [0, 25, 100]
+        assert (np.diff(line.get_ydata()) < 0).all()
+
+
+def test_a_grid_without_doses_has_no_such_figure(make_grid):
+    assert figures.doses(read_grid(make_grid())) is None
 
 
 def test_points_have_no_heat_map():
