@@ -16,11 +16,11 @@ from blindspots.artifacts.files import markdown_table, write_whole
 from blindspots.artifacts.markdown import Markdown, code
 from blindspots.artifacts.output_dir import locked
 from blindspots.audit.render import overview
-from blindspots.config import analysis_recipes, recipes
 from blindspots.config.parser import own_keys
 from blindspots.config.paths import ROOT
 from blindspots.config.processes import run_script
-from blindspots.config.source_recipes import DATA_TYPES, CompareRecipe, PrepareSourcesRecipe, ReportSourcesRecipe
+from blindspots.config.scripts import RECIPE_CLASSES
+from blindspots.config.source_recipes import DATA_TYPES
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import FAMILIES
 from blindspots.data.test_sets import test_set
@@ -43,39 +43,21 @@ GRIDS = {
     "grid A": "smollm2-135m-fewgen",
     "grid B": "smollm2-135m-generators",
 }
+# Files that hold the keys of a script, by which people look them up.
+READ_BY = {"report": "grid.yaml and report.py"}
 AUDITS = {"WANLI": "wanli", "SuperGen": "supergen", "LingNLI": "lingnli"}
-SCRIPTS = {
-    "make_demo_inputs.py": recipes.DemoRecipe,
-    "base_from_gguf.py": recipes.GgufRecipe,
-    "prepare_mnli.py": recipes.PrepareRecipe,
-    "finetune_task.py": recipes.TaskRecipe,
-    "finetune_generator.py": recipes.GeneratorRecipe,
-    "merge_generator.py": recipes.MergeRecipe,
-    "generate_synthetic.py": recipes.SynthesisRecipe,
-    "build_variants.py": recipes.VariantsRecipe,
-    "evaluate_task.py": recipes.EvaluateRecipe,
-    "audit_dataset.py": analysis_recipes.AuditRecipe,
-    "compare_sources.py": CompareRecipe,
-    "prepare_sources.py": PrepareSourcesRecipe,
-    "finetune_preference.py": recipes.PreferenceRecipe,
-    "report_sources.py": ReportSourcesRecipe,
-    "grid.yaml and report.py": analysis_recipes.ReportRecipe,
-    "check_dataset.py": analysis_recipes.CheckRecipe,
-    "release.py": analysis_recipes.ReleaseRecipe,
-    "reproduce_cell.py": analysis_recipes.ReproduceRecipe,
-    "compare_published.py": analysis_recipes.PublishedRecipe,
-}
 
 
 def key_table() -> str:
     """Every key of our recipes: one row per distinct meaning, with the scripts that give it that meaning."""
     meanings: dict[tuple[str, ...], list[str]] = {}
-    for script, recipe_class in SCRIPTS.items():
+    for script, (recipe_class, *_) in RECIPE_CLASSES.items():
         for key in own_keys(recipe_class).values():
             if key.group and key.name != "test_sets":
                 continue  # four keys per test set, described beside its table
             value = " or ".join(sorted(key.types - {"None"}))
-            meanings.setdefault((key.name, value, key.default, key.help), []).append(script)
+            readers = meanings.setdefault((key.name, value, key.default, key.help), [])
+            readers.append(READ_BY.get(script, f"{script}.py"))
     rows = [
         {"key": code(name), "scripts": codes(scripts), "value": value, "default": code(default), "meaning": meaning}
         for (name, value, default, meaning), scripts in sorted(meanings.items())

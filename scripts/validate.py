@@ -15,16 +15,17 @@ from blindspots.config import recipes
 from blindspots.config.errors import RecipeError, UserError, one_line
 from blindspots.config.parser import parse_recipe
 from blindspots.config.processes import run_script
+from blindspots.config.scripts import RECIPE_CLASSES
 
 FIRST_LINE = re.compile(r"#\s*(\w+)\.py\b")
-# Of each script its keys, and the type of its artifact.
-SCRIPTS = {
-    "prepare_mnli": ((recipes.PrepareRecipe,), "prepared_mnli"),
-    "finetune_task": ((recipes.TaskRecipe, "TrainingArguments", "ModelConfig"), "task_model"),
-    "finetune_generator": ((recipes.GeneratorRecipe, "SFTConfig", "ModelConfig"), "generator"),
-    "generate_synthetic": ((recipes.SynthesisRecipe,), "raw_synthetic"),
-    "build_variants": ((recipes.VariantsRecipe,), "augmentation_set"),
-    "evaluate_task": ((recipes.EvaluateRecipe,), "predictions"),
+# The scripts whose recipes can be checked, and the type of artifact of each.
+ARTIFACT_TYPES = {
+    "prepare_mnli": "prepared_mnli",
+    "finetune_task": "task_model",
+    "finetune_generator": "generator",
+    "generate_synthetic": "raw_synthetic",
+    "build_variants": "augmentation_set",
+    "evaluate_task": "predictions",
 }
 # Keys that name an input other than a test set: what it is, and the key of its commit or tag.
 INPUTS = {
@@ -47,9 +48,9 @@ def script_of(words: list[str]) -> str:
             f"Name a recipe that is there, such as recipes/demo/start.yaml; got {' '.join(words[:1])!r}."
         )
     found = FIRST_LINE.match(files[0].read_text("utf-8", errors="replace"))
-    if found is None or found[1] not in SCRIPTS:
+    if found is None or found[1] not in ARTIFACT_TYPES:
         raise RecipeError(
-            f"{files[0]}: the first line is to name one of {', '.join(SCRIPTS)}, as `# finetune_task.py:`."
+            f"{files[0]}: the first line is to name one of {', '.join(ARTIFACT_TYPES)}, as `# finetune_task.py:`."
         )
     return found[1]
 
@@ -129,7 +130,7 @@ def checks(script: str, recipe, libraries: list[dict]) -> dict[str, Callable[[],
         return ", ".join(f"{source.name}@{(source.revision or 'here')[:12]}" for source in found.values()) or "none"
 
     def rights() -> str:
-        check_push(recipe, SCRIPTS[script][1])
+        check_push(recipe, ARTIFACT_TYPES[script])
         return f"may push to {recipe.hub_namespace}" if recipe.push_to_hub else "no push is asked for"
 
     run = {"Hub": rights, "inputs": inputs}
@@ -149,7 +150,7 @@ def main() -> None:
     if words in (["-h"], ["--help"]):  # after a recipe, the parser lists the keys of its script
         return print(__doc__)
     script = script_of(words)
-    recipe, *libraries = parse_recipe(*SCRIPTS[script][0], argv=words)
+    recipe, *libraries = parse_recipe(*RECIPE_CLASSES[script], argv=words)
     print(f"ok     keys: of {script}.py")
     wrong = []
     for name, check in checks(script, recipe, libraries).items():

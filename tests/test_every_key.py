@@ -16,12 +16,9 @@ from transformers import Trainer
 
 from blindspots.config.library_keys import library_keys
 from blindspots.config.parser import own_keys
-from blindspots.config.recipes import GeneratorRecipe, TaskRecipe
+from blindspots.config.scripts import RECIPE_CLASSES
 
-SCRIPTS = {
-    "finetune_task": (TaskRecipe, "TrainingArguments", "ModelConfig"),
-    "finetune_generator": (GeneratorRecipe, "SFTConfig", "ModelConfig"),
-}
+SCRIPTS = {script: RECIPE_CLASSES[script] for script in ("finetune_task", "finetune_generator")}
 RECIPE = {
     "model_name_or_path": "WORLD/base",
     "train_dataset": "WORLD/corpus/mnli",

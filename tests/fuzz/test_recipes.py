@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from made_grid import test_sets as made_test_sets
 from safetensors.torch import load_file
 
-from blindspots.config import analysis_recipes, recipes
 from blindspots.config.library_keys import Key, library_keys
 from blindspots.config.parser import own_keys
-from blindspots.config.source_recipes import PrepareSourcesRecipe, ReportSourcesRecipe
+from blindspots.config.scripts import RECIPE_CLASSES
 from blindspots.data import test_sets
 
 from .damage import Bytes
@@ -27,26 +26,10 @@ from .made_inputs import READS, RECIPES, flag, put
 from .recipe_text import LARGE, RECIPE, VALUES, Edit, edits, fitting, means, read, text_of
 from .running import OUT, Ending, attempt, scratch
 
-CLASSES = {
-    "make_demo_inputs": (recipes.DemoRecipe,),
-    "base_from_gguf": (recipes.GgufRecipe,),
-    "prepare_mnli": (recipes.PrepareRecipe,),
-    "build_variants": (recipes.VariantsRecipe,),
-    "finetune_task": (recipes.TaskRecipe, "TrainingArguments", "ModelConfig"),
-    "finetune_generator": (recipes.GeneratorRecipe, "SFTConfig", "ModelConfig"),
-    "merge_generator": (recipes.MergeRecipe,),
-    "generate_synthetic": (recipes.SynthesisRecipe,),
-    "evaluate_task": (recipes.EvaluateRecipe,),
-    "audit_dataset": (analysis_recipes.AuditRecipe,),
-    "report": (analysis_recipes.ReportRecipe,),
-    "reproduce_cell": (analysis_recipes.ReproduceRecipe,),
-    "release": (analysis_recipes.ReleaseRecipe,),
-    "prepare_sources": (PrepareSourcesRecipe,),
-    "finetune_preference": (recipes.PreferenceRecipe, "RewardConfig", "ModelConfig"),
-    "report_sources": (ReportSourcesRecipe,),
-    "compare_published": (analysis_recipes.PublishedRecipe,),
-    "validate": (recipes.TaskRecipe, "TrainingArguments", "ModelConfig"),
-}
+# Those of the other scripts are tried beside their inputs, in test_checks.py and test_sources.py.
+ELSEWHERE = ("check_dataset", "compare_sources")
+CLASSES = {script: found for script, found in RECIPE_CLASSES.items() if script not in ELSEWHERE}
+CLASSES["validate"] = RECIPE_CLASSES["finetune_task"]
 # Scripts that print what they found and write nothing below output_dir.
 PRINTING = frozenset(["release", "compare_published", "validate"])
 # Keys of which a large number is a lot of work, or which would change this process for the tests after it.

@@ -18,16 +18,12 @@ from blindspots.config.analysis_recipes import CheckRecipe, GridRecipe
 from blindspots.config.errors import UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.paths import RECIPES
-from blindspots.config.recipes import PrepareRecipe, TaskRecipe, VariantsRecipe
+from blindspots.config.scripts import RECIPE_CLASSES
 from blindspots.data.kinds import ORIGINAL
 from blindspots.grid import Cell, cells, sets_of, start_config, starts
 
-# By type of artifact, the recipe's class and the libraries that it feeds.
-MADE_BY = {
-    "prepared_mnli": (PrepareRecipe,),
-    "augmentation_set": (VariantsRecipe,),
-    "task_model": (TaskRecipe, "TrainingArguments", "ModelConfig"),
-}
+# The script that makes each type of artifact.
+MADE_BY = {"prepared_mnli": "prepare_mnli", "augmentation_set": "build_variants", "task_model": "finetune_task"}
 # Keys by which the workflow names what it made itself: it has other names in a release, and must be the same content.
 OWN_INPUTS = {"original", "synthetic", "train_dataset"}
 # Keys that change nothing of an artifact.
@@ -73,7 +69,7 @@ def wanted(recipe: CheckRecipe, grid: GridRecipe, shared: Path, own: Path) -> It
 def recipe_of(recipe: CheckRecipe, name: str, artifact_type: str, *flags: object) -> dict[str, Any]:
     """A recipe of the model with the flags that the workflow gives, as the artifact's lineage holds it."""
     argv = [str(RECIPES / recipe.model / f"{name}.yaml"), *map(str, flags)]
-    return compared(resolved_recipe(*parse_recipe(*MADE_BY[artifact_type], argv=argv)))
+    return compared(resolved_recipe(*parse_recipe(*RECIPE_CLASSES[MADE_BY[artifact_type]], argv=argv)))
 
 
 def compared(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -8,43 +8,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blindspots.config.analysis_recipes import AuditRecipe, CheckRecipe
+from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import library_keys
 from blindspots.config.parser import own_keys, parse_recipe
 from blindspots.config.paths import ROOT
 from blindspots.config.recipes import (
-    DemoRecipe,
-    EvaluateRecipe,
     GeneratorRecipe,
-    GgufRecipe,
-    MergeRecipe,
-    PreferenceRecipe,
-    PrepareRecipe,
     SynthesisRecipe,
-    TaskRecipe,
     VariantsRecipe,
 )
 from blindspots.config.refused_keys import REFUSED
-from blindspots.config.source_recipes import CompareRecipe, PrepareSourcesRecipe, ReportSourcesRecipe
+from blindspots.config.scripts import RECIPE_CLASSES
 
 SCRIPTS_FOLDER = ROOT / "scripts"
+# Those that read a recipe alone.
 SCRIPTS = {
-    "make_demo_inputs": (DemoRecipe,),
-    "base_from_gguf": (GgufRecipe,),
-    "prepare_mnli": (PrepareRecipe,),
-    "finetune_task": (TaskRecipe, "TrainingArguments", "ModelConfig"),
-    "finetune_generator": (GeneratorRecipe, "SFTConfig", "ModelConfig"),
-    "merge_generator": (MergeRecipe,),
-    "generate_synthetic": (SynthesisRecipe,),
-    "build_variants": (VariantsRecipe,),
-    "evaluate_task": (EvaluateRecipe,),
-    "audit_dataset": (AuditRecipe,),
-    "check_dataset": (CheckRecipe,),
-    "compare_sources": (CompareRecipe,),
-    "prepare_sources": (PrepareSourcesRecipe,),
-    "finetune_preference": (PreferenceRecipe, "RewardConfig", "ModelConfig"),
-    "report_sources": (ReportSourcesRecipe,),
+    script: found
+    for script, found in RECIPE_CLASSES.items()
+    if script not in ("report", "release", "reproduce_cell", "compare_published")
 }
 TASK = SCRIPTS["finetune_task"]
 
