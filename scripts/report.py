@@ -40,6 +40,7 @@ def main() -> None:
     check(recipe)
     from blindspots.artifacts.output_dir import checked_output, locked
     from blindspots.report.collect import read_grid, read_points
+    from blindspots.report.raw_rows import raw_rows, read_raw_rows
     from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
     from blindspots.report.write import inputs, strange_file, write_report
 
@@ -47,15 +48,15 @@ def main() -> None:
         checked_output(recipe.output_dir, "report", strange_file, inputs(recipe))
     grid = read_points(Path(recipe.points)) if recipe.points else read_grid(recipe)
     kept_counts = Path(recipe.kept or "", "table1.csv")
-    counts = None
+    counts, examples = None, read_raw_rows(Path(recipe.kept)) if recipe.kept else []
     if recipe.table1_counts:
         counts = table1(read_counts(Path(recipe.table1_counts)))
     elif recipe.original:
-        names = recipe.generators or [""]
-        counts = table1(heuristic_counts(recipe.original, dict(zip(names, recipe.synthetic))))
+        written = dict(zip(recipe.generators or [""], recipe.synthetic))
+        counts, examples = table1(heuristic_counts(recipe.original, written)), raw_rows(written, recipe.raw_rows)
     elif recipe.kept and kept_counts.is_file():
         counts = table1(read_counts(kept_counts))
-    found, claims = write_report(recipe, grid, counts)
+    found, claims = write_report(recipe, grid, counts, examples)
     print(markdown(grid_table(grid)))
     for claim in claims:
         print(f"{claim.id} {claim.shown_verdict}: {claim.statement}")

@@ -49,6 +49,9 @@ class ReportRecipe(TestSetSources, GridRecipe):
         "raw synthetic dataset for Table 1, a Hub id, folder or file; of several generators each, in their order", None
     )
     table1_counts: str | None = key("CSV of Table 1's counts, in place of original and synthetic", None)
+    raw_rows: int = key(
+        "rows of each label of each synthetic dataset that the page shows, drawn at random", 20, minimum=0
+    )
     title: str = key("title of the figure and the page", "Accuracy after tuning further on each augmentation set")
 
 

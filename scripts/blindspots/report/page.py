@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from blindspots.data.test_sets import Headline
 from blindspots.report.claims_text import GATES, PREFACE, readings_table
 from blindspots.report.collect import Grid
 from blindspots.report.gates import Gate
+from blindspots.report.raw_rows import COLUMNS
 from blindspots.report.verdicts import Claim
 
 HERE = Path(__file__).parent
@@ -50,6 +52,7 @@ def write_page(
     findings: list[str],
     comparisons: pd.DataFrame,
     table1: pd.DataFrame | None,
+    examples: Sequence[dict[str, Any]],
     claims: list[Claim],
     gates: list[Gate],
     changed: dict[str, Any],
@@ -60,6 +63,7 @@ def write_page(
         findings: sentences, from `findings.findings`.
         comparisons: from `tables.comparison_table`.
         table1: from `tables.shown_table1`, or None.
+        examples: from `raw_rows.raw_rows`.
         changed: by model, from `flips.flips`.
     """
     environment = templates()
@@ -81,6 +85,7 @@ def write_page(
             (caption, _embedded(folder / file)) for file, caption in PICTURES.items() if (folder / file).is_file()
         ],
         table1=table1,
+        examples=_by_generator(examples),
         claims=[(claim, readings_table(claim)) for claim in claims],
         preface=PREFACE,
         tests={grid.title(name): len(rows) for name, rows in grid.tests.items()},
@@ -90,6 +95,12 @@ def write_page(
         details=_packed({"metrics": titles, "models": models}),
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _by_generator(examples: Sequence[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+    """The raw rows of each generator as a table."""
+    rows = pd.DataFrame(examples, columns=list(COLUMNS))
+    return {name: part.drop(columns="generator") for name, part in rows.groupby("generator", sort=False)}
 
 
 def _embedded(picture: Path) -> str:

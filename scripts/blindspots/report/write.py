@@ -1,6 +1,7 @@
 """The files of a report, written whole: made in a folder beside the final one, which it then replaces."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from blindspots.report.flips import flips, shown_examples, texts
 from blindspots.report.gates import gates
 from blindspots.report.kept import EXAMPLES, LINEAGES, write_lines
 from blindspots.report.page import write_page
+from blindspots.report.raw_rows import RAW_ROWS
 from blindspots.report.readme import findings_markdown, readme
 from blindspots.report.verdicts import Claim
 
@@ -28,8 +30,8 @@ from blindspots.report.verdicts import Claim
 RECIPE = "report.yaml"
 FILES = frozenset(
     "README.md both_sides.png claims.json claims.md comparisons.csv doses.png examples.jsonl figure1.png figure1.svg "
-    "findings.md grid.csv grid.tex index.html learning_curve.png lineage.jsonl predictions.parquet report.yaml "
-    "seed_spread.png subcases.png table1.csv table1.tex".split()
+    "findings.md grid.csv grid.tex index.html learning_curve.png lineage.jsonl predictions.parquet raw_rows.jsonl "
+    "report.yaml seed_spread.png subcases.png table1.csv table1.tex".split()
 )
 
 
@@ -45,11 +47,14 @@ def inputs(recipe: ReportRecipe) -> dict[str, Path]:
     return local_inputs(dataclasses.asdict(recipe), written)
 
 
-def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) -> tuple[list[str], list[Claim]]:
+def write_report(
+    recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None, examples: Sequence[dict[str, Any]] = ()
+) -> tuple[list[str], list[Claim]]:
     """Write every file of the report to `recipe.output_dir`; returns the findings and the judged claims.
 
     Args:
         table1: from `tables.table1`, None where its datasets are not named.
+        examples: rows of these datasets, from `raw_rows.raw_rows`.
 
     Raises UserError where output_dir is a file or holds something else than a former report.
     """
@@ -59,27 +64,29 @@ def write_report(recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None) 
     found, comparisons = findings(grid, readings), tables.comparison_table(readings)
     shown = None if table1 is None else tables.shown_table1(table1)
     with whole_folder(recipe.output_dir, "report", strange_file, inputs(recipe)) as folder:
-        write_kept(folder, recipe, grid, changed)
+        write_kept(folder, recipe, grid, changed, examples)
         write_tables(folder, grid, comparisons, table1)
         write_figures(folder, recipe, grid)
         write_json(folder / "claims.json", [dataclasses.asdict(claim) for claim in judged], flat_objects=True)
         (folder / "claims.md").write_text(claims_markdown(judged, passed), encoding="utf-8")
         (folder / "findings.md").write_text(findings_markdown(found), encoding="utf-8")
-        write_page(folder, recipe.title, grid, found, comparisons, shown, judged, passed, changed)
+        write_page(folder, recipe.title, grid, found, comparisons, shown, examples, judged, passed, changed)
         text = readme(recipe, grid, found, comparisons, shown, judged, passed)
         (folder / "README.md").write_text(text, encoding="utf-8")
     return found, judged
 
 
-def write_kept(folder: Path, recipe: ReportRecipe, grid: Grid, changed: dict[str, Any]) -> None:
-    """What the report can be made from again: its recipe, predictions.parquet, lineage.jsonl, examples.jsonl."""
+def write_kept(
+    folder: Path, recipe: ReportRecipe, grid: Grid, changed: dict[str, Any], examples: Sequence[dict[str, Any]]
+) -> None:
+    """What the report can be made from again: its recipe, predictions, lineage, rows that changed and raw rows."""
     keys = [field.name for field in dataclasses.fields(GridRecipe)] + ["title"]
     keys += [key for key in ("points", "table1_counts") if getattr(recipe, key)]
     values = {key: getattr(recipe, key) for key in keys}
     (folder / RECIPE).write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
     grid.rows.write(folder)
     lines = [*grid.lineages.values(), *grid.datasets]
-    for name, records in {LINEAGES: lines, EXAMPLES: shown_examples(changed)}.items():
+    for name, records in {LINEAGES: lines, EXAMPLES: shown_examples(changed), RAW_ROWS: examples}.items():
         if records:
             write_lines(folder / name, records)
 
