@@ -1,13 +1,16 @@
 """What a report found, in sentences: differences between kinds with their intervals, and what these hold for."""
 
 from blindspots.data.kinds import compared_kinds, label_of
-from blindspots.report.collect import HANS, LO_AUROC, LO_CRITERION, LO_NE, MNLI, Grid
+from blindspots.report.collect import HANS, LO_AUROC, LO_CRITERION, LO_NE, MNLI, P_LO_E, P_LO_NE, Grid
 from blindspots.report.contrasts import ABOVE_ZERO, PUBLISHED_SD, Pair, Place, Reading, read
 from blindspots.report.tables import accuracy
 
+# What a sentence names of each comparison; the table of comparisons has the rest.
+SUMMARY = (MNLI, HANS, P_LO_NE, P_LO_E, LO_AUROC)
+
 
 def findings(grid: Grid, readings: list[Reading]) -> list[str]:
-    """Two sentences per pair of kinds, on accuracies and on bias and ability, then what they hold for.
+    """A sentence per pair of kinds, on accuracies, bias and ability, then what they hold for.
 
     Several replicates: means over all starts and sizes with their intervals. One: the largest start and size alone.
 
@@ -19,23 +22,16 @@ def findings(grid: Grid, readings: list[Reading]) -> list[str]:
     for reading in readings if several else _at_the_largest(grid):
         if reading.estimate is not None:
             pairs.setdefault(reading.estimand, []).append(reading)
-    accuracies = [metric.name for metric in grid.metrics]
-    sentences = [
-        sentence
-        for pair in pairs.values()
-        for sentence in (
-            _sentence([reading for reading in pair if reading.metric in accuracies]),
-            what_moved([reading for reading in pair if reading.metric not in accuracies]),
-        )
-        if sentence
-    ]
-    if not sentences:
+    if not pairs:
         return []
     if several:
-        where = f"Means over {_count(grid, 'start')}, {_count(grid, 'size')} and {_count(grid, 'seed')}."
+        where = (
+            f"Means over {_count(grid, 'start')}, {_count(grid, 'size')} and {_count(grid, 'seed')}; 95% intervals in "
+            "brackets."
+        )
     else:
         where = f"At the start of {grid.axis('start')[-1]:,} rows and {grid.axis('size')[-1]:,} augmentation rows:"
-    return [where, *sentences, _how_sure(grid, [reading for pair in pairs.values() for reading in pair])]
+    return [where, *map(_sentence, pairs.values()), _how_sure(grid, [one for pair in pairs.values() for one in pair])]
 
 
 def _at_the_largest(grid: Grid) -> list[Reading]:
@@ -62,31 +58,35 @@ def _count(grid: Grid, axis: str) -> str:
 
 
 def _sentence(pair: list[Reading]) -> str:
-    """Both means, their difference and its interval, metric by metric."""
-    if not pair:
-        return ""
+    """Both means, their difference and its interval, metric by metric; of the measures those of SUMMARY.
+
+    Without probabilities there are the accuracies alone.
+    """
     first, second = pair[0].estimand.split(" - ", 1)
-    return f"{first[0].upper()}{first[1:]} rather than {second} data: {'; '.join(map(_part, pair))}."
+    chosen = [reading for name in SUMMARY for reading in pair if reading.metric == name]
+    moved = what_moved(pair)
+    words = f"{first[0].upper()}{first[1:]} rather than {second} data: "
+    return words + "; ".join(map(_part, chosen if moved else pair)) + "." + (f" {moved}" if moved else "")
 
 
 def _part(reading: Reading) -> str:
+    interval = "" if reading.low is None else f" [{reading.low:+.3f}, {reading.high:+.3f}]"
     return (
         f"{reading.title} {accuracy(reading.first_mean)} against {accuracy(reading.second_mean)} "
-        f"({reading.estimate:+.3f}{_interval(reading)})"
+        f"({reading.estimate:+.3f}{interval})"
     )
 
 
-def what_moved(measured: list[Reading]) -> str:
+def what_moved(readings: list[Reading]) -> str:
     """Whether the threshold moved, or the ability to tell entailed overlapping pairs from others; empty without."""
-    by_metric = {reading.metric: reading for reading in measured}
+    by_metric = {reading.metric: reading for reading in readings}
     if not {LO_CRITERION, LO_AUROC} <= by_metric.keys():
         return ""
     criterion, ability = by_metric[LO_CRITERION], by_metric[LO_AUROC]
     moved = _direction(criterion, "slower to say entailment", "quicker to say entailment")
     changed = _direction(ability, "better at telling the two apart", "worse at telling the two apart")
-    seen = "; ".join(map(_part, measured))
     return (
-        f"The same on lexical overlap: {seen}. The threshold: {moved or 'no shift was found'}; the ability (AUROC): "
+        f"The threshold on lexical overlap: {moved or 'no shift was found'}; the ability (AUROC): "
         f"{changed or 'no change was found'}."
     )
 
@@ -96,10 +96,6 @@ def _direction(reading: Reading, up: str, down: str) -> str:
     if reading.low is None or reading.low <= 0 <= reading.high:
         return ""
     return up if reading.low > 0 else down
-
-
-def _interval(reading: Reading) -> str:
-    return "" if reading.low is None else f", 95% interval {reading.low:+.3f} to {reading.high:+.3f}"
 
 
 def _how_sure(grid: Grid, readings: list[Reading]) -> str:

@@ -1,6 +1,7 @@
 """Findings in sentences."""
 
-from blindspots.report.collect import read_grid
+from blindspots.config.paths import PAPER_POINTS
+from blindspots.report.collect import read_grid, read_points
 from blindspots.report.contrasts import Reading, compared
 from blindspots.report.findings import findings, what_moved
 
@@ -9,21 +10,30 @@ def test_one_seed_names_the_largest_cell_and_says_that_it_decides_nothing(make_g
     grid = read_grid(make_grid())
     first, *sentences, last = findings(grid, compared(grid))
     assert first == "At the start of 900 rows and 240 augmentation rows:"
-    assert len(sentences) == 6
+    assert len(sentences) == 3
     biased, synthetic = (grid.models.at[f"n900-{kind}-n240-s0", "hans"] for kind in ("biased_synthetic", "synthetic"))
     wanted = f"HANS {biased:.3f} against {synthetic:.3f} ({biased - synthetic:+.3f})".replace(" 0.", " .")
-    assert sentences[4].startswith("Biased synthetic rather than synthetic data: ")
-    assert wanted in sentences[4]
-    assert "95%" not in "".join(sentences)
+    assert sentences[2].startswith("Biased synthetic rather than synthetic data: ")
+    assert wanted in sentences[2]
+    assert "[" not in "".join(sentences)
     assert last.startswith("One replicate decides nothing")
 
 
 def test_several_seeds_have_intervals_over_all_places(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1, 2]))
     first, *sentences, last = findings(grid, compared(grid))
-    assert first == "Means over 2 starts, 3 sizes and 3 seeds."
-    assert [sentence.count("95% interval") for sentence in sentences] == [4, 5] * 3
+    assert first == "Means over 2 starts, 3 sizes and 3 seeds; 95% intervals in brackets."
+    for sentence in sentences:
+        assert sentence.count("[") == 5
+        assert "HANS LO-non-entailment, probability ." in sentence
+        assert "The threshold on lexical overlap: " in sentence
     assert last.startswith("The intervals are over 3 seeds, and say nothing beyond what these share: one generator, ")
+
+
+def test_points_without_probabilities_are_told_by_their_accuracies():
+    grid = read_points(PAPER_POINTS)
+    _, *sentences, _ = findings(grid, compared(grid))
+    assert all("HANS LO-non-entailment ." in sentence and "threshold" not in sentence for sentence in sentences)
 
 
 def test_a_grid_without_two_kinds_has_no_finding(make_grid):
@@ -43,12 +53,14 @@ def moved(criterion: tuple[float, float], auroc: tuple[float, float]) -> str:
 
 def test_a_lower_criterion_with_an_auroc_about_0_is_a_shift_of_threshold():
     text = moved((-0.6, -0.2), (-0.01, 0.02))
-    assert text.endswith("The threshold: quicker to say entailment; the ability (AUROC): no change was found.")
+    assert text.startswith("The threshold on lexical overlap: quicker to say entailment;")
+    assert text.endswith("the ability (AUROC): no change was found.")
 
 
 def test_a_lower_auroc_is_a_loss_of_ability():
     text = moved((-0.6, 0.2), (-0.05, -0.02))
-    assert text.endswith("The threshold: no shift was found; the ability (AUROC): worse at telling the two apart.")
+    assert text.startswith("The threshold on lexical overlap: no shift was found;")
+    assert text.endswith("the ability (AUROC): worse at telling the two apart.")
 
 
 def test_what_moved_is_not_said_without_probabilities():
