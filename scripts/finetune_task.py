@@ -29,7 +29,7 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
     from blindspots.data.examples import task_texts
     from blindspots.modeling.adapters import read_model_config
     from blindspots.modeling.architectures import is_encoder
-    from blindspots.modeling.classifier import is_classifier
+    from blindspots.modeling.heads import is_classifier
     from blindspots.modeling.input_form import input_template
     from blindspots.training.batches import divide_batch
     from blindspots.training.estimate import Plan, print_estimate

@@ -56,7 +56,7 @@ def check_shots(recipe: SynthesisRecipe) -> None:
     if recipe.engine != "server" or missing:
         raise RecipeError(f"shots need {'engine: server' if recipe.engine != 'server' else missing[0]}.")
     if recipe.top_k:
-        raise RecipeError("top_k is no part of the API that shots are asked by; leave it out.")
+        raise RecipeError("The API that shots are asked by does not take top_k; leave it out.")
     if recipe.price_per_million_tokens is not None and len(recipe.price_per_million_tokens) != 2:
         raise RecipeError("price_per_million_tokens wants two prices, of prompts and of completions.")
 

@@ -20,9 +20,8 @@ def main() -> None:
     )
     from blindspots.artifacts.inputs import Source, fetch
     from blindspots.artifacts.push import check_push, push_if_asked
-    from blindspots.modeling.classifier import check_saved_weights
     from blindspots.modeling.generators import load_generator, served_name
-    from blindspots.modeling.loading import adapter_base, load_tokenizer, require_embeddings
+    from blindspots.modeling.loading import adapter_base, check_saved_weights, load_tokenizer, require_embeddings
 
     check_push(recipe, "generator")
     resolved = resolved_recipe(recipe)

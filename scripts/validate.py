@@ -97,7 +97,7 @@ def check_model(recipe, inputs: dict, keys: dict) -> str:
 
     from blindspots.modeling.adapters import read_model_config
     from blindspots.modeling.architectures import check_architecture, is_encoder, positions
-    from blindspots.modeling.classifier import head_labels, is_classifier
+    from blindspots.modeling.heads import head_labels, is_classifier
     from blindspots.modeling.input_form import input_template, shown
     from blindspots.modeling.loading import errors_in_words, load_tokenizer
     from blindspots.modeling.precision import base_model

@@ -20,7 +20,7 @@ MINUTES = 9.0  # measurements that have not begun by then are left out, and the 
 
 
 class Record:
-    """Writes gpu.json and the README beside it anew, with the lines that are there so far."""
+    """Rewrites gpu.json and the README beside it, with the lines that are there so far."""
 
     def __init__(self, folder: Path):
         self.folder, self.started, self.load = folder, time.time(), os.getloadavg()

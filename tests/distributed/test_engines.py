@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from blindspots.evaluation.prediction import LOGITS
-from blindspots.modeling.classifier import check_saved_weights
+from blindspots.modeling.loading import check_saved_weights
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 ENGINES = {"ddp": "multi_gpu", "zero2": "zero2", "zero3": "zero3", "fsdp2": "fsdp2"}

@@ -18,7 +18,7 @@ class Counts:
     accepted: Counter = field(default_factory=Counter)
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start from nothing."""
         for counter in (self.inputs, self.refused, self.accepted):
             counter.clear()
 

@@ -125,7 +125,7 @@ def made(inputs: Path, script: str, out: Path, recipe: dict[str, Any]) -> None:
         assert not trained or counts["trained on"] + counts["too long"] == rows
         weights = {name: tensor for file in out.glob("*.safetensors") for name, tensor in load_file(file).items()}
         assert weights
-        assert all(tensor.isfinite().all() for tensor in weights.values()), "weights that are no numbers"
+        assert all(tensor.isfinite().all() for tensor in weights.values()), "weights that are not numbers"
         base = load_file(inputs / "base/model.safetensors")
         moved = any(
             name not in base or not tensor.equal(base[name].to(tensor))

@@ -147,6 +147,6 @@ def run_workflow(recipe: CheckRecipe, grid: GridRecipe, targets: Sequence[str]) 
     done = subprocess.run([*command, "--", *targets], env=os.environ | {"PATH": path})
     if done.returncode:
         raise UserError(
-            "The workflow stopped, for what its last lines say. Run the check again once that is mended: what is "
+            "The workflow stopped, for what its last lines say. Run the check again once that is fixed: what is "
             "finished is kept."
         )

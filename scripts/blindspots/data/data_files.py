@@ -101,7 +101,7 @@ class DataFolder:
         return rows
 
     def require_known_keys(self) -> None:
-        """Raise UserError where the README says that some lines of a text file are no rows, or how to read them."""
+        """Raise UserError where the README says that some lines of a text file are not rows, or how to read them."""
         if unknown := sorted(self.settings.keys() - _HARMLESS_KEYS):
             raise UserError(
                 f"{self.name}: its README sets {unknown[0]}, but a text file is read whole, with a header. Write the "

@@ -131,7 +131,7 @@ def _csv_records(lines: Lines, where: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _with_header(records: Iterator[tuple[int, list[str]]], where: str) -> Iterator[pa.Table]:
-    """Tables of text from records, the first of which names the columns. A blank line is no row.
+    """Tables of text from records, the first of which names the columns. A blank line is not a row.
 
     Raises UserError for a repeated name and for a row with more or fewer fields.
     """

@@ -31,7 +31,8 @@ from blindspots.data.prefixes import common_prefix, prefix_groups
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
 from blindspots.evaluation.rows import check_rows, read_rows
 from blindspots.modeling.architectures import is_encoder, positions
-from blindspots.modeling.classifier import Classifier, head_dtype
+from blindspots.modeling.classifier import Classifier
+from blindspots.modeling.heads import head_dtype
 from blindspots.modeling.loading import errors_in_words
 from blindspots.modeling.precision import base_model
 from blindspots.modeling.token_tree import TreeCollator, accept_trees, obstacle

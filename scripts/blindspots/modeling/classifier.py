@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from peft import PeftModel, TaskType, set_peft_model_state_dict
-from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import (
     AutoModelForSequenceClassification,
@@ -30,6 +28,7 @@ from blindspots.modeling.architectures import (
     require_pad_token,
     takes_token_types,
 )
+from blindspots.modeling.heads import head_dtype, head_labels, is_classifier
 from blindspots.modeling.input_form import input_template
 from blindspots.modeling.loading import (
     ADAPTER,
@@ -78,61 +77,6 @@ class Classifier:
     def precision(self) -> dict[str, str]:
         """In what it predicts: how the base weights are held, and what they and the head are computed in."""
         return held_in(self.model) | {"head": str(head_dtype(self.model)).removeprefix("torch.")}
-
-
-def head_dtype(model: PreTrainedModel | PeftModel) -> torch.dtype:
-    """The dtype that the head computes in; of a head that an adapter replaces, the replacement's."""
-    whole = base_model(model)
-    return [*whole.get_submodule(head_names(whole)[-1]).parameters()][-1].dtype
-
-
-def is_classifier(config: PretrainedConfig) -> bool:
-    """Whether the checkpoint already carries a classification head."""
-    return any(name.endswith("ForSequenceClassification") for name in config.architectures or [])
-
-
-def head_labels(
-    config: PretrainedConfig,
-    where: str,
-    label_names: Mapping[str, str] | None = None,
-    labels: Sequence[str] = LABELS,
-) -> dict[int, str]:
-    """Our name of each output of a head, in any case and order there.
-
-    Args:
-        label_names: our name of each label, by its own name or by its number.
-        labels: of the task.
-
-    Raises:
-        UserError: a head whose outputs are not named after the labels.
-        RecipeError: label_names that name no label of the head, or rename one that has a name of ours.
-    """
-    own = {index: str(name) for index, name in sorted(config.id2label.items())}
-    if len(own) != len(labels):
-        task = "NLI" if labels is LABELS else "the task"
-        raise UserError(f"{where} has {len(own)} labels ({', '.join(own.values())}); {task} has {', '.join(labels)}.")
-    stated = config.label2id or {}
-    if set(stated) == set(own.values()) and any(own.get(place) != name for name, place in stated.items()):
-        raise UserError(
-            f"{where}: id2label and label2id in its config.json contradict each other; correct one of them."
-        )
-    given = dict(label_names or {})
-    known = {name.strip().lower(): index for index, name in own.items()}
-    ours = {label.lower(): label for label in labels}
-    if given and set(known) == set(ours):
-        raise RecipeError(f"{where} names its labels {', '.join(own.values())}; leave out label_names.")
-    strange = sorted(set(given) - {*own.values(), *map(str, own)})
-    if strange:
-        raise RecipeError(
-            f"label_names: {where} has no label {strange[0]!r}; its labels are {', '.join(own.values())}."
-        )
-    names = {index: given.get(name, given.get(str(index), name)).strip().lower() for index, name in own.items()}
-    if sorted(names.values()) != sorted(ours):
-        raise UserError(
-            f"{where} names its labels {', '.join(own.values())}; set id2label in its config.json to "
-            f"{', '.join(labels)} in the order of its head, or give label_names to evaluate_task.py."
-        )
-    return {index: ours[name] for index, name in names.items()}
 
 
 def require_task_model(source: Source) -> None:
@@ -311,15 +255,3 @@ def _prepare_encoder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
     require_pad_token(model, tokenizer.pad_token_id, where)
     if not takes_token_types(model):
         tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
-
-
-def check_saved_weights(folder: Path) -> None:
-    """Reopen what was saved. Raises UserError for a missing or an empty tensor (ZeRO-3 has written such)."""
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise UserError(f"{folder} holds no safetensors file; the model was not saved.")
-    for file in files:
-        with safe_open(file, "pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118
-                if 0 in tensors.get_slice(name).get_shape():
-                    raise UserError(f"{file}: tensor {name} was saved empty; nothing of this run is published.")

@@ -185,7 +185,7 @@ def longest_completion(source: Source) -> int:
 def served_name(source: Source) -> str:
     """What a server is to call a generator: part of the content's hash is in it, so that no other passes for it.
 
-    A repo of the Hub that is no artifact goes by its commit.
+    A repo of the Hub that is not an artifact goes by its commit.
     """
     record = source.record("generator")
     artifact, commit = record["artifact"], record["revision"]

@@ -241,3 +241,15 @@ def first_line(error: BaseException) -> str:
     text = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
     plain = isinstance(error, OSError | ValueError | RuntimeError) and text
     return text[:300] if plain else f"{type(error).__name__}: {text[:300]}"
+
+
+def check_saved_weights(folder: Path) -> None:
+    """Reopen what was saved. Raises UserError for a missing or an empty tensor (ZeRO-3 has written such)."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise UserError(f"{folder} holds no safetensors file; the model was not saved.")
+    for file in files:
+        with safe_open(file, "pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118
+                if 0 in tensors.get_slice(name).get_shape():
+                    raise UserError(f"{file}: tensor {name} was saved empty; nothing of this run is published.")

@@ -71,7 +71,7 @@ class Level:
         return table.index_select(0, self.parents)
 
     def mask(self, above: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """What each token may attend to, (parts, 1, width, keys), and which keys are no padding, (parts, keys).
+        """What each token may attend to, (parts, 1, width, keys), and which keys are not padding, (parts, keys).
 
         Args:
             above: the latter for the level above.

@@ -26,7 +26,7 @@ from blindspots.config.recipes import GeneratorRecipe, PreferenceRecipe, TaskRec
 from blindspots.config.refused_keys import tracker
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.data.people_rows import labelled_texts, prompted_texts
-from blindspots.modeling.classifier import check_saved_weights
+from blindspots.modeling.loading import check_saved_weights
 from blindspots.modeling.precision import held_in, trained_dtype
 from blindspots.training.engines import autocast_dtype, let_recipe_decide_precision, prepare_engine
 from blindspots.training.optimisation import check_optimisation

@@ -274,7 +274,7 @@ def test_what_was_left_without_a_readable_identity_is_cleared(tmp_path, capsys):
 
 
 def test_checkpoints_of_another_engine_are_cleared(tmp_path, monkeypatch, capsys):
-    """Their optimiser would not be found, and begin anew without a word."""
+    """Their optimiser would not be found, and would start from nothing without a word."""
     made = recipe(tmp_path / "a")
     for stage in ("3", "2"):
         monkeypatch.setenv("ACCELERATE_DEEPSPEED_ZERO_STAGE", stage)

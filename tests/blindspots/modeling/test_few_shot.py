@@ -39,7 +39,7 @@ def test_a_prompt_shows_pairs_of_the_label_and_ends_in_the_sentence_to_go_on_wit
         assert len(set(shown)) == 2
         assert set(shown) <= known
         assert request["stop"] == ["\n\n"]
-    assert len({request["prompt"] for request in server.asked}) > 1  # drawn anew for each row
+    assert len({request["prompt"] for request in server.asked}) > 1  # drawn for each row
 
 
 def test_the_seed_decides_what_is_shown(server):

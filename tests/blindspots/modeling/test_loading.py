@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from peft import LoraConfig, TaskType, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
@@ -15,7 +16,7 @@ from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.modeling.classifier import load_classifier
 from blindspots.modeling.generators import load_base
-from blindspots.modeling.loading import load_model, load_tokenizer
+from blindspots.modeling.loading import check_saved_weights, load_model, load_tokenizer
 from blindspots.modeling.sampling import load_engine
 
 
@@ -207,3 +208,24 @@ def test_code_of_a_repo_is_never_run(copy, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a terminal is asked whether to run code"))
     with pytest.raises(UserError, match="can't be loaded"):
         load_classifier(source(folder))
+
+
+# What was saved
+
+
+def test_whole_weights_pass(world):
+    check_saved_weights(world / "start")
+    assert isinstance(AutoModelForSequenceClassification.from_pretrained(world / "start"), torch.nn.Module)
+
+
+def test_an_empty_tensor_is_refused(copy):
+    folder = copy("start")
+    weights = load_file(folder / "model.safetensors") | {"score.weight": torch.empty(0)}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"tensor score\.weight was saved empty"):
+        check_saved_weights(folder)
+
+
+def test_a_folder_without_weights_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no safetensors file"):
+        check_saved_weights(tmp_path)

@@ -60,7 +60,7 @@ def section(document: str) -> str:
 
 def test_the_page_needs_no_other_file(page):
     text = page.read_text()
-    # Names of XML vocabularies are no addresses to load from.
+    # Names of XML vocabularies are not addresses to load from.
     names = re.sub(r'(xmlns[:a-z]*|xlink:href="#|rdf:[a-z]+)="?http[^"]*"|https?://www\.w3\.org/[^"<\s]*', "", text)
     assert not re.search(r'(src|href)="(?!#|data:)', names)
     assert "@import" not in names
