@@ -129,7 +129,7 @@ def main() -> None:
     )
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
-    from blindspots.data.nli_datasets import test_set_sources
+    from blindspots.data.test_set_rows import test_set_sources
     from blindspots.evaluation.people import read_labelled, require_fitting, require_known_labels
     from blindspots.evaluation.prediction import load_test_sets, rehearse
     from blindspots.modeling.adapters import read_model_config

@@ -39,7 +39,8 @@ def main() -> None:
     (recipe,) = parse_recipe(ReportRecipe)
     check(recipe)
     from blindspots.artifacts.output_dir import checked_output, locked
-    from blindspots.report.collect import read_grid, read_points
+    from blindspots.report.collect import read_grid
+    from blindspots.report.points import read_points
     from blindspots.report.raw_rows import raw_rows, read_raw_rows
     from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
     from blindspots.report.write import inputs, strange_file, write_report

@@ -81,7 +81,7 @@ def check_data(recipe, inputs: dict) -> str:
 
 def check_test_sets(recipe) -> str:
     """Read and check the rows to evaluate."""
-    from blindspots.data.nli_datasets import test_set_sources
+    from blindspots.data.test_set_rows import test_set_sources
     from blindspots.evaluation.prediction import load_test_sets
 
     tests = load_test_sets(recipe, test_set_sources(recipe))

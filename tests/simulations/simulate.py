@@ -15,7 +15,7 @@ from blindspots.artifacts.files import markdown_table
 from blindspots.config.paths import PAPER_POINTS, ROOT
 from blindspots.data.kinds import BIASED, ORIGINAL, SYNTHETIC
 from blindspots.evaluation.statistics import Effect, crossed_interval, power_of_t
-from blindspots.report.collect import HANS, MNLI, PAPER_METRICS, read_points
+from blindspots.report.collect import HANS, MNLI, PAPER_METRICS
 from blindspots.report.contrasts import (
     ABOVE_ZERO,
     CONTRADICTED,
@@ -25,6 +25,7 @@ from blindspots.report.contrasts import (
     same_cells,
     verdict_of,
 )
+from blindspots.report.points import read_points
 from blindspots.report.verdicts import Claim, combined, judged
 
 RESULTS = ROOT / "results"

@@ -56,7 +56,7 @@ class TestSet:
     key: first part of its keys on the command line (`mnli` for mnli_matched).
     order: where it stands in tables and figures; sets of one number stand by name.
     dataset, revision, config, split: where its rows are on the Hub.
-    rows: rows with a label that the split has; sha256: of their texts and labels, see `nli_datasets.rows_sha256`.
+    rows: rows with a label that the split has; sha256: of their texts and labels, see `test_set_rows.rows_sha256`.
     strict_rows: whether another source must have as many rows, unless <key>_expected_rows says otherwise.
     columns: our name -> the dataset's, of premise, hypothesis, label and id.
     id_prefix: put before the row number where there is no id column.

@@ -26,8 +26,8 @@ from blindspots.config.test_set_keys import TestSetKeys, TestSetSources, test_se
 from blindspots.data.examples import TaskInputs, encode, task_texts
 from blindspots.data.length_batches import length_batches
 from blindspots.data.nli import LABELS
-from blindspots.data.nli_datasets import read_test_set, stratified
 from blindspots.data.prefixes import common_prefix, prefix_groups
+from blindspots.data.test_set_rows import read_test_set, stratified
 from blindspots.data.test_sets import SLICES, named_test_sets, test_set
 from blindspots.evaluation.rows import check_rows, read_rows
 from blindspots.modeling.architectures import is_encoder, positions

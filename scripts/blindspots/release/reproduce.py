@@ -17,7 +17,7 @@ from blindspots.data.nli import ENTAILMENT
 from blindspots.data.test_sets import ACCURACY, PROBABILITY, test_set
 from blindspots.evaluation.prediction import LOGITS, read_predictions
 from blindspots.grid import Cell, sets_of, start_config, start_of
-from blindspots.report.collect import read_points
+from blindspots.report.points import read_points
 
 # role of a parent in a task model's lineage -> the keys of finetune_task.py that name it and its revision
 TRAINING_INPUTS = {

@@ -34,7 +34,6 @@ from blindspots.report.collect import (
     PAPER_METRICS,
     START,
     Grid,
-    read_points,
 )
 from blindspots.report.contrasts import (
     ABOVE_ZERO,
@@ -55,6 +54,7 @@ from blindspots.report.contrasts import (
 )
 from blindspots.report.gates import CEILING, FLOOR, gates
 from blindspots.report.overlap import SLIGHTLY, overlap_readings
+from blindspots.report.points import read_points
 from blindspots.report.verdicts import UNINTERPRETABLE, Claim, judged
 
 MARGIN = 0.02

@@ -18,7 +18,8 @@ from blindspots.config.paths import PAPER_POINTS
 from blindspots.data.heuristics import HEURISTICS
 from blindspots.data.kinds import biased_percent, label_of, styles
 from blindspots.data.test_sets import ACCURACY, Headline
-from blindspots.report.collect import START, Grid, read_points
+from blindspots.report.collect import START, Grid
+from blindspots.report.points import read_points
 from blindspots.report.tables import band_units, summary
 
 matplotlib.use("Agg")

@@ -9,7 +9,7 @@ import pandas as pd
 from blindspots.config.analysis_recipes import ReportRecipe
 from blindspots.config.errors import UserError
 from blindspots.data.nli import LABELS
-from blindspots.data.nli_datasets import read_test_set, test_set_source
+from blindspots.data.test_set_rows import read_test_set, test_set_source
 from blindspots.data.test_sets import named_test_sets, test_set
 from blindspots.report.collect import START, Grid
 from blindspots.report.kept import EXAMPLES, read_lines

@@ -16,9 +16,10 @@ from blindspots.data.nli import LABELS
 from blindspots.data.nli_datasets import pool_pairs
 from blindspots.data.test_sets import Headline
 from blindspots.evaluation.statistics import Interval, ratio_of_rates
-from blindspots.report.collect import START, Grid, read_table, whole_number
+from blindspots.report.collect import START, Grid
 from blindspots.report.contrasts import Reading
 from blindspots.report.design import from_generator, generators
+from blindspots.report.points import read_table, whole_number
 
 AUDIT = EVALUATE_MODULES / "heuristic_audit"
 PLACE = ["start", "kind", "size"]

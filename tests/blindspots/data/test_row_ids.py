@@ -12,8 +12,9 @@ from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.data import test_sets
 from blindspots.data.nli import LABELS
-from blindspots.data.nli_datasets import label_names, nli_pairs, read_test_set
+from blindspots.data.nli_datasets import label_names, nli_pairs
 from blindspots.data.row_ids import repeated, row_ids
+from blindspots.data.test_set_rows import read_test_set
 
 HANS, MNLI = test_sets.test_set("hans"), test_sets.test_set("mnli_matched")
 HANS_ROW = {"premise": "p", "hypothesis": "h", "heuristic": "constituent", "subcase": "s"}

@@ -13,7 +13,7 @@ from blindspots.config.recipes import EvaluateRecipe
 from blindspots.config.test_set_keys import test_set_keys as keys_of_test_sets
 from blindspots.data import test_sets
 from blindspots.data.nli import HANS_LABELS, LABELS, fold_for_hans
-from blindspots.data.nli_datasets import read_test_set
+from blindspots.data.test_set_rows import read_test_set
 
 NAMES = sorted(file.stem for file in TEST_SETS.glob("*.yaml"))
 

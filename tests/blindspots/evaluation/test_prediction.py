@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import EvaluateRecipe
-from blindspots.data import nli_datasets, test_sets
+from blindspots.data import test_set_rows, test_sets
 from blindspots.data.nli import LABELS, task_input
 from blindspots.evaluation.prediction import (
     LOGITS,
@@ -49,7 +49,7 @@ def keys(world) -> EvaluateRecipe:
 @pytest.mark.parametrize("batch_tokens", [60, 10_000])
 def test_logits_are_those_of_the_plain_model_in_the_order_of_the_rows(world, classifier, batch_tokens):
     source = fetch(str(world / "corpus/mnli"), "dataset")
-    test = nli_datasets.read_test_set(test_sets.test_set("mnli_matched"), source)
+    test = test_set_rows.read_test_set(test_sets.test_set("mnli_matched"), source)
     texts = [task_input(premise, hypothesis) for premise, hypothesis in zip(test["premise"], test["hypothesis"])]
     plain = [classifier.model(**classifier.tokenizer(text, return_tensors="pt")).logits[0] for text in texts]
     assert len({len(text) for text in texts}) > 10
@@ -67,7 +67,7 @@ def test_a_row_longer_than_the_model_is_refused_not_cut(classifier):
 
 
 def test_a_parquet_holds_every_row_with_its_slices(keys, classifier, tmp_path):
-    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
+    tests = load_test_sets(keys, test_set_rows.test_set_sources(keys))
     predict_test_sets(classifier, keys, tests, tmp_path)
     for name, test in tests.items():
         rows = pd.read_parquet(tmp_path / "predictions" / f"{name}.parquet")
@@ -79,19 +79,19 @@ def test_a_parquet_holds_every_row_with_its_slices(keys, classifier, tmp_path):
 
 def test_a_part_of_the_test_sets_keeps_its_shares(keys):
     keys.mnli_rows = 30
-    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
+    tests = load_test_sets(keys, test_set_rows.test_set_sources(keys))
     assert [tests["mnli_matched"]["gold"][:].count(label) for label in LABELS] == [10, 10, 10]
 
 
 def test_a_part_that_cannot_keep_its_shares_says_so(keys):
     keys.hans_rows = 3
     with pytest.raises(UserError, match="No part of 3 rows can keep the shares of subcase"):
-        load_test_sets(keys, nli_datasets.test_set_sources(keys))
+        load_test_sets(keys, test_set_rows.test_set_sources(keys))
 
 
 def test_a_test_set_that_is_not_named_is_not_read(keys):
     keys.hans = keys.hans_expected_rows = None
-    assert set(load_test_sets(keys, nli_datasets.test_set_sources(keys))) == {"mnli_matched"}
+    assert set(load_test_sets(keys, test_set_rows.test_set_sources(keys))) == {"mnli_matched"}
 
 
 def write(folder, name: str, rows: list[tuple]) -> None:
@@ -217,7 +217,7 @@ def test_a_tokenizer_that_appends_eos_is_pooled_as_the_stock_model_pools(world, 
 
 
 def test_a_rehearsal_of_sound_test_sets_says_nothing_and_leaves_the_model_in_training(classifier, keys):
-    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
+    tests = load_test_sets(keys, test_set_rows.test_set_sources(keys))
     classifier.model.train()
     rehearse(classifier, tests)
     assert classifier.model.training
@@ -225,7 +225,7 @@ def test_a_rehearsal_of_sound_test_sets_says_nothing_and_leaves_the_model_in_tra
 
 
 def test_a_row_that_is_too_long_and_a_set_without_rows_are_found(classifier, keys):
-    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
+    tests = load_test_sets(keys, test_set_rows.test_set_sources(keys))
     longest = tests["hans"].add_item(tests["hans"][0] | {"premise": "word " * 300})
     with pytest.raises(UserError, match=r"A row of \d+ tokens is longer than the model's 256 positions"):
         rehearse(classifier, {"hans": longest}, with_model=False)
@@ -234,7 +234,7 @@ def test_a_row_that_is_too_long_and_a_set_without_rows_are_found(classifier, key
 
 
 def test_what_the_metric_refuses_is_found(classifier, keys):
-    tests = load_test_sets(keys, nli_datasets.test_set_sources(keys))
+    tests = load_test_sets(keys, test_set_rows.test_set_sources(keys))
     wrong = tests["hans"].map(lambda row: row | {"heuristic": "negation"})
     with pytest.raises(UserError, match=r"The test sets can't be scored: .*heuristic 'negation' is not one of"):
         rehearse(classifier, {"hans": wrong})

@@ -9,9 +9,10 @@ import pytest
 
 from blindspots.data import test_sets
 from blindspots.report.claims import claims, weak_and_strong
-from blindspots.report.collect import Grid, read_points
+from blindspots.report.collect import Grid
 from blindspots.report.contrasts import CONTRADICTED, SUPPORTED, UNDECIDED, Reading
 from blindspots.report.gates import FLOOR
+from blindspots.report.points import read_points
 from blindspots.report.tables import read_counts, table1
 from blindspots.report.verdicts import UNINTERPRETABLE, Claim, combined, judged, read_claim
 

@@ -10,7 +10,7 @@ from scipy import stats
 from blindspots.config.paths import PAPER_POINTS
 from blindspots.evaluation.statistics import t_interval
 from blindspots.grid import Cell
-from blindspots.report.collect import PAPER_METRICS, Grid, read_grid, read_points
+from blindspots.report.collect import PAPER_METRICS, Grid, read_grid
 from blindspots.report.contrasts import (
     ABOVE_ZERO,
     CONTRADICTED,
@@ -25,6 +25,7 @@ from blindspots.report.contrasts import (
     verdict_of,
     within,
 )
+from blindspots.report.points import read_points
 
 
 def points(gaps, seeds=1, spread=0.0) -> Grid:

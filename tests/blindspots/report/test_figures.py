@@ -9,7 +9,8 @@ from matplotlib import colors, pyplot
 
 from blindspots.data.kinds import kind_of
 from blindspots.report import figures
-from blindspots.report.collect import Grid, read_grid, read_points
+from blindspots.report.collect import Grid, read_grid
+from blindspots.report.points import read_points
 
 PAPER = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
 
@@ -93,7 +94,7 @@ def test_both_sides_are_drawn_with_a_criterion_that_leaves_0_to_1(make_grid):
     panels = figures.figure1(grid, "", metrics=grid.measured).axes
     assert len(panels) == 5 * 2
     assert panels[-1].get_ylim()[1] > 1.5
-    assert panels[0].get_ylabel() == "HANS LO-non-entailment, probability"
+    assert panels[0].get_ylabel() == "HANS LO-non-entailment,\nprobability"
 
 
 def test_heat_map_of_the_subcases_over_seeds(make_grid):

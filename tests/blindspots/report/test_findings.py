@@ -1,9 +1,10 @@
 """Findings in sentences."""
 
 from blindspots.config.paths import PAPER_POINTS
-from blindspots.report.collect import read_grid, read_points
+from blindspots.report.collect import read_grid
 from blindspots.report.contrasts import Reading, compared
 from blindspots.report.findings import findings, what_moved
+from blindspots.report.points import read_points
 
 
 def test_one_seed_names_the_largest_cell_and_says_that_it_decides_nothing(make_grid):

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from blindspots.config.errors import UserError
-from blindspots.report.collect import read_grid, read_points
+from blindspots.report.collect import read_grid
 from blindspots.report.flips import SHOWN, flips, shown_examples, texts
+from blindspots.report.points import read_points
 
 CELL = "n0-synthetic-n60-s0"
 

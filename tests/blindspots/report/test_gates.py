@@ -3,8 +3,9 @@
 import pytest
 
 from blindspots.config.paths import PAPER_POINTS
-from blindspots.report.collect import read_grid, read_points
+from blindspots.report.collect import read_grid
 from blindspots.report.gates import gates
+from blindspots.report.points import read_points
 
 AXES = {"seeds": [0, 1, 2, 3], "starts": [900], "sizes": [60]}
 

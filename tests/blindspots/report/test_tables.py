@@ -11,7 +11,8 @@ from scipy import stats
 
 from blindspots.config.errors import UserError
 from blindspots.data.nli_datasets import PAIR_FEATURES, write_configs
-from blindspots.report.collect import Grid, read_grid, read_points
+from blindspots.report.collect import Grid, read_grid
+from blindspots.report.points import read_points
 from blindspots.report.tables import (
     grid_table,
     heuristic_counts,
