@@ -16,6 +16,7 @@ How many GPUs a job takes, with a process on each, is set by recipes/<model>/res
 Each step prints one line with its time; its whole output is below outputs/<model>/logs.
 """
 
+import hashlib
 import math
 import re
 import shlex
@@ -295,6 +296,12 @@ def test_set_flags(recipe):
     return " ".join(words)
 
 
+def demo_code():
+    """The hash of the code that the demo's corpus is made of: no recipe or input says that it has changed."""
+    files = sorted(Path(workflow.basedir, "scripts/blindspots/demo").glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 wildcard_constraints:
     kind=r"\w+",
     variant=r"[\w-]+",
@@ -319,6 +326,7 @@ rule demo_input:
         "outputs/demo/logs/corpus-{part}.log",
     params:
         recipe=lambda _: values("inputs"),
+        code=lambda _: demo_code(),
     shell:
         "step {log} corpus/{wildcards.part} python scripts/make_demo_inputs.py recipes/demo/inputs.yaml"
         " --part {wildcards.part} --output_dir outputs/demo/corpus/{wildcards.part} --wait_for_lock true"

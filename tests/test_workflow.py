@@ -93,7 +93,7 @@ def made(clone) -> Path:
     for output in outputs(clone):
         (clone / output).parent.mkdir(parents=True, exist_ok=True)
         (clone / output).write_text("{}")
-    snakemake(clone, "--touch")
+    snakemake(clone, "--touch", "--forceall")
     assert snakemake(clone, "-n") == {}
     return clone
 
@@ -142,6 +142,13 @@ def test_a_changed_recipe_re_runs_what_depends_on_it(made):
     jobs = snakemake(made, "-n")
     assert {"prepare", "start", "generator"}.isdisjoint(jobs)
     assert (jobs["synthesize"], jobs["audit"], jobs["variant"], jobs["cell"]) == (1, 1, 2, 8)
+
+
+def test_a_changed_grammar_makes_the_corpus_of_the_demo_again_and_all_that_is_made_of_it(made):
+    with (made / "scripts/blindspots/demo/lexicon.py").open("a") as file:
+        file.write("# another word\n")
+    jobs = snakemake(made, "-n")
+    assert (jobs["demo_input"], jobs["demo_base"], jobs["prepare"], jobs["start"], jobs["cell"]) == (2, 1, 1, 2, 12)
 
 
 def test_another_base_trains_again_what_is_trained_from_it(made):
