@@ -2,6 +2,7 @@
 
 import difflib
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,20 +165,41 @@ def _order(cell: Cell) -> tuple:
 
 
 def lineage_lines(models: Path, names: list[str]) -> list[dict[str, Any]]:
-    """The lineage of each model, then of each dataset that they come from and that is here, without their results."""
-    lines, queue = [], [models / name for name in names]
-    seen = set()
+    """The lineage of each model, then of each artifact that they come from and that is here, without their results.
+
+    One that was made again since has another content and is left out. Raises UserError for a model that continues
+    another model than the one of that name in the folder.
+    """
+    lines: dict[Path, dict[str, Any]] = {}
+    queue = [(models / name, None, "") for name in names]
     while queue:
-        folder = queue.pop(0)
-        if folder in seen or not (folder / LINEAGE).is_file():
+        folder, content, child = queue.pop(0)
+        if not (folder / LINEAGE).is_file():
             continue
-        seen.add(folder)
-        lineage = read_lineage(folder)
-        model = folder.name if folder.parent == models else None
-        lines.append({"model": model} | {key: value for key, value in lineage.items() if key != "results"})
-        queue += [Path(parent["name"]) for parent in lineage["parents"] if parent["revision"] is None]
-    datasets = sorted((line for line in lines if not line["model"]), key=lambda line: line["artifact"])
-    return [line for line in lines if line["model"] in names] + datasets
+        lineage = lines[folder] if folder in lines else read_lineage(folder)
+        if content not in (None, lineage["content_sha256"]):
+            if folder.parent == models:
+                raise UserError(f"{child} continues another {folder.name} than the one in {models}; make it again.")
+            continue
+        if folder not in lines:
+            lines[folder] = lineage
+            queue += [(*parent, folder.name) for parent in _parents(lineage, models)]
+    found = [
+        {"model": folder.name if folder.parent == models else None}
+        | {key: value for key, value in lineage.items() if key != "results"}
+        for folder, lineage in lines.items()
+    ]
+    others = sorted((line for line in found if not line["model"]), key=lambda line: line["artifact"])
+    return [line for line in found if line["model"] in names] + others
+
+
+def _parents(lineage: dict[str, Any], models: Path) -> Iterator[tuple[Path, str | None]]:
+    """Folder and recorded content of each parent that came from a folder; a model's is among the models."""
+    for parent in lineage["parents"]:
+        if parent["revision"] is None:
+            folder = Path(parent["name"])
+            beside = models / folder.name
+            yield beside if (beside / LINEAGE).is_file() else folder, parent.get("content_sha256")
 
 
 def _scored(rows: Predictions, names: list[str]) -> Grid:

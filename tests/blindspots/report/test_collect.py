@@ -1,6 +1,7 @@
 """Reading a grid: what is there, what is missing, and what is refused."""
 
-from pathlib import Path
+import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,6 @@ import pytest
 
 from blindspots.config.errors import UserError
 from blindspots.report.collect import read_grid
-
-PAPER = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
 
 
 def rewrite(file, change):
@@ -120,3 +119,29 @@ def test_a_logit_that_is_no_number(make_grid, folder_of):
     rewrite(folder_of("n0-s0") / "predictions" / "hans.parquet", lambda rows: rows.assign(logit_neutral=np.nan))
     with pytest.raises(UserError, match=r"hans.parquet: 60 rows have a logit"):
         read_grid(recipe)
+
+
+def with_parent(folder, role: str, name: str, content: str) -> None:
+    """Give the model in a folder a parent."""
+    file = folder / "lineage.json"
+    parent = {"role": role, "name": name, "repo_type": "model", "revision": None, "artifact": "made"}
+    lineage = json.loads(file.read_text())
+    file.write_text(json.dumps(lineage | {"parents": [parent | {"content_sha256": content}]}))
+
+
+def test_a_start_that_was_made_again_under_a_cell_is_refused(make_grid, folder_of):
+    recipe = make_grid(starts=[0], sizes=[60])
+    with_parent(folder_of("n0-original-n60-s0"), "start", "elsewhere/models/n0-s0", "0" * 64)
+    assert len(read_grid(recipe).lineages) == 4
+    with_parent(folder_of("n0-original-n60-s0"), "start", "elsewhere/models/n0-s0", "1" * 64)
+    with pytest.raises(UserError, match="n0-original-n60-s0 continues another n0-s0 than the one in"):
+        read_grid(recipe)
+
+
+def test_a_set_that_was_made_again_is_not_taken_for_the_one_that_a_model_was_tuned_on(make_grid, folder_of, tmp_path):
+    recipe = make_grid(starts=[0], sizes=[60])
+    (tmp_path / "sets").mkdir()
+    shutil.copy(folder_of("n0-s0") / "lineage.json", tmp_path / "sets")
+    for content, known in (("0" * 64, 1), ("1" * 64, 0)):
+        with_parent(folder_of("n0-original-n60-s0"), "train", str(tmp_path / "sets"), content)
+        assert len(read_grid(recipe).datasets) == known
