@@ -66,10 +66,13 @@ def figure1(grid: Grid, title: str, from_figure: bool = False, metrics: list[Hea
     metrics = grid.metrics if metrics is None else metrics
     table, starts, by_kind = summary(grid), grid.axis("start"), styles(grid.kinds)
     rows, columns = len(metrics), max(1, len(starts))
-    size = (2.1 + 2.1 * columns, 1.3 + 2.1 * rows)
+    shape = (rows, columns) if columns > 1 else (1, rows)  # one start: its metrics side by side
+    size = (2.1 + 2.1 * shape[1], 1.3 + 2.1 * shape[0])
+    sharey = "row" if columns > 1 else False
     figure, panels = pyplot.subplots(
-        rows, columns, sharex=True, sharey="row", squeeze=False, figsize=size, layout="constrained"
+        *shape, sharex=True, sharey=sharey, squeeze=False, figsize=size, layout="constrained"
     )
+    panels = panels.reshape(rows, columns)
     paper = None if from_figure else _paper_points(grid)
     for row, metric in zip(panels, metrics):
         name = fill(one_line(metric.title), 24)
@@ -81,12 +84,16 @@ def figure1(grid: Grid, title: str, from_figure: bool = False, metrics: list[Hea
                 )
             main = {kind: {"markersize": 5, **style} for kind, style in by_kind.items()}
             _curves(panel, table, start, metric.name, main, True)
-    for panel, start in zip(panels[0], starts):
-        panel.set_title("random head" if start == 0 else f"start: {start:,} rows", fontsize=9)
-    for panel in panels[-1]:
+    for row in panels if columns == 1 else panels[:1]:
+        for panel, start in zip(row, starts):
+            panel.set_title("random head" if start == 0 else f"start: {start:,} rows", fontsize=9)
+    for panel in panels[-1] if columns > 1 else panels.flat:
         panel.set_xlabel("augmentation rows")
     _axes(panels, grid.axis("size"), [metric.is_share for metric in metrics])
-    figure.suptitle(one_line(title) + ("\n(points read off the published figure)" if from_figure else ""), fontsize=10)
+    figure.suptitle(
+        fill(one_line(title), int(11 * size[0])) + ("\n(points read off the published figure)" if from_figure else ""),
+        fontsize=10,
+    )
     _legend(figure, grid, paper is not None)
     return figure
 
@@ -117,8 +124,8 @@ def _curves(
         sizes, mean = curve.index.to_numpy(), curve[f"{metric}.mean"].to_numpy()
         panel.plot(sizes, mean, gid=f"curve.{start}.{kind}.{metric}" if main else None, **style)
         if main:
-            low, high = curve[f"{metric}.low"], curve[f"{metric}.high"]
-            panel.fill_between(sizes, low, high, alpha=0.2, linewidth=0, color=style["color"])
+            limits = [curve[f"{metric}.{limit}"].fillna(curve[f"{metric}.mean"]) for limit in ("low", "high")]
+            panel.fill_between(sizes, *limits, alpha=0.2, linewidth=0, color=style["color"])
     if main and len(origin):
         panel.plot([0], origin[f"{metric}.mean"], markersize=8, linestyle="none", zorder=4, **START_STYLE)
 
@@ -148,7 +155,9 @@ def _legend(figure: Figure, grid: Grid, with_paper: bool) -> None:
     note = "one replicate: no band"
     if len(grid.models) and len(grid.axis("seed")) > 1:
         note = f"band: 95% interval of the mean over {band_units(grid)}"
-    columns = min(len(lines), 5) if len(grid.axis("start")) > 1 else 2  # a figure of one panel is narrow
+    columns = min(len(lines), 5)
+    if figure.get_figwidth() < 6:
+        columns, note = 2, fill(note, 45)
     figure.legend(handles=lines, loc="outside lower center", ncols=columns, title=note, frameon=False)
 
 

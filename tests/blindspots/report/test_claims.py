@@ -69,6 +69,14 @@ def test_the_papers_points_show_c3s_pattern_at_two_starts(paper):
     assert "5,000, 20,000" in verdicts(paper)["C3"].notes[0]
 
 
+def test_one_start_cannot_show_that_it_is_the_only_one(paper):
+    whole = seeded(paper)
+    whole.models = whole.models[whole.models["start"] == 100_000]
+    found = verdicts(whole)["C3"]
+    assert (found.verdict, found.deciding) == (UNDECIDED, [])
+    assert "The grid has one start" in found.notes[0]
+
+
 def test_in_the_papers_points_biased_is_always_lowest_but_its_fall_is_open(paper):
     claim = verdicts(paper)["C6"]
     assert "54 of 54" in claim.notes[-1]

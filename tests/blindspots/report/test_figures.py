@@ -80,6 +80,13 @@ def test_the_band_is_of_the_seeds_and_one_seed_has_none(make_grid):
     assert "one replicate: no band" in figures.figure1(one, "").legends[0].get_title().get_text()
 
 
+def test_cells_that_share_one_start_have_a_band(make_grid):
+    grid = read_grid(make_grid(seeds=[0, 1, 2], starts=[900], sizes=[60], kinds=["original"], start_draws=1))
+    band = figures.figure1(grid, "").axes[0].collections[0].get_paths()[0].vertices
+    heights = {size: np.ptp(band[band[:, 0] == size, 1]) for size in (0, 60)}
+    assert heights[0] == 0 < heights[60]
+
+
 def test_every_point_of_the_svg_tells_its_value(tmp_path):
     drawn(tmp_path, read_points(PAPER), ".svg")
     points = [node for node in ElementTree.parse(tmp_path / "figure.svg").iter() if node.get("class") == "point"]
