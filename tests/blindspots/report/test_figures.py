@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from matplotlib import colors, pyplot
 
+from blindspots.config.paths import PAPER_POINTS
 from blindspots.data.kinds import kind_of
 from blindspots.report import figures
 from blindspots.report.collect import Grid, read_grid
 from blindspots.report.points import read_points
-
-PAPER = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +30,7 @@ def drawn(folder: Path, grid: Grid, suffix: str) -> bytes:
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_the_same_grid_gives_the_same_bytes(tmp_path, suffix):
-    grid = read_points(PAPER)
+    grid = read_points(PAPER_POINTS)
     first = drawn(tmp_path, grid, suffix)
     assert first == drawn(tmp_path, grid, suffix)
 
@@ -45,7 +44,7 @@ def test_kinds_differ_in_marker_line_style_and_grey_level():
 
 
 def test_a_panel_per_start_and_metric_with_every_point_of_the_grid():
-    grid = read_points(PAPER)
+    grid = read_points(PAPER_POINTS)
     panels = figures.figure1(grid, "", from_figure=True).axes
     assert len(panels) == 6 * 3
     curve = next(line for line in panels[0].lines if line.get_gid() == "curve.0.synthetic.mnli_matched")
@@ -55,7 +54,7 @@ def test_a_panel_per_start_and_metric_with_every_point_of_the_grid():
 
 
 def test_the_figure_says_what_was_read_off_a_figure():
-    figure = figures.figure1(read_points(PAPER), "Title", from_figure=True)
+    figure = figures.figure1(read_points(PAPER_POINTS), "Title", from_figure=True)
     assert "read off the published figure" in figure.get_suptitle()
 
 
@@ -88,7 +87,7 @@ def test_cells_that_share_one_start_have_a_band(make_grid):
 
 
 def test_every_point_of_the_svg_tells_its_value(tmp_path):
-    drawn(tmp_path, read_points(PAPER), ".svg")
+    drawn(tmp_path, read_points(PAPER_POINTS), ".svg")
     points = [node for node in ElementTree.parse(tmp_path / "figure.svg").iter() if node.get("class") == "point"]
     titles = [point[0].text for point in points]
     assert len(points) == 6 * 3 * 3 * 4
@@ -133,12 +132,12 @@ def test_a_grid_without_doses_has_no_such_figure(make_grid):
 
 
 def test_points_have_no_heat_map():
-    assert figures.subcases(read_points(PAPER)) is None
+    assert figures.subcases(read_points(PAPER_POINTS)) is None
 
 
 @pytest.mark.parametrize("draw", [lambda grid: figures.figure1(grid, ""), figures.learning_curve])
 def test_an_empty_grid_is_drawn_empty(tmp_path, draw):
-    paper = read_points(PAPER)
+    paper = read_points(PAPER_POINTS)
     empty = Grid(paper.models.iloc[:0], paper.metrics)
     figures.save(draw(empty), tmp_path / "empty.png")
     assert (tmp_path / "empty.png").stat().st_size > 0

@@ -1,19 +1,16 @@
 """Points that were read off a figure: as a grid, and what of a file is refused."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from blindspots.config.errors import UserError
+from blindspots.config.paths import PAPER_POINTS
 from blindspots.report.points import read_points
-
-PAPER = Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv"
 
 
 def test_the_papers_points_are_its_sixty_models():
-    grid = read_points(PAPER)
+    grid = read_points(PAPER_POINTS)
     assert len(grid.models) == 60
     assert grid.missing == []
     assert grid.axis("size") == [18020, 36040, 73080]
@@ -21,13 +18,13 @@ def test_the_papers_points_are_its_sixty_models():
 
 
 def test_the_papers_points_are_those_of_the_shared_file(shared):
-    assert PAPER.read_text() == (shared / "reference" / "figure1_digitized.csv").read_text()
+    assert PAPER_POINTS.read_text() == (shared / "reference" / "figure1_digitized.csv").read_text()
 
 
 def points(tmp_path, change):
     """The paper's points with one change."""
     file = tmp_path / "points.csv"
-    change(pd.read_csv(PAPER)).to_csv(file, index=False)
+    change(pd.read_csv(PAPER_POINTS)).to_csv(file, index=False)
     return file
 
 
