@@ -38,7 +38,9 @@ def check(recipe: ReportRecipe) -> None:
 def main() -> None:
     (recipe,) = parse_recipe(ReportRecipe)
     check(recipe)
+    from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.output_dir import checked_output, locked
+    from blindspots.data.nli_datasets import pool_pairs
     from blindspots.report.collect import read_grid
     from blindspots.report.points import read_points
     from blindspots.report.raw_rows import raw_rows, read_raw_rows
@@ -53,8 +55,9 @@ def main() -> None:
     if recipe.table1_counts:
         counts = table1(read_counts(Path(recipe.table1_counts)))
     elif recipe.original:
-        written = dict(zip(recipe.generators or [""], recipe.synthetic))
-        counts, examples = table1(heuristic_counts(recipe.original, written)), raw_rows(written, recipe.raw_rows)
+        original, *written = [pool_pairs(fetch(name, "dataset")) for name in (recipe.original, *recipe.synthetic)]
+        written = dict(zip(recipe.generators or [""], written))
+        counts, examples = table1(heuristic_counts(original, written)), raw_rows(written, recipe.raw_rows)
     elif recipe.kept and kept_counts.is_file():
         counts = table1(read_counts(kept_counts))
     found, claims = write_report(recipe, grid, counts, examples)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # Pools that sets are drawn from: keys of build_variants.py.
 ORIGINAL, SYNTHETIC, BIASED = "original", "synthetic", "biased_synthetic"
-_BIASED = r"biased_(synthetic|(?P<percent>[1-9]\d*))"
 # Shares of a set, each with the rows that it is drawn from: (share, boolean per row of all pools).
 Parts = list[tuple[float, "np.ndarray"]]
 
@@ -36,6 +35,7 @@ class Kind:
     after: kind of the cell that it continues from, None for the start itself.
     compared_with: patterns of the kinds that the report compares it with.
     style: colour, marker and line of figures.
+    biased_percent: how many per cent of a synthetic set are drawn biased, 0 for one as it comes; None for others.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Kind:
     sets_of: str | None = None
     after: str | None = None
     compared_with: tuple[str, ...] = (ORIGINAL,)
+    biased_percent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,16 @@ def _synthetic(match: re.Match) -> Kind:
         label, line = f"synthetic, temperature {int(temperature) / 100:g}", (0, (4, 1, 1, 1))
     if generation:
         label, line = f"synthetic, generation {generation}", (0, (2, 2))
-    others = (ORIGINAL,) if match[0] == SYNTHETIC else (ORIGINAL, SYNTHETIC)
-    return Kind(match[0], label, (SYNTHETIC,), _style("#E69F00", "^", line), raw=match[0], compared_with=others)
+    plain = match[0] == SYNTHETIC
+    return Kind(
+        match[0],
+        label,
+        (SYNTHETIC,),
+        _style("#E69F00", "^", line),
+        raw=match[0],
+        compared_with=(ORIGINAL,) if plain else (ORIGINAL, SYNTHETIC),
+        biased_percent=0 if plain else None,
+    )
 
 
 def _biased(match: re.Match) -> Kind:
@@ -113,7 +122,16 @@ def _biased(match: re.Match) -> Kind:
     label = "biased synthetic" if match["percent"] is None else f"synthetic, {percent}% biased"
     others = (ORIGINAL, SYNTHETIC) if match["percent"] is None else (ORIGINAL, SYNTHETIC, BIASED)
     style = _style("#D55E00", "s", ":" if match["percent"] is None else (0, (1, 2)))
-    return Kind(match[0], label, (SYNTHETIC,), style, SYNTHETIC, _biased_parts(percent / 100), compared_with=others)
+    return Kind(
+        match[0],
+        label,
+        (SYNTHETIC,),
+        style,
+        SYNTHETIC,
+        _biased_parts(percent / 100),
+        compared_with=others,
+        biased_percent=percent,
+    )
 
 
 def _mixed(match: re.Match) -> Kind:
@@ -168,7 +186,7 @@ FAMILIES: Sequence[Family] = (
     ),
     Family(
         "biased_synthetic, biased_<n>",
-        _BIASED,
+        r"biased_(synthetic|(?P<percent>[1-9]\d*))",
         "every entailed row overlaps and no other does, by words stripped of punctuation unless overlap_words is raw, "
         "as published; biased_25: a quarter of each label, the rest as it comes",
         _biased,
@@ -229,14 +247,6 @@ def styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
         seen[family] = seen.get(family, 0) + 1
         found[name] = style
     return found
-
-
-def biased_percent(name: str) -> int | None:
-    """How many per cent of a synthetic set are drawn biased, 0 for one as it comes; None for other kinds."""
-    if name == SYNTHETIC:
-        return 0
-    match = re.fullmatch(_BIASED, name)
-    return _percent(match) if match else None
 
 
 def compared_kinds(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ Colours are Okabe and Ito's, legible to the colour-blind; every kind also has it
 a greyscale print tells them apart. Files carry no date and no random ids: equal input gives equal bytes.
 """
 
+from itertools import cycle
 from pathlib import Path
 from textwrap import fill
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ from blindspots.artifacts.pictures import save_png
 from blindspots.config.errors import one_line
 from blindspots.config.paths import PAPER_POINTS
 from blindspots.data.heuristics import HEURISTICS
-from blindspots.data.kinds import biased_percent, label_of, styles
+from blindspots.data.kinds import kind_of, label_of, styles
 from blindspots.data.test_sets import ACCURACY, Headline
 from blindspots.report.collect import START, Grid
 from blindspots.report.points import read_points
@@ -65,14 +66,14 @@ def figure1(grid: Grid, title: str, from_figure: bool = False, metrics: list[Hea
     """
     metrics = grid.metrics if metrics is None else metrics
     table, starts, by_kind = summary(grid), grid.axis("start"), styles(grid.kinds)
-    rows, columns = len(metrics), max(1, len(starts))
-    shape = (rows, columns) if columns > 1 else (1, rows)  # one start: its metrics side by side
+    several = len(starts) > 1
+    shape = (len(metrics), len(starts)) if several else (1, len(metrics))  # of one start, metrics side by side
     size = (2.1 + 2.1 * shape[1], 1.3 + 2.1 * shape[0])
-    sharey = "row" if columns > 1 else False
-    figure, panels = pyplot.subplots(
+    sharey = "row" if several else False
+    figure, lines = pyplot.subplots(
         *shape, sharex=True, sharey=sharey, squeeze=False, figsize=size, layout="constrained"
     )
-    panels = panels.reshape(rows, columns)
+    panels = lines.reshape(len(metrics), -1)
     paper = None if from_figure else _paper_points(grid)
     for row, metric in zip(panels, metrics):
         name = fill(one_line(metric.title), 24)
@@ -84,10 +85,9 @@ def figure1(grid: Grid, title: str, from_figure: bool = False, metrics: list[Hea
                 )
             main = {kind: {"markersize": 5, **style} for kind, style in by_kind.items()}
             _curves(panel, table, start, metric.name, main, True)
-    for row in panels if columns == 1 else panels[:1]:
-        for panel, start in zip(row, starts):
-            panel.set_title("random head" if start == 0 else f"start: {start:,} rows", fontsize=9)
-    for panel in panels[-1] if columns > 1 else panels.flat:
+    for panel, start in zip(lines[0], cycle(starts)):
+        panel.set_title("random head" if start == 0 else f"start: {start:,} rows", fontsize=9)
+    for panel in lines[-1]:
         panel.set_xlabel("augmentation rows")
     _axes(panels, grid.axis("size"), [metric.is_share for metric in metrics])
     figure.suptitle(
@@ -235,7 +235,8 @@ def doses(grid: Grid) -> Figure | None:
 
     None for a grid without a share between none and all. The band is that of Figure 1.
     """
-    percents = {kind: biased_percent(kind) for kind in grid.kinds if biased_percent(kind) is not None}
+    percents = {kind: kind_of(kind).biased_percent for kind in grid.kinds}
+    percents = {kind: percent for kind, percent in percents.items() if percent is not None}
     if not set(percents.values()) - {0, 100}:
         return None
     table = summary(grid).reset_index()

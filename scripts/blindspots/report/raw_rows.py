@@ -4,28 +4,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from datasets import Dataset
 
-from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.data.nli import LABELS
-from blindspots.data.nli_datasets import pool_pairs
 from blindspots.report.kept import read_lines
 
 RAW_ROWS = "raw_rows.jsonl"
 COLUMNS = ("generator", "label", "premise", "hypothesis")
 
 
-def raw_rows(synthetic: dict[str, str], count: int, seed: int = 0) -> list[dict[str, Any]]:
+def raw_rows(synthetic: dict[str, Dataset], count: int, seed: int = 0) -> list[dict[str, Any]]:
     """So many rows of each label, or all where there are fewer, of what each generator wrote: records of COLUMNS.
 
     Args:
-        synthetic: Hub id, folder or file of each generator's rows, by its name.
+        synthetic: rows of each generator, as `pool_pairs` returns them, by its name.
         seed: of the draw.
     """
     drawn = []
-    for name, source in synthetic.items():
-        rows, rng = pool_pairs(fetch(source, "dataset")), np.random.default_rng(seed)
-        labels = np.array(rows["label"])
+    for name, rows in synthetic.items():
+        labels, rng = np.array(rows["label"]), np.random.default_rng(seed)
         for number, label in enumerate(LABELS):
             there = np.flatnonzero(labels == number)
             chosen = rows.select(rng.permutation(there)[:count])

@@ -5,15 +5,14 @@ from pathlib import Path
 import evaluate
 import numpy as np
 import pandas as pd
+from datasets import Dataset
 from scipy import stats
 
 from blindspots.artifacts.files import is_numeric, markdown_table
-from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import EVALUATE_MODULES
 from blindspots.data.kinds import ORIGINAL, SYNTHETIC, label_of
 from blindspots.data.nli import LABELS
-from blindspots.data.nli_datasets import pool_pairs
 from blindspots.data.test_sets import Headline
 from blindspots.evaluation.statistics import Interval, ratio_of_rates
 from blindspots.report.collect import START, Grid
@@ -132,37 +131,29 @@ def latex(table: pd.DataFrame) -> str:
     return table.to_latex(index=False, column_format=align, escape=True).replace("±", r"$\pm$")
 
 
-def heuristic_counts(original: str, synthetic: dict[str, str]) -> pd.DataFrame:
-    """Lexical overlap by label in prepared MNLI and in raw synthetic data: the columns COUNTS, counted by the audit.
+def heuristic_counts(original: Dataset, synthetic: dict[str, Dataset]) -> pd.DataFrame:
+    """Lexical overlap by label in original and in raw synthetic data: the columns COUNTS, counted by the audit.
 
     Args:
-        original: Hub id or folder of a dataset with a split train; of ours, its config `full` is counted.
+        original: premise, hypothesis and label, as `pool_pairs` returns them.
         synthetic: the same of what each generator wrote, by the generator's name.
     """
     audit = evaluate.load(str(AUDIT), keep_in_memory=True)
 
-    def counted(name: str) -> pd.DataFrame:
-        rates = pd.DataFrame(audit.compute(**_pairs(name))["rates"])
-        return rates.query("heuristic == 'lexical_overlap' and label != ''")
+    def counted(rows: Dataset) -> pd.DataFrame:
+        labels = [LABELS[label] for label in rows["label"]]
+        found = audit.compute(premise=rows["premise"][:], hypothesis=rows["hypothesis"][:], label=labels)
+        return pd.DataFrame(found["rates"]).query("heuristic == 'lexical_overlap' and label != ''")
 
     sides, reference = (ORIGINAL, SYNTHETIC), counted(original)
     tables = [
         reference.merge(
-            counted(source), on=["words", "label"], how="outer", suffixes=[f"_{side}" for side in sides]
+            counted(rows), on=["words", "label"], how="outer", suffixes=[f"_{side}" for side in sides]
         ).assign(generator=name)
-        for name, source in synthetic.items()
+        for name, rows in synthetic.items()
     ]
     columns = {f"{what}_{side}": f"{side}_{what}" for side in sides for what in ("count", "n")}
     return pd.concat(tables).rename(columns=columns)[COUNTS].fillna(0)
-
-
-def _pairs(name: str) -> dict[str, list]:
-    rows = pool_pairs(fetch(name, "dataset"))
-    return {
-        "premise": rows["premise"][:],
-        "hypothesis": rows["hypothesis"][:],
-        "label": [LABELS[label] for label in rows["label"]],
-    }
 
 
 def read_counts(path: Path) -> pd.DataFrame:

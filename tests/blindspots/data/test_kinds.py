@@ -134,6 +134,16 @@ def test_a_biased_set_draws_its_share_from_the_biased_rows_and_the_rest_from_all
     assert (biased_share, rest_share) == (share, 1 - share)
     assert biased.tolist() == biased_rows(pools["synthetic"]).tolist() == [False, False, True]
     assert np.all(rest)
+    assert kind_of(name).biased_percent == 100 * share
+
+
+def test_only_a_synthetic_set_as_it_comes_and_biased_ones_have_a_percent_of_biased_rows():
+    with_percent = {name: kind_of(name).biased_percent for name in NAMES}
+    assert {name: percent for name, percent in with_percent.items() if percent is not None} == {
+        "synthetic": 0,
+        "biased_25": 25,
+        "biased_synthetic": 100,
+    }
 
 
 # Reports

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from datasets import Dataset
 from rendered import HOSTILE
 from test_tables import dataset
 
@@ -16,9 +17,9 @@ from blindspots.report.write import write_report
 
 
 @pytest.fixture
-def written(tmp_path) -> dict[str, str]:
+def written() -> dict[str, Dataset]:
     pairs = [(f"premise {i}", f"hypothesis {i}", i % 3) for i in range(30)]
-    return {"g0": dataset(tmp_path / "g0", pairs), "g1": dataset(tmp_path / "g1", pairs[:7])}
+    return {"g0": dataset(pairs), "g1": dataset(pairs[:7])}
 
 
 def test_as_many_rows_of_each_label_are_drawn_from_each_generator_or_all_there_are(written):
