@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from blindspots.config.paths import PAPER_POINTS
 from blindspots.data import test_sets
 from blindspots.report.claims import claims, weak_and_strong
 from blindspots.report.collect import Grid
@@ -16,12 +16,10 @@ from blindspots.report.points import read_points
 from blindspots.report.tables import read_counts, table1
 from blindspots.report.verdicts import UNINTERPRETABLE, Claim, combined, judged, read_claim
 
-PAPER = Path(__file__).parents[3] / "results" / "paper"
-
 
 @pytest.fixture(scope="module")
 def paper() -> Grid:
-    return read_points(PAPER / "figure1_points.csv")
+    return read_points(PAPER_POINTS)
 
 
 def verdicts(grid: Grid, counts: pd.DataFrame | None = None) -> dict[str, Claim]:
@@ -159,7 +157,7 @@ def test_the_margin_of_c1_lies_at_the_papers_own_difference(paper):
 
 
 def test_every_claim_with_readings_has_a_p_and_one_corrected_for_the_claims(paper):
-    found = verdicts(seeded(paper), table1(read_counts(PAPER / "table1_counts.csv")))
+    found = verdicts(seeded(paper), table1(read_counts(PAPER_POINTS.parent / "table1_counts.csv")))
     for name, claim in found.items():
         assert 0 <= claim.p <= claim.p_holm <= 1, name
         assert claim.verdict == UNDECIDED or claim.p <= 0.05, name
@@ -181,7 +179,7 @@ def test_an_empty_grid_leaves_every_claim_undecided(paper):
 
 
 def test_table_1_as_published_supports_c7(paper):
-    claim = verdicts(paper, table1(read_counts(PAPER / "table1_counts.csv")))["C7"]
+    claim = verdicts(paper, table1(read_counts(PAPER_POINTS.parent / "table1_counts.csv")))["C7"]
     assert claim.verdict == SUPPORTED
     assert claim.deciding[0].estimate == pytest.approx(2.402, abs=5e-4)
     assert claim.deciding[1].estimate == pytest.approx(0.0186, abs=5e-5)

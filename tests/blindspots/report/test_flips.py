@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from blindspots.config.errors import UserError
+from blindspots.config.paths import PAPER_POINTS
 from blindspots.report.collect import read_grid
 from blindspots.report.flips import SHOWN, flips, shown_examples, texts
 from blindspots.report.points import read_points
@@ -53,9 +54,7 @@ def test_a_start_and_a_model_without_its_start_have_none(recipe):
 
 
 def test_points_have_none():
-    from pathlib import Path
-
-    grid = read_points(Path(__file__).parents[3] / "results" / "paper" / "figure1_points.csv")
+    grid = read_points(PAPER_POINTS)
     assert flips(grid, "n0-original-n18020-s0", {}) is None
 
 

@@ -2,7 +2,6 @@
 
 import io
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,6 +9,7 @@ from datasets import Dataset
 from scipy import stats
 
 from blindspots.config.errors import UserError
+from blindspots.config.paths import PAPER_POINTS
 from blindspots.data.nli_datasets import PAIR_FEATURES
 from blindspots.report.collect import Grid, read_grid
 from blindspots.report.points import read_points
@@ -23,8 +23,6 @@ from blindspots.report.tables import (
     summary,
     table1,
 )
-
-PAPER = Path(__file__).parents[3] / "results" / "paper"
 
 
 def test_mean_and_band_over_seeds(make_grid):
@@ -41,13 +39,13 @@ def test_the_grid_table_has_a_row_per_place_and_the_spread_only_over_seeds(make_
     table = grid_table(read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60])))
     assert table["further tuned on"].tolist() == ["start", "original", "synthetic", "biased synthetic"]
     assert all("±" in value for value in table["HANS"])
-    paper = grid_table(read_points(PAPER / "figure1_points.csv"))
+    paper = grid_table(read_points(PAPER_POINTS))
     assert "seeds" not in paper
     assert paper.iloc[1].tolist() == ["0", "original", "18,020", ".850", ".680", ".858"]
 
 
 def test_the_table_of_an_empty_grid_has_a_head_alone():
-    paper = read_points(PAPER / "figure1_points.csv")
+    paper = read_points(PAPER_POINTS)
     empty = Grid(paper.models.iloc[:0], paper.metrics)
     assert len(markdown(grid_table(empty)).splitlines()) == 2
 
@@ -60,7 +58,7 @@ def test_markdown_and_latex_hold_the_same_cells():
 
 def test_table_1_as_published():
     # Rates and S:O of Zhang & Pavlick (2025), table 1.
-    shown = shown_table1(table1(read_counts(PAPER / "table1_counts.csv")))
+    shown = shown_table1(table1(read_counts(PAPER_POINTS.parent / "table1_counts.csv")))
     assert shown["original"].tolist()[0] == "2,139 / 130,541 (1.639%)"
     assert [re.match(r"[\d.]+", ratio)[0] for ratio in shown["S:O"][:3]] == ["2.352", "2.320", "1.827"]
     assert shown["label"].tolist() == ["entailment", "neutral", "contradiction", "all"]
@@ -89,7 +87,7 @@ def test_counts_of_another_file(tmp_path):
 
 
 def test_the_table_of_a_report_holds_its_counts(tmp_path):
-    counts = read_counts(PAPER / "table1_counts.csv")
+    counts = read_counts(PAPER_POINTS.parent / "table1_counts.csv")
     table1(counts).to_csv(tmp_path / "table1.csv", index=False)
     assert read_counts(tmp_path / "table1.csv").to_dict("list") == counts.to_dict("list")
 
