@@ -52,7 +52,7 @@ from blindspots.report.contrasts import (
     verdict_of,
     within,
 )
-from blindspots.report.gates import CEILING, FLOOR, gates
+from blindspots.report.gates import CEILING, FLOOR, at_an_end, gates
 from blindspots.report.overlap import SLIGHTLY, overlap_readings
 from blindspots.report.points import read_points
 from blindspots.report.verdicts import UNINTERPRETABLE, Claim, judged
@@ -245,8 +245,7 @@ def biased_is_worst(grid: Grid) -> Claim:
 
 def _add(claim: Claim, grid: Grid, reading: Reading, pairs: list[Pair], rule: Rule) -> None:
     """Add a reading; where LO-non-entailment sits at its floor or ceiling its mean probability decides instead."""
-    means = [mean for mean in (reading.first_mean, reading.second_mean) if mean is not None]
-    if reading.metric == LO_NE and any(mean < FLOOR or mean > CEILING for mean in means):
+    if reading.metric == LO_NE and at_an_end(reading):
         estimand = f"{reading.estimand} (an accuracy lies below {FLOOR} or above {CEILING})"
         decides = read(grid, P_LO_NE, estimand, pairs, rule)
         if decides.estimate is not None:

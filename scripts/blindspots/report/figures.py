@@ -80,11 +80,9 @@ def figure1(grid: Grid, title: str, from_figure: bool = False, metrics: list[Hea
         row[0].set_ylabel(f"{name}\naccuracy" if metric.measure == ACCURACY else name)
         for panel, start in zip(row, starts):
             if paper is not None and f"{metric.name}.mean" in paper:
-                _curves(
-                    panel, paper, start, metric.name, {kind: style | PAPER_STYLE for kind, style in by_kind.items()}
-                )
+                _curves(panel, paper, start, metric, {kind: style | PAPER_STYLE for kind, style in by_kind.items()})
             main = {kind: {"markersize": 5, **style} for kind, style in by_kind.items()}
-            _curves(panel, table, start, metric.name, main, True)
+            _curves(panel, table, start, metric, main, True)
     for panel, start in zip(lines[0], cycle(starts)):
         panel.set_title("random head" if start == 0 else f"start: {start:,} rows", fontsize=9)
     for panel in lines[-1]:
@@ -108,7 +106,7 @@ def _paper_points(grid: Grid) -> pd.DataFrame | None:
 
 
 def _curves(
-    panel: Axes, table: pd.DataFrame, start: int, metric: str, by_kind: dict[str, dict], main: bool = False
+    panel: Axes, table: pd.DataFrame, start: int, metric: Headline, by_kind: dict[str, dict], main: bool = False
 ) -> None:
     """The start as a dashed line and, kind by kind, its curve from the start over the sizes."""
     if start not in table.index.get_level_values("start"):
@@ -116,18 +114,27 @@ def _curves(
     part = table.loc[start]
     origin = part.xs(START, level="kind") if START in part.index.get_level_values("kind") else part.iloc[:0]
     if main and len(origin):
-        panel.axhline(origin[f"{metric}.mean"].iloc[0], color="0.35", linestyle=(0, (4, 3)), linewidth=0.8, zorder=1)
+        panel.axhline(
+            origin[f"{metric.name}.mean"].iloc[0], color="0.35", linestyle=(0, (4, 3)), linewidth=0.8, zorder=1
+        )
     for kind in part.index.get_level_values("kind").unique():
         if kind not in by_kind:
             continue
         curve, style = pd.concat([origin, part.xs(kind, level="kind")]), by_kind[kind]
-        sizes, mean = curve.index.to_numpy(), curve[f"{metric}.mean"].to_numpy()
-        panel.plot(sizes, mean, gid=f"curve.{start}.{kind}.{metric}" if main else None, **style)
+        sizes, mean = curve.index.to_numpy(), curve[f"{metric.name}.mean"].to_numpy()
+        panel.plot(sizes, mean, gid=f"curve.{start}.{kind}.{metric.name}" if main else None, **style)
         if main:
-            limits = [curve[f"{metric}.{limit}"].fillna(curve[f"{metric}.mean"]) for limit in ("low", "high")]
-            panel.fill_between(sizes, *limits, alpha=0.2, linewidth=0, color=style["color"])
+            _band(panel, sizes, curve, metric, style["color"])
     if main and len(origin):
-        panel.plot([0], origin[f"{metric}.mean"], markersize=8, linestyle="none", zorder=4, **START_STYLE)
+        panel.plot([0], origin[f"{metric.name}.mean"], markersize=8, linestyle="none", zorder=4, **START_STYLE)
+
+
+def _band(panel: Axes, x: np.ndarray | pd.Series, table: pd.DataFrame, metric: Headline, color: str) -> None:
+    """The interval of the mean; that of a share ends at 0 and 1, where Student's t does not."""
+    limits = [table[f"{metric.name}.{limit}"].fillna(table[f"{metric.name}.mean"]) for limit in ("low", "high")]
+    if metric.is_share:
+        limits = [limit.clip(0, 1) for limit in limits]
+    panel.fill_between(x, *limits, alpha=0.2, linewidth=0, color=color)
 
 
 def _axes(panels: np.ndarray, sizes: list[int], shares: list[bool]) -> None:
@@ -196,8 +203,7 @@ def learning_curve(grid: Grid) -> Figure:
     for number, metric in enumerate(grid.metrics):
         style = METRIC_STYLES[number % len(METRIC_STYLES)]
         lines += panel.plot(table["start"], table[f"{metric.name}.mean"], label=one_line(metric.title), **style)
-        low, high = table[f"{metric.name}.low"], table[f"{metric.name}.high"]
-        panel.fill_between(table["start"], low, high, alpha=0.2, linewidth=0, color=style["color"])
+        _band(panel, table["start"], table, metric, style["color"])
     positive = [start for start in table["start"] if start]
     panel.set_xscale("symlog", linthresh=min(positive, default=1))
     panel.set_xticks(table["start"], [_short(start) for start in table["start"]])
@@ -254,8 +260,7 @@ def doses(grid: Grid) -> Figure | None:
         for number, ((start, rows), line) in enumerate(table.groupby(["start", "size"])):
             style, x = METRIC_STYLES[number % len(METRIC_STYLES)], line["percent"]
             panel.plot(x, line[f"{metric.name}.mean"], label=f"start {start:,}, sets of {rows:,} rows", **style)
-            limits = line[f"{metric.name}.low"], line[f"{metric.name}.high"]
-            panel.fill_between(x, *limits, alpha=0.2, linewidth=0, color=style["color"])
+            _band(panel, x, line, metric, style["color"])
         panel.set_title(one_line(metric.title), fontsize=9)
         panel.set_xticks(sorted(set(percents.values())))
     figure.supxlabel("percent of each label drawn biased", fontsize=9)

@@ -12,6 +12,12 @@ FLOOR, CEILING = 0.05, 0.95
 CHANCE = 0.5
 
 
+def at_an_end(reading: Reading) -> bool:
+    """Whether an accuracy of a reading lies below FLOOR or above CEILING, from where it can hardly move."""
+    means = [mean for mean in (reading.first_mean, reading.second_mean) if mean is not None]
+    return any(mean < FLOOR or mean > CEILING for mean in means)
+
+
 @dataclass
 class Gate:
     """A condition, what was seen, and whether it is met; None where the grid can't tell.

@@ -59,12 +59,13 @@ def summary(grid: Grid, models: pd.DataFrame | None = None) -> pd.DataFrame:
 def band_units(grid: Grid) -> str:
     """What the intervals of `summary` are over, in words."""
     seeds = grid.axis("seed")
-    written = set(generators(grid, seeds))
-    return (
-        f"{len(written)} generators (synthetic data) or {len(seeds)} seeds"
-        if written != {""}
-        else f"{len(seeds)} seeds"
-    )
+    written, starts = set(generators(grid, seeds)), grid.models.query("kind == @START").groupby("start").size()
+    units = [f"{len(seeds)} seeds"]
+    if written != {""}:
+        units = [f"{len(written)} generators (synthetic data)", *units]
+    if len(starts) and 1 < starts.max() < len(seeds):
+        units.append(f"{starts.max()} starts")
+    return " or ".join([", ".join(units[:-1]), units[-1]] if len(units) > 1 else units)
 
 
 def grid_table(grid: Grid, metrics: list[Headline] | None = None) -> pd.DataFrame:

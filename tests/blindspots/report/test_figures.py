@@ -79,6 +79,14 @@ def test_the_band_is_of_the_seeds_and_one_seed_has_none(make_grid):
     assert "one replicate: no band" in figures.figure1(one, "").legends[0].get_title().get_text()
 
 
+def test_a_band_of_a_share_ends_at_0_and_1(make_grid):
+    grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
+    grid.models["hans"] = np.where(grid.models["seed"] == 0, 0.01, 0.99)
+    panel = figures.figure1(grid, "").axes[[metric.name for metric in grid.metrics].index("hans")]
+    heights = np.concatenate([path.vertices[:, 1] for band in panel.collections for path in band.get_paths()])
+    assert (heights.min(), heights.max()) == (0, 1)
+
+
 def test_cells_that_share_one_start_have_a_band(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1, 2], starts=[900], sizes=[60], kinds=["original"], start_draws=1))
     band = figures.figure1(grid, "").axes[0].collections[0].get_paths()[0].vertices

@@ -14,6 +14,7 @@ from blindspots.data.nli_datasets import PAIR_FEATURES
 from blindspots.report.collect import Grid, read_grid
 from blindspots.report.points import read_points
 from blindspots.report.tables import (
+    band_units,
     grid_table,
     heuristic_counts,
     latex,
@@ -67,6 +68,11 @@ def test_table_1_as_published():
 def dataset(pairs) -> Dataset:
     rows = [{"id": str(i), "premise": p, "hypothesis": h, "label": label} for i, (p, h, label) in enumerate(pairs)]
     return Dataset.from_list(rows, features=PAIR_FEATURES)
+
+
+def test_what_bands_are_over_names_the_starts_where_replicates_share_some(make_grid):
+    shared = make_grid(seeds=[0, 1, 2], starts=[900], sizes=[60], start_draws=2)
+    assert band_units(read_grid(shared)) == "3 seeds or 2 starts"
 
 
 def test_counts_of_two_datasets_by_both_rules_of_words():
