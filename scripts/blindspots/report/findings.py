@@ -27,8 +27,8 @@ def findings(grid: Grid, readings: list[Reading]) -> list[str]:
         return []
     if several:
         where = (
-            f"Means over {_count(grid, 'start')}, {_count(grid, 'size')} and {_count(grid, 'seed')}; 95% intervals in "
-            "brackets."
+            f"Means over {_count(grid, 'start', 'start size')}, {_count(grid, 'size', 'set size')} and "
+            f"{_count(grid, 'seed', 'seed')}; 95% intervals in brackets."
         )
     else:
         where = f"At the start of {grid.axis('start')[-1]:,} rows and {grid.axis('size')[-1]:,} augmentation rows:"
@@ -53,9 +53,9 @@ def _at_the_largest(grid: Grid) -> list[Reading]:
     ]
 
 
-def _count(grid: Grid, axis: str) -> str:
+def _count(grid: Grid, axis: str, name: str) -> str:
     count = len(grid.axis(axis))
-    return f"{count} {axis}{'' if count == 1 else 's'}"
+    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def _sentence(pair: list[Reading]) -> str:

@@ -24,7 +24,7 @@ def test_one_seed_names_the_largest_cell_and_says_that_it_decides_nothing(make_g
 def test_several_seeds_have_intervals_over_all_places(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1, 2]))
     first, *sentences, last = findings(grid, compared(grid))
-    assert first == "Means over 2 starts, 3 sizes and 3 seeds; 95% intervals in brackets."
+    assert first == "Means over 2 start sizes, 3 set sizes and 3 seeds; 95% intervals in brackets."
     for sentence in sentences:
         assert sentence.count("[") == 5
         assert "HANS LO-non-entailment, probability ." in sentence
