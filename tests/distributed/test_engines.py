@@ -32,7 +32,7 @@ ENGINES = {"ddp": "multi_gpu", "zero2": "zero2", "zero3": "zero3", "fsdp2": "fsd
 # significant bits: one logit between 4 and 8, of one row of 8, that is rounded the other way moves the loss by 0.004.
 TOLERANCE = {
     "fp32": {"loss": 1e-5, "norm": 1e-4, "weights": 1e-5, "logits": 1e-5},
-    "bf16": {"loss": 3e-3, "norm": 5e-3, "weights": 2e-2, "logits": 3e-2},
+    "bf16": {"loss": 3e-3, "norm": 5e-3, "weights": 1e-2, "logits": 3e-2},
 }
 # Combinations of the matrix that are tried at each change; the others take minutes more.
 ALWAYS = ("T-full-bf16", "TD-lora-fp32", "T-nf4-bf16", "TD-nf4-fp32", "TD-nf4-bf16", "G-full-fp32", "G-lora-bf16")

@@ -65,7 +65,8 @@ def band_units(grid: Grid) -> str:
         units = [f"{len(written)} generators (synthetic data)", *units]
     if len(starts) and 1 < starts.max() < len(seeds):
         units.append(f"{starts.max()} starts")
-    return " or ".join([", ".join(units[:-1]), units[-1]] if len(units) > 1 else units)
+    *others, last = units
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def grid_table(grid: Grid, metrics: list[Headline] | None = None) -> pd.DataFrame:
