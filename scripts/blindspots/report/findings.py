@@ -1,9 +1,8 @@
 """What a report found, in sentences: differences between kinds with their intervals, and what these hold for."""
 
 from blindspots.data.kinds import compared_kinds, label_of
-from blindspots.report.collect import HANS, LO_AUROC, LO_CRITERION, LO_E, LO_NE, MNLI, P_LO_E, P_LO_NE, Grid
+from blindspots.report.collect import HANS, LO_AUROC, LO_NE, MNLI, P_LO_E, P_LO_NE, Grid
 from blindspots.report.contrasts import ABOVE_ZERO, PUBLISHED_SD, Pair, Place, Reading, read
-from blindspots.report.gates import CEILING, FLOOR, at_an_end
 from blindspots.report.tables import accuracy
 
 # What a sentence names of each comparison; the table of comparisons has the rest.
@@ -81,25 +80,21 @@ def _part(reading: Reading) -> str:
 def what_moved(readings: list[Reading]) -> str:
     """Whether the threshold moved, or the ability to tell entailed overlapping pairs from others; empty without.
 
-    The criterion, which is made of accuracies, tells the first. Where one of them lies at an end of its scale, the
-    mean probabilities tell it in its place: a shift surely raises one side and surely lowers the other.
+    A shift of the threshold surely raises the mean probability of one side and surely lowers that of the other. The
+    criterion beside them is made of accuracies, which hardly move near the ends of their scale.
     """
     by_metric = {reading.metric: reading for reading in readings}
-    if not {LO_CRITERION, LO_AUROC} <= by_metric.keys():
+    if not {P_LO_NE, P_LO_E, LO_AUROC} <= by_metric.keys():
         return ""
     if by_metric[LO_AUROC].low is None:
         return "Whether the threshold on lexical overlap moved, or the ability, one replicate can't tell."
     slower, quicker = "slower to say entailment", "quicker to say entailment"
-    moved, told_by = _direction(by_metric[LO_CRITERION], slower, quicker), ""
-    sides = by_metric.keys() & {LO_NE, LO_E}
-    if {P_LO_NE, P_LO_E} <= by_metric.keys() and any(at_an_end(by_metric[side]) for side in sides):
-        first, second = _direction(by_metric[P_LO_NE], slower, quicker), _direction(by_metric[P_LO_E], quicker, slower)
-        moved = first if first == second else ""
-        told_by = f", by the mean probabilities since an accuracy lies below {FLOOR} or above {CEILING}"
+    first, second = _direction(by_metric[P_LO_NE], slower, quicker), _direction(by_metric[P_LO_E], quicker, slower)
+    moved = first if first == second else ""
     changed = _direction(by_metric[LO_AUROC], "better at telling the two apart", "worse at telling the two apart")
     return (
-        f"The threshold on lexical overlap{told_by}: {moved or 'no shift was found'}; the ability (AUROC): "
-        f"{changed or 'no change was found'}."
+        f"The threshold on lexical overlap, by the mean probabilities: {moved or 'no shift was found'}; the ability "
+        f"(AUROC): {changed or 'no change was found'}."
     )
 
 
