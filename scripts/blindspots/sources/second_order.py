@@ -1,6 +1,7 @@
 """What became of models that were trained on models' data: accuracies, differences and the claims that they decide."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,20 @@ from blindspots.sources.claims import Claim
 from blindspots.sources.train_sets import HUMAN, SAME_UNITS, machine
 from blindspots.sources.trained import TrainedSet
 
+UNINTERPRETABLE = "uninterpretable"
 WHAT = {TASK_LABELS: "labels", PREFERENCES: "choices", FREE_TEXT: "texts", INSTRUCTIONS: "instructions"}
+
+
+@dataclass(frozen=True)
+class TrainedClaim(Claim):
+    """A claim about two models; learned: whether one of them surely does better than the commonest answer."""
+
+    learned: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """As of any claim, but uninterpretable where neither model learned: who learned nothing can lose nothing."""
+        return super().verdict if self.learned else UNINTERPRETABLE
 
 
 def results(sets: list[TrainedSet]) -> dict[str, Any]:
@@ -66,6 +80,13 @@ def _commonest(trained: TrainedSet) -> float | None:
     return float(trained.test["gold"].value_counts(normalize=True).iloc[0])
 
 
+def _beats_the_commonest(trained: TrainedSet, kind: str) -> bool:
+    """Whether a kind of model is surely right more often than the commonest answer, row by row."""
+    gold = trained.test["gold"]
+    constant = (gold == gold.value_counts().index[0]).to_numpy(dtype=float)
+    return difference(trained, trained.score[kind], np.tile(constant, (len(trained.seeds), 1))).low > 0
+
+
 def _rows_used(trained: TrainedSet, kind: str) -> list[int]:
     """Rows that the model of each seed was trained on: those that were not too long."""
     return [trained.models[kind, seed]["row_counts"]["trained on"] for seed in trained.seeds]
@@ -95,7 +116,8 @@ def claims(trained: TrainedSet, sets: list[TrainedSet]) -> Iterator[Claim]:
         reference = _reference(trained, kind)
         repeated, repeated_as = _as_published(trained, kind, sets)
         name = kind.removeprefix("machine_")
-        yield Claim(
+        learned = any(_beats_the_commonest(trained, one) for one in (kind, reference))
+        yield TrainedClaim(
             statement=f"A model trained on {name}'s {WHAT[trained.settings['data_type']]} does worse on people's data "
             "than one trained on people's",
             published=trained.recipe["published"],
@@ -105,14 +127,16 @@ def claims(trained: TrainedSet, sets: list[TrainedSet]) -> Iterator[Claim]:
             corrected=difference(trained, trained.score[kind], trained.score[reference]),
             corrected_as="accuracy on people's rows of unseen units, the model's minus people's, rows and units equal",
             sign=-1,
-            moved_by=_moved(trained, kind, reference),
+            moved_by=_moved(trained, kind, reference)
+            + ("" if learned else "; neither model surely beats it, so that a difference says nothing"),
+            learned=learned,
         )
 
 
 def _of_instructions(trained: TrainedSet, kind: str) -> Claim:
     """By the likelihood of people's answers; ROUGE-L of one answer, the paper's measure, stands beside it."""
     model, people = (float(trained.loss[name].mean()) for name in (kind, HUMAN))
-    return Claim(
+    return TrainedClaim(
         statement=f"A model trained on {kind.removeprefix('machine_')}'s instructions does worse on people's answers "
         "than one trained on people's",
         published=trained.recipe["published"],

@@ -15,9 +15,10 @@ units (of instructions equal tokens), no unit of theirs is in the test set, and 
 of each and the order of training. Accuracy is against one person's label. Intervals (95%) are over seeds and units of
 the test set, differences paired by seed and row."""
 HOW_JUDGED = (
-    "Corrected: what decides; a claim is supported or contradicted where the whole interval lies on one side of 0. As "
-    "published, here: the same difference under the published coding, split or choice of units, on these models. "
-    "Published: of the paper's own models, which are others than these."
+    "Corrected: what decides; a claim is supported or contradicted where the whole interval lies on one side of 0. It "
+    "is uninterpretable where neither of its models surely beats always giving the commonest answer. As published, "
+    "here: the same difference under the published coding, split or choice of units, on these models. Published: of "
+    "the paper's own models, which are others than these."
 )
 
 

@@ -10,6 +10,7 @@ from blindspots.sources.trained import read_kept, trained_sets, write_kept
 
 SEEDS, ROWS = (0, 1, 2), 40
 KINDS = ("human", "machine_gpt")
+GOLD = ("first", "second")
 
 
 def lineage_of_set(name: str, **recipe) -> dict:
@@ -60,7 +61,10 @@ def lineage_of_model(of: str, kind: str, seed: int, **recipe) -> dict:
 
 
 def made(name: str = "pairs", shares: dict | None = None, **recipe) -> tuple[pd.DataFrame, list[dict]]:
-    """Predictions and lineages: a model of `kind` is right on the first `share` of the rows, two a unit."""
+    """Predictions and lineages: a model of `kind` is right on the first `share` of the rows, two a unit.
+
+    Either answer is as common as the other.
+    """
     shares = shares or {"human": 0.75, "machine_gpt": 0.5}
     rows = [
         {
@@ -69,8 +73,8 @@ def made(name: str = "pairs", shares: dict | None = None, **recipe) -> tuple[pd.
             "seed": seed,
             "id": f"{row:02}",
             "unit": str(row // 2),
-            "gold": "first",
-            "prediction": "first" if row < share * ROWS else "second",
+            "gold": GOLD[row % 2],
+            "prediction": GOLD[row % 2 if row < share * ROWS else 1 - row % 2],
             "score": float(row < share * ROWS),
             "loss": 0.1 if row < share * ROWS else 2.0,
         }
@@ -97,12 +101,25 @@ def test_a_claim_is_the_difference_of_the_accuracies():
     assert claim.corrected.low < -0.25 < claim.corrected.high < 0
     assert (claim.verdict, claim.published, claim.repeated) == ("supported", -0.1, None)
     assert (
-        "trained on people's 0.750, on the model's 0.500; always the commonest answer reaches 1.000" in claim.moved_by
+        "trained on people's 0.750, on the model's 0.500; always the commonest answer reaches 0.500" in claim.moved_by
     )
 
 
 def test_a_difference_that_may_be_none_decides_nothing():
-    assert only_claim(made(shares={"human": 0.525, "machine_gpt": 0.5})).verdict == "undecided"
+    claim = only_claim(made(shares={"human": 0.775, "machine_gpt": 0.75}))
+    assert (claim.verdict, claim.learned) == ("undecided", True)
+
+
+@pytest.mark.parametrize("shares", [(0.55, 0.1), (0.1, 0.55), (0.5, 0.5)])
+def test_nothing_is_read_from_models_of_which_none_beats_the_commonest_answer(shares):
+    claim = only_claim(made(shares=dict(zip(KINDS, shares))))
+    assert claim.verdict == "uninterpretable"
+    assert claim.moved_by.endswith("neither model surely beats it, so that a difference says nothing")
+
+
+def test_one_model_that_learned_is_enough_to_read_a_difference():
+    assert only_claim(made(shares={"human": 0.9, "machine_gpt": 0.1})).verdict == "supported"
+    assert only_claim(made(shares={"human": 0.1, "machine_gpt": 0.9})).verdict == "contradicted"
 
 
 @pytest.mark.parametrize(("inverted", "expected"), [(["human"], 1 - 0.5 - 0.75), (["gpt"], 1 - 0.5 - 0.75)])
