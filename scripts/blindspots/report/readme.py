@@ -80,7 +80,7 @@ def conditions(grid: Grid) -> str:
         f"Base: {_listed(base_models(models))}.",
         f"Hardware: {_listed({_machine(model.get('hardware') or {}) for model in models})}; {hours:.1f} hours of wall "
         "time in all jobs.",
-        f"Made {_listed({str(model.get('finished'))[:10] for model in models})} by commit "
+        f"Made {_listed({str(model.get('finished'))[:10] for model in models})}; commit "
         f"{_listed({str(model.get('code_commit'))[:12] for model in models})}.",
     ]
     if grid.missing:
