@@ -18,7 +18,7 @@ WHAT = {TASK_LABELS: "labels", PREFERENCES: "choices", FREE_TEXT: "texts", INSTR
 
 @dataclass(frozen=True)
 class TrainedClaim(Claim):
-    """A claim about two models; learned: whether one of them surely does better than the commonest answer."""
+    """A claim about two models; learned: whether one of them surely does better than one that learned nothing."""
 
     learned: bool = True
 
@@ -80,11 +80,21 @@ def _commonest(trained: TrainedSet) -> float | None:
     return float(trained.test["gold"].value_counts(normalize=True).iloc[0])
 
 
-def _beats_the_commonest(trained: TrainedSet, kind: str) -> bool:
-    """Whether a kind of model is surely right more often than the commonest answer, row by row."""
+def _of_nothing(trained: TrainedSet) -> tuple[str, np.ndarray]:
+    """What a model that learned nothing reaches, in words and by row, shape [rows].
+
+    Always the commonest label; half of the pairs, since a reward model scores a text without knowing its place.
+    """
     gold = trained.test["gold"]
-    constant = (gold == gold.value_counts().index[0]).to_numpy(dtype=float)
-    return difference(trained, trained.score[kind], np.tile(constant, (len(trained.seeds), 1))).low > 0
+    if trained.settings["data_type"] == PREFERENCES:
+        return "guessing reaches", np.full(len(gold), 0.5)
+    return "always the commonest answer reaches", (gold == gold.value_counts().index[0]).to_numpy(dtype=float)
+
+
+def _learned(trained: TrainedSet, kind: str) -> bool:
+    """Whether a kind of model is surely right more often than one that learned nothing, row by row."""
+    nothing = np.tile(_of_nothing(trained)[1], (len(trained.seeds), 1))
+    return difference(trained, trained.score[kind], nothing).low > 0
 
 
 def _rows_used(trained: TrainedSet, kind: str) -> list[int]:
@@ -116,7 +126,7 @@ def claims(trained: TrainedSet, sets: list[TrainedSet]) -> Iterator[Claim]:
         reference = _reference(trained, kind)
         repeated, repeated_as = _as_published(trained, kind, sets)
         name = kind.removeprefix("machine_")
-        learned = any(_beats_the_commonest(trained, one) for one in (kind, reference))
+        learned = any(_learned(trained, one) for one in (kind, reference))
         yield TrainedClaim(
             statement=f"A model trained on {name}'s {WHAT[trained.settings['data_type']]} does worse on people's data "
             "than one trained on people's",
@@ -191,5 +201,6 @@ def _moved(trained: TrainedSet, kind: str, reference: str) -> str:
     parts.append(f"trained on people's {of_people:.3f}, on the model's {of_model:.3f}")
     if reference != HUMAN:
         parts.append(f"on people's from units of their own {float(trained.score[HUMAN].mean()):.3f}")
-    parts.append(f"always the commonest answer reaches {_commonest(trained):.3f}")
+    words, nothing = _of_nothing(trained)
+    parts.append(f"{words} {nothing.mean():.3f}")
     return "; ".join(parts)

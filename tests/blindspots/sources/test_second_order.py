@@ -100,9 +100,7 @@ def test_a_claim_is_the_difference_of_the_accuracies():
     assert claim.corrected.estimate == pytest.approx(-0.25)
     assert claim.corrected.low < -0.25 < claim.corrected.high < 0
     assert (claim.verdict, claim.published, claim.repeated) == ("supported", -0.1, None)
-    assert (
-        "trained on people's 0.750, on the model's 0.500; always the commonest answer reaches 0.500" in claim.moved_by
-    )
+    assert "trained on people's 0.750, on the model's 0.500; guessing reaches 0.500" in claim.moved_by
 
 
 def test_a_difference_that_may_be_none_decides_nothing():
@@ -110,11 +108,27 @@ def test_a_difference_that_may_be_none_decides_nothing():
     assert (claim.verdict, claim.learned) == ("undecided", True)
 
 
+@pytest.mark.parametrize("data_type", ["preferences", "task_labels"])
 @pytest.mark.parametrize("shares", [(0.55, 0.1), (0.1, 0.55), (0.5, 0.5)])
-def test_nothing_is_read_from_models_of_which_none_beats_the_commonest_answer(shares):
-    claim = only_claim(made(shares=dict(zip(KINDS, shares))))
+def test_nothing_is_read_from_models_of_which_none_learned(shares, data_type):
+    claim = only_claim(made(shares=dict(zip(KINDS, shares)), settings={"data_type": data_type}))
     assert claim.verdict == "uninterpretable"
     assert claim.moved_by.endswith("neither model surely beats it, so that a difference says nothing")
+
+
+def test_a_reward_model_is_held_against_guessing_and_a_classifier_against_the_commonest_label():
+    shares, verdicts = {"human": 0.9, "machine_gpt": 0.1}, {}
+    for data_type in ("preferences", "task_labels"):
+        rows, lineages = made(shares=shares, settings={"data_type": data_type})
+        right = rows["gold"] == rows["prediction"]
+        rows["gold"] = ["first" if int(row) < 0.9 * ROWS else "second" for row in rows["id"]]
+        rows["prediction"] = [GOLD[(gold == "first") != good] for gold, good in zip(rows["gold"], right)]
+        claim = only_claim((rows, lineages))
+        verdicts[data_type] = claim.verdict, claim.moved_by.partition("0.100; ")[2].partition(";")[0]
+    assert verdicts == {
+        "preferences": ("supported", "guessing reaches 0.500"),
+        "task_labels": ("uninterpretable", "always the commonest answer reaches 0.900"),
+    }
 
 
 def test_one_model_that_learned_is_enough_to_read_a_difference():
