@@ -146,7 +146,7 @@ def claims(trained: TrainedSet, sets: list[TrainedSet]) -> Iterator[Claim]:
 def _of_instructions(trained: TrainedSet, kind: str) -> Claim:
     """By the likelihood of people's answers; ROUGE-L of one answer, the paper's measure, stands beside it."""
     model, people = (float(trained.loss[name].mean()) for name in (kind, HUMAN))
-    return TrainedClaim(
+    return Claim(
         statement=f"A model trained on {kind.removeprefix('machine_')}'s instructions does worse on people's answers "
         "than one trained on people's",
         published=trained.recipe["published"],
