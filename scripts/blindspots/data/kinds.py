@@ -88,6 +88,12 @@ def _style(color: str, marker: str, linestyle: Any) -> dict[str, Any]:
     return {"color": color, "marker": marker, "linestyle": linestyle}
 
 
+def _shade(color: str, percent: int) -> str:
+    """A colour (#rrggbb) between a pale shade of it, for 0%, and itself, for 100%."""
+    parts = [int(color[at : at + 2], 16) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 - (255 - part) * (0.3 + 0.7 * percent / 100)):02X}" for part in parts)
+
+
 # Colours are Okabe and Ito's (2008); each family has its own marker and line too, for greyscale print.
 def _original(match: re.Match) -> Kind:
     return Kind(ORIGINAL, "original", (ORIGINAL,), _style("#0072B2", "o", "-"), compared_with=())
@@ -121,7 +127,7 @@ def _biased(match: re.Match) -> Kind:
     percent = _percent(match)
     label = "biased synthetic" if match["percent"] is None else f"synthetic, {percent}% biased"
     others = (ORIGINAL, SYNTHETIC) if match["percent"] is None else (ORIGINAL, SYNTHETIC, BIASED)
-    style = _style("#D55E00", "s", ":" if match["percent"] is None else (0, (1, 2)))
+    style = _style(_shade("#D55E00", percent), "s", ":" if match["percent"] is None else (0, (1, 2)))
     return Kind(
         match[0],
         label,

@@ -143,7 +143,8 @@ def crossed_interval(
     values, weights, arms = _units(first, second, paired, groups)
     sums, sizes = cluster_sums(values, np.zeros(values.shape[1]) if clusters is None else clusters)
     kinds = np.zeros(sizes.size) if strata is None else _first_of(strata, clusters)
-    estimate = float(weights @ sums.sum(axis=1) / sizes.sum())
+    # Sums rather than products of BLAS, whose last digit depends on the processor.
+    estimate = float((weights * sums.sum(axis=1)).sum() / sizes.sum())
     parts = (weights[:, None] * sums - sizes * estimate / len(sums)) / sizes.sum()
     several = len(sums) > 1, clusters is not None
     if not any(several):
@@ -153,7 +154,7 @@ def crossed_interval(
     both = _centred(_centred(parts, arms)[0].T, kinds)[0] if all(several) else np.zeros(1)
     variances = np.array([(over_units**2).sum(), (over_rows**2).sum(), (both**2).sum()])
     variance = max(variances[0] + variances[1] - variances[2], *variances[:2])
-    spread = variances**2 @ (1 / np.array([df_units, df_rows, df_units * df_rows]))
+    spread = (variances**2 / np.array([df_units, df_rows, df_units * df_rows])).sum()
     df = variance**2 / spread if spread else math.inf
     if (several[0] and df_units < 2) or (several[1] and df_rows < 2):
         df = 1  # Satterthwaite's rule is too liberal for two units: coverage .90

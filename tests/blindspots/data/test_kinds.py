@@ -175,6 +175,12 @@ def test_the_first_kind_of_a_family_has_the_familys_own_style():
     assert styles(["external_a", "external_b"])["external_a"] == dict(kind_of("external_a").style)
 
 
+def test_the_less_of_a_set_is_drawn_biased_the_paler_its_colour():
+    light = [int(kind_of(f"biased_{percent}").style["color"][3:5], 16) for percent in (25, 50, 75, 100)]
+    assert light == sorted(set(light), reverse=True)
+    assert kind_of("biased_100").style["color"] == kind_of("biased_synthetic").style["color"] == "#D55E00"
+
+
 @given(SOME)
 def test_each_pair_of_kinds_is_compared_once_and_never_a_kind_with_itself(names):
     found = compared_kinds(names)

@@ -1,6 +1,9 @@
 """Intervals and paired tests: against scipy and statsmodels, and against data whose spread is known."""
 
 import math
+import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -238,6 +241,22 @@ def test_turning_the_models_round_turns_the_sign():
     first, second, clusters = random_rows(0, 12)
     forth, back = one(first, second, clusters), one(second, first, clusters)
     assert forth[:4] == pytest.approx((-back.estimate, -back.high, -back.low, back.p))
+
+
+def test_the_last_digit_is_the_same_on_every_processor():
+    code = """if True:
+        import numpy as np
+        from blindspots.evaluation.statistics import crossed_interval
+        rng = np.random.default_rng(0)
+        for units in (4, 5, 10, 15):
+            print(crossed_interval(*rng.random((2, units, 40)), range(40), groups=np.arange(units) % 2))
+    """
+    printed = set()
+    for kernels in ("Prescott", "Haswell", ""):  # without AVX, with it, and those of this processor
+        env = os.environ | {"OPENBLAS_CORETYPE": kernels, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+        printed.add(done.stdout)
+    assert len(printed) == 1
 
 
 def test_models_that_never_differ_have_p_1_and_no_width():
