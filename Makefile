@@ -31,7 +31,7 @@ $(VENV)/installed: $(LOCK)
 	touch $@
 
 demo: $(VENV)/installed  ## the paper in miniature, no download: outputs/demo/report
-	@echo "The paper in miniature: 26 steps, about 6 minutes on two cores; logs in outputs/demo/logs"
+	@echo "The paper in miniature: 26 steps, about 9 minutes on two cores; logs in outputs/demo/logs"
 	@$(SNAKEMAKE) --config model=demo
 	@echo && cat outputs/demo/report/findings.md && echo && echo "page: outputs/demo/report/index.html"
 
