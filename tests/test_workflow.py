@@ -272,7 +272,7 @@ def test_a_step_that_fails_names_its_log_and_what_went_wrong(clone):
     )
 
 
-def test_the_scheduler_wakes_only_where_a_job_has_ended(clone):
+def test_the_scheduler_wakes_only_when_a_job_has_ended(clone):
     files = [f"outputs/demo/corpus/{part}/lineage.json" for part in ("hans", "mnli")]
     done = run_snakemake(clone, "--verbose", "--", *files)
     assert (done.stdout + done.stderr).count("Resources before job selection") == 2
