@@ -50,7 +50,7 @@ test: $(VENV)/installed  ## the test suite, offline; test-slow and test-distribu
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --durations 25
 
 test-slow: $(VENV)/installed  ## simulations, fuzzing, and every property test on newly drawn examples
-	HYPOTHESIS_PROFILE=random pytest -n $(CORES) -m "not distributed and (slow or hypothesis)"
+	HYPOTHESIS_PROFILE=random pytest -n $(CORES) --timeout 0 -m "not distributed and (slow or hypothesis)"
 
 test-distributed: $(VENV)/installed  ## two processes under each engine, on the CPU (CASES="not slow": those of .ci/run)
 	pytest -m "distributed and $(or $(CASES),distributed)"
