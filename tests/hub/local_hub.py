@@ -4,11 +4,9 @@ import inspect
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -69,15 +67,15 @@ class LocalHub:
 
     def start(self, *command: str, cwd: Path | None = None, **environment) -> subprocess.Popen:
         """A client process, `python <command>`, its output captured as text; `environment` as that method takes it."""
+        # A job in the background of a shell ignores Ctrl-C, and so would all that it starts.
+        heeds_ctrl_c = ["env", "--default-signal=INT"]
         return subprocess.Popen(
-            [sys.executable, *map(str, command)],
+            [*heeds_ctrl_c, sys.executable, *map(str, command)],
             cwd=cwd,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A job in the background of a shell ignores Ctrl-C, and so would all that it starts.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *command: str, **environment) -> subprocess.CompletedProcess:
