@@ -119,7 +119,7 @@ def main() -> None:
     from blindspots.modeling.adapters import read_model_config
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
-    from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
+    from blindspots.training.out_of_memory import memory_errors_in_words
 
     artifact_type = "instruction_model" if recipe.prompts else "generator"
     check_push(recipe, artifact_type)
@@ -137,16 +137,11 @@ def main() -> None:
         pairs, people = run.training_pairs(recipe, parents, left_out), None
         if recipe.people:
             people = prompted_texts(read_split(parents["people"], TEST, TEST), parents["people"].name)
-        while True:  # until a batch fits into memory
-            tokenizer, trainer, row_counts = load_trainer(recipe, training, model_config, base, pairs)
-            run.print_plan(trainer)
-            try:
-                trainer.train(resume_from_checkpoint=run.last_checkpoint(folder))
-                break
-            except RuntimeError as error:
-                del trainer
-                recipe, training_keys = smaller_batches(error, recipe, training_keys)
-                training = run.training_arguments(SFTConfig, recipe, training_keys, folder.checkpoints, model_config)
+
+        def load(recipe, training):
+            return load_trainer(recipe, training, model_config, base, pairs)
+
+        tokenizer, trainer, row_counts = run.train(load, recipe, training_keys, training, folder, model_config)
         run.save_model(trainer, folder, tokenizer)
         if is_main_process():
             trainer.model.generation_config.save_pretrained(folder.staging)  # an adapter is saved without it

@@ -86,6 +86,7 @@ def main() -> None:
     from blindspots.modeling.adapters import read_model_config
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
+    from blindspots.training.checkpoints import last_checkpoint
     from blindspots.training.out_of_memory import memory_errors_in_words
 
     check_push(recipe, "reward_model")
@@ -105,7 +106,7 @@ def main() -> None:
         if people is not None:
             for column in ("text_1", "text_2"):
                 require_fitting(classifier, reward_texts(people, column, classifier.tokenizer.eos_token))
-        trainer.train(resume_from_checkpoint=run.last_checkpoint(folder))
+        trainer.train(resume_from_checkpoint=last_checkpoint(folder))
         run.save_model(trainer, folder, classifier.tokenizer)
         run.stop_sharded_loading()
         facts = {"precision": run.training_precision(trainer)}

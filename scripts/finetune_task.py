@@ -136,7 +136,7 @@ def main() -> None:
     from blindspots.modeling.input_form import input_record
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
-    from blindspots.training.out_of_memory import memory_errors_in_words, smaller_batches
+    from blindspots.training.out_of_memory import memory_errors_in_words
 
     artifact_type = "text_classifier" if recipe.text_columns else "task_model"
     check_push(recipe, artifact_type)
@@ -157,23 +157,15 @@ def main() -> None:
             require_known_labels(people, pairs[0].features["label"].names, parents["people"].name)
         if pairs[0] is None:
             run.stop_sharded_loading()
-        while True:  # until a batch fits into memory
+
+        def load(recipe, training):
             classifier, trainer, row_counts = load_trainer(recipe, training, model_config, start, pairs)
             rehearse(classifier, tests, with_model=not run.is_sharded(trainer))
             if people is not None:
                 require_fitting(classifier, people["text"][:])
-            if pairs[0] is None:
-                break
-            run.print_plan(trainer)
-            try:
-                trainer.train(resume_from_checkpoint=run.last_checkpoint(folder))
-                break
-            except RuntimeError as error:
-                del classifier, trainer
-                recipe, training_keys = smaller_batches(error, recipe, training_keys)
-                training = run.training_arguments(
-                    TrainingArguments, recipe, training_keys, folder.checkpoints, model_config
-                )
+            return classifier, trainer, row_counts
+
+        classifier, trainer, row_counts = run.train(load, recipe, training_keys, training, folder, model_config)
         run.save_model(trainer, folder, classifier.tokenizer)
         run.stop_sharded_loading()
         precision, training_record = run.training_precision(trainer), run.training_record(trainer)

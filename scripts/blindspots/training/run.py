@@ -1,19 +1,13 @@
-"""What both training scripts do around their Trainer."""
+"""What the training scripts do around their Trainer."""
 
-import json
-import shutil
-import zipfile
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from accelerate import PartialState
 from accelerate.utils import disable_fsdp_ram_efficient_loading
 from datasets import Dataset
-from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedTokenizerBase, TrainingArguments
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from trl import ModelConfig
@@ -21,18 +15,20 @@ from trl import ModelConfig
 from blindspots.artifacts.folder import OutputFolder
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.config.processes import is_main_process, started_processes
 from blindspots.config.recipes import GeneratorRecipe, PreferenceRecipe, TaskRecipe, TrainingDataKeys
 from blindspots.config.refused_keys import tracker
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.data.people_rows import labelled_texts, prompted_texts
 from blindspots.modeling.loading import check_saved_weights
 from blindspots.modeling.precision import held_in, trained_dtype
+from blindspots.training.checkpoints import last_checkpoint
 from blindspots.training.engines import autocast_dtype, let_recipe_decide_precision, prepare_engine
 from blindspots.training.optimisation import check_optimisation
+from blindspots.training.out_of_memory import smaller_batches
 from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
 
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
+Loaded = TypeVar("Loaded", bound=tuple)
 
 
 def training_arguments(
@@ -169,62 +165,41 @@ def require_rows(kept: Sized, max_length: int | None, of_dev: bool = False) -> N
         )
 
 
-def last_checkpoint(folder: OutputFolder) -> str | None:
-    """The newest whole checkpoint of an interrupted run; a full disk or a kill may leave one cut short.
-
-    Every process calls it. What is not whole is removed: it will be written again.
-    """
-    with PartialState().main_process_first():
-        found = list(folder.checkpoints.glob("checkpoint-*"))
-        whole = [path for path in found if path.name.split("-")[1].isdigit() and is_whole(path)]
-        for path in set(found) - set(whole) if is_main_process() else ():
-            shutil.rmtree(path)
-    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
-
-
-def is_whole(checkpoint: Path) -> bool:
-    """Whether every file of a checkpoint is there and can be read to its end; trainer_state.json is written last."""
-    try:
-        if not _has_all_parts(checkpoint):
-            return False
-        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-        for file in checkpoint.rglob("*"):
-            if file.suffix == ".safetensors":
-                with safe_open(file, "pt") as tensors:  # checks the header against the file's size
-                    tensors.keys()
-            elif file.suffix in (".pt", ".pth", ".bin"):
-                with zipfile.ZipFile(file) as parts:  # as torch writes them
-                    if parts.testzip():
-                        return False
-            elif file.suffix == ".npy":
-                np.load(file)
-    except (OSError, ValueError, EOFError, SafetensorError, zipfile.BadZipFile):
-        return False
-    return True
-
-
-def _has_all_parts(checkpoint: Path) -> bool:
-    """Whether weights, optimiser and scheduler are there, and what each process keeps of its own.
-
-    Without its optimiser or its random state, transformers starts them afresh and says nothing.
-    """
-    names = [path.name for path in checkpoint.iterdir()]
-    deepspeed = "global_step"  # one folder of all three
-    of_all = (
-        ("model", "adapter_model", "pytorch_model", deepspeed),
-        ("optimizer", deepspeed),
-        ("scheduler", deepspeed),
-    )
-    of_each = ("rng_state", "epoch_start")
-    return all(any(name.startswith(part) for name in names) for part in of_all) and all(
-        sum(name.startswith(part) for name in names) >= started_processes() for part in of_each
-    )
-
-
 def stop_sharded_loading() -> None:
     """From here on every process loads whole models; ZeRO-3 and FSDP spread each one over the processes."""
     unset_hf_deepspeed_config()
     disable_fsdp_ram_efficient_loading()
+
+
+def train(
+    load: Callable[[TrainingDataKeys, Arguments], Loaded],
+    recipe: TrainingDataKeys,
+    keys: dict[str, Any],
+    training: Arguments,
+    folder: OutputFolder,
+    model_config: ModelConfig,
+) -> Loaded:
+    """What `load` gives, its trainer trained from the last checkpoint on; one without rows stays as it is.
+
+    Where the device has too little memory and the recipe allows it, all is loaded again, for smaller batches.
+
+    Args:
+        load: from recipe and arguments to the model or tokenizer, the trainer, and what else the script needs.
+        keys, training, model_config: see `training_arguments`.
+    """
+    while True:
+        loaded = load(recipe, training)
+        trainer = loaded[1]
+        if trainer.train_dataset is None:
+            return loaded
+        print_plan(trainer)
+        try:
+            trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+            return loaded
+        except RuntimeError as error:
+            del loaded, trainer
+            recipe, keys = smaller_batches(error, recipe, keys)
+            training = training_arguments(type(training), recipe, keys, folder.checkpoints, model_config)
 
 
 def print_plan(trainer: TaskTrainer | GeneratorTrainer) -> None:
