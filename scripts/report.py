@@ -44,6 +44,7 @@ def main() -> None:
     from blindspots.report.collect import read_grid
     from blindspots.report.points import read_points
     from blindspots.report.raw_rows import raw_rows, read_raw_rows
+    from blindspots.report.readme import findings_markdown
     from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
     from blindspots.report.write import inputs, strange_file, write_report
 
@@ -64,7 +65,7 @@ def main() -> None:
     print(markdown(grid_table(grid)))
     for claim in claims:
         print(f"{claim.id} {claim.shown_verdict}: {claim.statement}")
-    print("", *map(one_line, found), sep="\n")
+    print("", findings_markdown(found), sep="\n")
     if grid.missing:
         print(f"missing from the grid, {len(grid.missing)}: {', '.join(grid.missing)}.")
     if grid.others:

@@ -1,16 +1,34 @@
-"""What a report found, in sentences: differences between kinds with their intervals, and what these hold for."""
+"""What a report found: means, differences between kinds with their intervals, and what these say and hold for."""
+
+from dataclasses import dataclass
+
+import pandas as pd
 
 from blindspots.data.kinds import compared_kinds, label_of
 from blindspots.report.collect import HANS, LO_AUROC, LO_NE, MNLI, P_LO_E, P_LO_NE, Grid
 from blindspots.report.contrasts import ABOVE_ZERO, PUBLISHED_SD, Pair, Place, Reading, read
 from blindspots.report.tables import accuracy
 
-# What a sentence names of each comparison; the table of comparisons has the rest.
+# What the table of findings has; the table of comparisons has the rest.
 SUMMARY = (MNLI, HANS, P_LO_NE, P_LO_E, LO_AUROC)
 
 
-def findings(grid: Grid, readings: list[Reading]) -> list[str]:
-    """A sentence per pair of kinds, on accuracies, bias and ability, then what they hold for.
+@dataclass(frozen=True)
+class Findings:
+    """What stands first in a report.
+
+    where: what the numbers are means of.
+    table: a row per kind with its means, then a row per pair of kinds with differences and intervals, as text.
+    sentences: what these say of bias and ability, and what they hold for.
+    """
+
+    where: str
+    table: pd.DataFrame
+    sentences: list[str]
+
+
+def findings(grid: Grid, readings: list[Reading]) -> Findings | None:
+    """What was found of the pairs of kinds, None where there are none.
 
     Several replicates: means over all starts and sizes with their intervals. One: the largest start and size alone.
 
@@ -23,15 +41,41 @@ def findings(grid: Grid, readings: list[Reading]) -> list[str]:
         if reading.estimate is not None:
             pairs.setdefault(reading.estimand, []).append(reading)
     if not pairs:
-        return []
+        return None
     if several:
         where = (
             f"Means over {_count(grid, 'start', 'start size')}, {_count(grid, 'size', 'set size')} and "
-            f"{_count(grid, 'seed', 'seed')}; 95% intervals in brackets."
+            f"{_count(grid, 'seed', 'seed')}; differences between kinds in the same places, 95% intervals in brackets."
         )
+        sentences = [_sentence(pair) for pair in pairs.values() if what_moved(pair)]
     else:
         where = f"At the start of {grid.axis('start')[-1]:,} rows and {grid.axis('size')[-1]:,} augmentation rows:"
-    return [where, *map(_sentence, pairs.values()), _how_sure(grid, [one for pair in pairs.values() for one in pair])]
+        sentences = []
+    sentences.append(_how_sure(grid, [one for pair in pairs.values() for one in pair]))
+    return Findings(where, _table(grid, pairs, several), sentences)
+
+
+def _table(grid: Grid, pairs: dict[str, list[Reading]], several: bool) -> pd.DataFrame:
+    """Of the measures those of SUMMARY; without probabilities, such as points of a figure, all."""
+    models = grid.models
+    if not several:
+        models = models[(models["start"] == grid.axis("start")[-1]) & (models["size"] == grid.axis("size")[-1])]
+    measures = [metric.name for metric in grid.shown]
+    if {P_LO_NE, P_LO_E, LO_AUROC} <= set(measures):
+        measures = [name for name in SUMMARY if name in measures]
+    rows = []
+    for kind in grid.kinds:
+        means = models.loc[models["kind"] == kind, measures].mean()
+        rows.append({"kind": label_of(kind)} | {grid.title(name): accuracy(means[name]) for name in measures})
+    for estimand, readings in pairs.items():
+        by_metric = {reading.metric: _difference(reading) for reading in readings}
+        rows.append({"kind": estimand} | {grid.title(name): by_metric.get(name, "") for name in measures})
+    return pd.DataFrame(rows)
+
+
+def _difference(reading: Reading) -> str:
+    interval = "" if reading.low is None else f" [{reading.low:+.3f}, {reading.high:+.3f}]"
+    return f"{reading.estimate:+.3f}{interval}"
 
 
 def _at_the_largest(grid: Grid) -> list[Reading]:
@@ -58,23 +102,10 @@ def _count(grid: Grid, axis: str, name: str) -> str:
 
 
 def _sentence(pair: list[Reading]) -> str:
-    """Both means, their difference and its interval, metric by metric; of the measures those of SUMMARY.
-
-    Without probabilities there are the accuracies alone.
-    """
+    """What a difference between two kinds says."""
     first, second = pair[0].estimand.split(" - ", 1)
-    chosen = [reading for name in SUMMARY for reading in pair if reading.metric == name]
     moved = what_moved(pair)
-    words = f"{first[0].upper()}{first[1:]} rather than {second} data: "
-    return words + "; ".join(map(_part, chosen if moved else pair)) + "." + (f" {moved}" if moved else "")
-
-
-def _part(reading: Reading) -> str:
-    interval = "" if reading.low is None else f" [{reading.low:+.3f}, {reading.high:+.3f}]"
-    return (
-        f"{reading.title} {accuracy(reading.first_mean)} against {accuracy(reading.second_mean)} "
-        f"({reading.estimate:+.3f}{interval})"
-    )
+    return f"{first[0].upper()}{first[1:]} rather than {second} data: {moved[0].lower()}{moved[1:]}"
 
 
 def what_moved(readings: list[Reading]) -> str:
@@ -88,14 +119,12 @@ def what_moved(readings: list[Reading]) -> str:
         return ""
     if by_metric[LO_AUROC].low is None:
         return "Whether the threshold on lexical overlap moved, or the ability, one replicate can't tell."
-    slower, quicker = "slower to say entailment", "quicker to say entailment"
+    slower, quicker = "models are slower to say entailment", "models are quicker to say entailment"
     first, second = _direction(by_metric[P_LO_NE], slower, quicker), _direction(by_metric[P_LO_E], quicker, slower)
-    moved = first if first == second else ""
-    changed = _direction(by_metric[LO_AUROC], "better at telling the two apart", "worse at telling the two apart")
-    return (
-        f"The threshold on lexical overlap, by the mean probabilities: {moved or 'no shift was found'}; the ability "
-        f"(AUROC): {changed or 'no change was found'}."
-    )
+    bias = first if first and first == second else "no shift of the threshold was found"
+    better, worse = (f"models tell entailed pairs from others {how}" for how in ("better", "worse"))
+    ability = _direction(by_metric[LO_AUROC], better, worse) or "no change of ability was found"
+    return f"On lexical overlap {bias} (by the mean probabilities), and {ability} (by AUROC)."
 
 
 def _direction(reading: Reading, up: str, down: str) -> str:

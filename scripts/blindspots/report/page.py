@@ -17,6 +17,7 @@ from blindspots.data.kinds import label_of
 from blindspots.data.test_sets import Headline
 from blindspots.report.claims_text import GATES, PREFACE, readings_table
 from blindspots.report.collect import Grid
+from blindspots.report.findings import Findings
 from blindspots.report.gates import Gate
 from blindspots.report.raw_rows import COLUMNS
 from blindspots.report.verdicts import Claim
@@ -49,7 +50,7 @@ def write_page(
     folder: Path,
     title: str,
     grid: Grid,
-    findings: list[str],
+    findings: Findings | None,
     comparisons: pd.DataFrame,
     table1: pd.DataFrame | None,
     examples: Sequence[dict[str, Any]],
@@ -60,7 +61,7 @@ def write_page(
     """Write folder/index.html from what the folder already holds and from the models' details.
 
     Args:
-        findings: sentences, from `findings.findings`.
+        findings: from `findings.findings`.
         comparisons: from `tables.comparison_table`.
         table1: from `tables.shown_table1`, or None.
         examples: from `raw_rows.raw_rows`.

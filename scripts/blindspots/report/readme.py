@@ -9,6 +9,7 @@ from blindspots.artifacts.markdown import inline
 from blindspots.config.analysis_recipes import ReportRecipe
 from blindspots.report.claims_text import GATES, gates_markdown, verdicts_markdown
 from blindspots.report.collect import Grid
+from blindspots.report.findings import Findings
 from blindspots.report.gates import Gate
 from blindspots.report.tables import grid_table, markdown
 from blindspots.report.verdicts import Claim
@@ -26,7 +27,7 @@ hardware, file hashes), and can be made again from them:
 def readme(
     recipe: ReportRecipe,
     grid: Grid,
-    findings: list[str],
+    findings: Findings | None,
     comparisons: pd.DataFrame,
     table1: pd.DataFrame | None,
     claims: list[Claim],
@@ -64,10 +65,12 @@ def readme(
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 
-def findings_markdown(findings: list[str]) -> str:
-    """findings.md: what the numbers are of, then a bullet per finding; empty where there is none."""
-    first, *others = map(inline, findings or [""])
-    return "\n".join([first, "", *(f"- {sentence}" for sentence in others)]) + "\n" if findings else ""
+def findings_markdown(findings: Findings | None) -> str:
+    """findings.md: what the numbers are of, the numbers, then a bullet per sentence; empty where there is none."""
+    if findings is None:
+        return ""
+    sentences = (f"- {inline(sentence)}" for sentence in findings.sentences)
+    return "\n".join([inline(findings.where), "", markdown(findings.table), *sentences]) + "\n"
 
 
 def conditions(grid: Grid) -> str:

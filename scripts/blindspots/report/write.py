@@ -17,7 +17,7 @@ from blindspots.report.claims import claims
 from blindspots.report.claims_text import claims_markdown
 from blindspots.report.collect import Grid
 from blindspots.report.contrasts import compared
-from blindspots.report.findings import findings
+from blindspots.report.findings import Findings, findings
 from blindspots.report.flips import flips, shown_examples, texts
 from blindspots.report.gates import gates
 from blindspots.report.kept import EXAMPLES, LINEAGES, write_lines
@@ -49,7 +49,7 @@ def inputs(recipe: ReportRecipe) -> dict[str, Path]:
 
 def write_report(
     recipe: ReportRecipe, grid: Grid, table1: pd.DataFrame | None, examples: Sequence[dict[str, Any]] = ()
-) -> tuple[list[str], list[Claim]]:
+) -> tuple[Findings | None, list[Claim]]:
     """Write every file of the report to `recipe.output_dir`; returns the findings and the judged claims.
 
     Args:

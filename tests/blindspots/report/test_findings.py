@@ -1,6 +1,4 @@
-"""Findings in sentences."""
-
-import re
+"""Findings: a table of means and differences, and sentences on what moved."""
 
 import pytest
 
@@ -13,38 +11,53 @@ from blindspots.report.points import read_points
 
 def test_one_seed_names_the_largest_cell_and_says_that_it_decides_nothing(make_grid):
     grid = read_grid(make_grid())
-    first, *sentences, last = findings(grid, compared(grid))
-    assert first == "At the start of 900 rows and 240 augmentation rows:"
-    assert len(sentences) == 3
+    found = findings(grid, compared(grid))
+    assert found.where == "At the start of 900 rows and 240 augmentation rows:"
+    hans = dict(zip(found.table["kind"], found.table["HANS"]))
     biased, synthetic = (grid.models.at[f"n900-{kind}-n240-s0", "hans"] for kind in ("biased_synthetic", "synthetic"))
-    wanted = f"HANS {biased:.3f} against {synthetic:.3f} ({biased - synthetic:+.3f})".replace(" 0.", " .")
-    assert sentences[2].startswith("Biased synthetic rather than synthetic data: ")
-    assert wanted in sentences[2]
-    assert "[" not in "".join(sentences)
-    assert all(sentence.endswith("or the ability, one replicate can't tell.") for sentence in sentences)
+    assert hans["biased synthetic"] == f"{biased:.3f}".replace("0.", ".")
+    assert hans["biased synthetic - synthetic"] == f"{biased - synthetic:+.3f}"
+    assert not found.table.map(lambda cell: "[" in cell).any(axis=None)
+    (last,) = found.sentences
     assert last.startswith("One replicate decides nothing")
 
 
-def test_several_seeds_have_intervals_over_all_places(make_grid):
+def test_several_seeds_have_means_and_intervals_over_all_places(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1, 2]))
-    first, *sentences, last = findings(grid, compared(grid))
-    assert first == "Means over 2 start sizes, 3 set sizes and 3 seeds; 95% intervals in brackets."
-    for sentence in sentences:
-        assert sentence.count("[") == 5
-        assert "HANS LO-non-entailment, probability ." in sentence
-        assert re.search(r"The threshold on lexical overlap, by the mean probabilities: \w", sentence)
+    readings = compared(grid)
+    found = findings(grid, readings)
+    assert found.where.startswith(
+        "Means over 2 start sizes, 3 set sizes and 3 seeds; differences between kinds in the "
+    )
+    assert found.table["kind"].tolist() == [
+        *("original", "synthetic", "biased synthetic"),
+        *("synthetic - original", "biased synthetic - original", "biased synthetic - synthetic"),
+    ]
+    assert found.table.columns[1:].tolist() == [
+        *("MNLI matched", "HANS", "HANS LO-non-entailment, probability", "HANS LO-entailment, probability"),
+        "HANS LO AUROC",
+    ]
+    shown = found.table.set_index("kind")["HANS LO AUROC"]
+    (auroc,) = [one for one in readings if (one.estimand, one.title) == ("synthetic - original", shown.name)]
+    assert shown["synthetic - original"] == f"{auroc.estimate:+.3f} [{auroc.low:+.3f}, {auroc.high:+.3f}]"
+    mean = grid.models.loc[grid.models["kind"] == "original", "hans_lo_auroc"].mean()
+    assert shown["original"] == f"{mean:.3f}".replace("0.", ".")
+    *sentences, last = found.sentences
+    assert len(sentences) == 3
+    assert sentences[2].startswith("Biased synthetic rather than synthetic data: on lexical overlap ")
     assert last.startswith("The intervals are over 3 seeds, and say nothing beyond what these share: one generator, ")
 
 
 def test_points_without_probabilities_are_told_by_their_accuracies():
     grid = read_points(PAPER_POINTS)
-    _, *sentences, _ = findings(grid, compared(grid))
-    assert all("HANS LO-non-entailment ." in sentence and "threshold" not in sentence for sentence in sentences)
+    found = findings(grid, compared(grid))
+    assert found.table.columns[1:].tolist() == ["MNLI matched", "HANS", "HANS LO-non-entailment"]
+    assert len(found.sentences) == 1
 
 
 def test_a_grid_without_two_kinds_has_no_finding(make_grid):
     grid = read_grid(make_grid(kinds=["original"]))
-    assert findings(grid, compared(grid)) == []
+    assert findings(grid, compared(grid)) is None
 
 
 def reading(name: str, limits: tuple[float, float]) -> Reading:
@@ -65,21 +78,26 @@ def moved(non_entailed: tuple[float, float], entailed: tuple[float, float], auro
 
 @pytest.mark.parametrize(
     ("non_entailed", "entailed", "words"),
-    [(LOWER, HIGHER, "quicker to say entailment"), (HIGHER, LOWER, "slower to say entailment")]
+    [
+        (LOWER, HIGHER, "models are quicker to say entailment"),
+        (HIGHER, LOWER, "models are slower to say entailment"),
+    ]
     + [
-        (*sides, "no shift was found")
+        (*sides, "no shift of the threshold was found")
         for sides in [(LOWER, LOWER), (LOWER, UNSURE), (UNSURE, HIGHER), (UNSURE, UNSURE)]
     ],
 )
 def test_the_threshold_moved_where_both_sides_surely_move_in_opposite_directions(non_entailed, entailed, words):
     text = moved(non_entailed, entailed, UNSURE)
-    assert text.startswith(f"The threshold on lexical overlap, by the mean probabilities: {words};")
-    assert text.endswith("the ability (AUROC): no change was found.")
+    assert (
+        text
+        == f"On lexical overlap {words} (by the mean probabilities), and no change of ability was found (by AUROC)."
+    )
 
 
 def test_a_lower_auroc_is_a_loss_of_ability():
-    assert moved(UNSURE, UNSURE, LOWER).endswith("the ability (AUROC): worse at telling the two apart.")
-    assert moved(UNSURE, UNSURE, HIGHER).endswith("the ability (AUROC): better at telling the two apart.")
+    assert moved(UNSURE, UNSURE, LOWER).endswith("and models tell entailed pairs from others worse (by AUROC).")
+    assert moved(UNSURE, UNSURE, HIGHER).endswith("and models tell entailed pairs from others better (by AUROC).")
 
 
 def test_what_moved_is_not_said_without_probabilities():
