@@ -118,7 +118,10 @@ def comparison_table(readings: list[Reading]) -> pd.DataFrame:
 
 def accuracy(value: float) -> str:
     """Three decimals without the leading zero, as the paper prints; empty for nan."""
-    return "" if value != value else f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+    if value != value:
+        return ""
+    shown = f"{round(value, 9) + 0:.3f}"  # one text, in whatever order a mean was summed; 0 has no sign
+    return shown.replace("0.", ".", 1) if abs(value) < 1 else shown
 
 
 def markdown(table: pd.DataFrame) -> str:

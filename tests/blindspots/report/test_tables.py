@@ -3,9 +3,12 @@
 import io
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from datasets import Dataset
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from blindspots.config.errors import UserError
@@ -14,6 +17,7 @@ from blindspots.data.nli_datasets import PAIR_FEATURES
 from blindspots.report.collect import Grid, read_grid
 from blindspots.report.points import read_points
 from blindspots.report.tables import (
+    accuracy,
     band_units,
     grid_table,
     heuristic_counts,
@@ -24,6 +28,17 @@ from blindspots.report.tables import (
     summary,
     table1,
 )
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.5, ".500"), (-0.052, "-.052"), (1, "1.000"), (1 - 1e-12, "1.000")])
+def test_an_accuracy_has_three_decimals_and_no_leading_zero(value, text):
+    assert accuracy(value) == text
+
+
+@given(st.integers(-1999, 1999))
+def test_a_mean_that_is_summed_in_another_order_is_the_same_text(halves):
+    mean = halves / 2000  # among them .7635, which lies between two texts
+    assert len({accuracy(np.nextafter(mean, end)) for end in (-2, mean, 2)}) == 1
 
 
 def test_mean_and_band_over_seeds(make_grid):
