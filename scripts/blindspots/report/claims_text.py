@@ -7,7 +7,7 @@ from blindspots.report import claims as rules
 from blindspots.report.contrasts import CONTRADICTED, SUPPORTED, Reading
 from blindspots.report.gates import CEILING, FLOOR, Gate
 from blindspots.report.overlap import OVERLAP
-from blindspots.report.tables import markdown
+from blindspots.report.tables import limits, markdown, reading_text
 from blindspots.report.verdicts import Claim
 
 PREFACE = f"""\
@@ -47,11 +47,11 @@ def _row(reading: Reading, decides: bool) -> dict[str, str]:
         "metric": reading.title,
         "estimand": reading.estimand,
         "estimate": "" if reading.estimate is None else f"{reading.estimate:+.3f}",
-        "interval": _limits(reading.low, reading.high),
+        "interval": limits(reading.low, reading.high),
         "interval over": over(reading),
         "shared": reading.shared,
-        "these generators": _limits(reading.within_low, reading.within_high),
-        "over subcases too": _limits(reading.subcase_low, reading.subcase_high),
+        "these generators": limits(reading.within_low, reading.within_high),
+        "over subcases too": limits(reading.subcase_low, reading.subcase_high),
         "above 0": f"{reading.wins} of {reading.n}" if reading.n else "",
         "needed": "" if reading.needed is None else f"{reading.needed:,} {unit}",
         "reading": reading.verdict if decides or reading.metric == OVERLAP else sign(reading),
@@ -68,10 +68,6 @@ def over(reading: Reading) -> str:
     """What an interval lets vary, with the number of units where it is over units."""
     of_units = reading.unit_sd is not None
     return f"{reading.units} {reading.basis}" if of_units else reading.basis
-
-
-def _limits(low: float | None, high: float | None) -> str:
-    return "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
 
 
 def verdicts_markdown(claims: list[Claim]) -> str:
@@ -99,7 +95,7 @@ def _decided_by(claim: Claim) -> str:
     known = [reading for reading in claim.deciding if reading.estimate is not None]
     if len(known) > FEW:
         return f"{len(known)} readings, see claims.md"
-    return "; ".join(f"{r.title}, {r.estimand}: {r.estimate:+.3f} {_limits(r.low, r.high)}".strip() for r in known)
+    return "; ".join(reading_text(reading) for reading in known)
 
 
 def claims_markdown(claims: list[Claim], gates: list[Gate]) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from blindspots.data.kinds import compared_kinds, label_of
 from blindspots.report.collect import HANS, LO_AUROC, LO_NE, MNLI, P_LO_E, P_LO_NE, Grid
 from blindspots.report.contrasts import ABOVE_ZERO, PUBLISHED_SD, Pair, Place, Reading, read
-from blindspots.report.tables import accuracy
+from blindspots.report.tables import accuracy, difference
 
 # What the table of findings has; the table of comparisons has the rest.
 SUMMARY = (MNLI, HANS, P_LO_NE, P_LO_E, LO_AUROC)
@@ -68,14 +68,9 @@ def _table(grid: Grid, pairs: dict[str, list[Reading]], several: bool) -> pd.Dat
         means = models.loc[models["kind"] == kind, measures].mean()
         rows.append({"kind": label_of(kind)} | {grid.title(name): accuracy(means[name]) for name in measures})
     for estimand, readings in pairs.items():
-        by_metric = {reading.metric: _difference(reading) for reading in readings}
+        by_metric = {reading.metric: difference(reading) for reading in readings}
         rows.append({"kind": estimand} | {grid.title(name): by_metric.get(name, "") for name in measures})
     return pd.DataFrame(rows)
-
-
-def _difference(reading: Reading) -> str:
-    interval = "" if reading.low is None else f" [{reading.low:+.3f}, {reading.high:+.3f}]"
-    return f"{reading.estimate:+.3f}{interval}"
 
 
 def _at_the_largest(grid: Grid) -> list[Reading]:

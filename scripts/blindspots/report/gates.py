@@ -7,6 +7,7 @@ import pandas as pd
 from blindspots.data.kinds import BIASED, SYNTHETIC
 from blindspots.report.collect import LO_AUROC, LO_NE, P_LO_NE, START, Grid
 from blindspots.report.contrasts import ABOVE_ZERO, SUPPORTED, Reading, read, same_cells
+from blindspots.report.tables import reading_text
 
 FLOOR, CEILING = 0.05, 0.95
 CHANCE = 0.5
@@ -78,12 +79,7 @@ def positive_control(grid: Grid) -> Gate:
     known = [reading for reading in readings if reading.estimate is not None]
     return Gate(
         "biased synthetic data lower LO-non-entailment surely, against synthetic data",
-        _difference(known[0]) if known else "not in this grid",
+        reading_text(known[0]) if known else "not in this grid",
         known[0].verdict == SUPPORTED if known else None,
         of_starts=False,
     )
-
-
-def _difference(reading: Reading) -> str:
-    limits = "" if reading.low is None else f" [{reading.low:+.3f}, {reading.high:+.3f}]"
-    return f"{reading.title}, {reading.estimand}: {reading.estimate:+.3f}{limits}"

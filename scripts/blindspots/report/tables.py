@@ -104,7 +104,7 @@ def comparison_table(readings: list[Reading]) -> pd.DataFrame:
                 "first": accuracy(reading.first_mean),
                 "second": accuracy(reading.second_mean),
                 "estimate": f"{reading.estimate:+.3f}",
-                "interval": "" if reading.low is None else f"[{reading.low:+.3f}, {reading.high:+.3f}]",
+                "interval": limits(reading.low, reading.high),
                 "over": reading.basis,
                 "units": str(reading.units),
                 "shared": reading.shared,
@@ -122,6 +122,21 @@ def accuracy(value: float) -> str:
         return ""
     shown = f"{round(value, 9) + 0:.3f}"  # one text, in whatever order a mean was summed; 0 has no sign
     return shown.replace("0.", ".", 1) if abs(value) < 1 else shown
+
+
+def limits(low: float | None, high: float | None) -> str:
+    """An interval in brackets; empty without one."""
+    return "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
+
+
+def difference(reading: Reading) -> str:
+    """An estimate and its interval."""
+    return f"{reading.estimate:+.3f} {limits(reading.low, reading.high)}".rstrip()
+
+
+def reading_text(reading: Reading) -> str:
+    """The same with what is compared, and in what."""
+    return f"{reading.title}, {reading.estimand}: {difference(reading)}"
 
 
 def markdown(table: pd.DataFrame) -> str:
