@@ -11,6 +11,8 @@ from blindspots.report.tables import accuracy, difference
 
 # What the table of findings has; the table of comparisons has the rest.
 SUMMARY = (MNLI, HANS, P_LO_NE, P_LO_E, LO_AUROC)
+# What tells a shift of the threshold from a change of ability.
+BOTH_SIDES = {P_LO_NE, P_LO_E, LO_AUROC}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def findings(grid: Grid, readings: list[Reading]) -> Findings | None:
             f"Means over {_count(grid, 'start', 'start size')}, {_count(grid, 'size', 'set size')} and "
             f"{_count(grid, 'seed', 'seed')}; differences between kinds in the same places, 95% intervals in brackets."
         )
-        sentences = [_sentence(pair) for pair in pairs.values() if what_moved(pair)]
+        sentences = [_sentence(name, moved) for name, pair in pairs.items() if (moved := what_moved(pair))]
     else:
         where = f"At the start of {grid.axis('start')[-1]:,} rows and {grid.axis('size')[-1]:,} augmentation rows:"
         sentences = []
@@ -61,7 +63,7 @@ def _table(grid: Grid, pairs: dict[str, list[Reading]], several: bool) -> pd.Dat
     if not several:
         models = models[(models["start"] == grid.axis("start")[-1]) & (models["size"] == grid.axis("size")[-1])]
     measures = [metric.name for metric in grid.shown]
-    if {P_LO_NE, P_LO_E, LO_AUROC} <= set(measures):
+    if set(measures) >= BOTH_SIDES:
         measures = [name for name in SUMMARY if name in measures]
     rows = []
     for kind in grid.kinds:
@@ -96,10 +98,9 @@ def _count(grid: Grid, axis: str, name: str) -> str:
     return f"{count} {name}{'' if count == 1 else 's'}"
 
 
-def _sentence(pair: list[Reading]) -> str:
-    """What a difference between two kinds says."""
-    first, second = pair[0].estimand.split(" - ", 1)
-    moved = what_moved(pair)
+def _sentence(estimand: str, moved: str) -> str:
+    """What a difference between two kinds says, from `what_moved`."""
+    first, second = estimand.split(" - ", 1)
     return f"{first[0].upper()}{first[1:]} rather than {second} data: {moved[0].lower()}{moved[1:]}"
 
 
@@ -110,7 +111,7 @@ def what_moved(readings: list[Reading]) -> str:
     criterion beside them is made of accuracies, which hardly move near the ends of their scale.
     """
     by_metric = {reading.metric: reading for reading in readings}
-    if not {P_LO_NE, P_LO_E, LO_AUROC} <= by_metric.keys():
+    if not by_metric.keys() >= BOTH_SIDES:
         return ""
     if by_metric[LO_AUROC].low is None:
         return "Whether the threshold on lexical overlap moved, or the ability, one replicate can't tell."

@@ -100,5 +100,11 @@ def test_a_lower_auroc_is_a_loss_of_ability():
     assert moved(UNSURE, UNSURE, HIGHER).endswith("and models tell entailed pairs from others better (by AUROC).")
 
 
+def test_one_replicate_cannot_tell_what_moved():
+    names = ("hans_lo_non_entailment_probability", "hans_lo_entailment_probability", "hans_lo_auroc")
+    readings = [Reading(name, name, "a - b", "", "seeds", 1, estimate=0.1) for name in names]
+    assert what_moved(readings).endswith("or the ability, one replicate can't tell.")
+
+
 def test_what_moved_is_not_said_without_probabilities():
     assert what_moved([]) == ""
