@@ -1,5 +1,6 @@
 """Generation beside plain `model.generate` on static batches of the same size, from a generator tuned on the spot."""
 
+import copy
 import tempfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from datasets import Dataset
 from scipy import stats
 from side_by_side import Result, alternate, matmul_parameters, mnli
 from sklearn.feature_extraction.text import CountVectorizer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTConfig
 
 from blindspots.artifacts.inputs import Source
@@ -39,11 +41,15 @@ def run(rate: float) -> list[Result]:
             max_new_tokens=MAX_NEW_TOKENS,
         )
         engine = TransformersEngine(Source("generator", Path(folder), None, "model"), recipe, torch.device("cpu"))
+    plain = copy.deepcopy(engine.model)
+    plain.set_attn_implementation("sdpa")  # the default of transformers
     prompt, texts = generator_prompt(ENTAILMENT), {"ours": [], "static": []}
     seconds = alternate(
         {
             "ours": lambda: texts["ours"].append(engine.sample(prompt, SAMPLES, seed=len(texts["ours"]))),
-            "static": lambda: texts["static"].append(static(engine, prompt, seed=len(texts["static"]))),
+            "static": lambda: texts["static"].append(
+                static(plain, engine.tokenizer, prompt, seed=len(texts["static"]))
+            ),
         },
         REPEATS,
     )
@@ -107,15 +113,15 @@ def tune(folder: Path) -> None:
 
 
 @torch.inference_mode()
-def static(engine: TransformersEngine, prompt: str, seed: int) -> list[str]:
+def static(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt: str, seed: int) -> list[str]:
     """SAMPLES completions in static batches: each runs until its longest row has ended."""
     torch.manual_seed(seed)
-    ids = engine.tokenizer(prompt, return_tensors="pt")["input_ids"]
+    ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
     settings = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "max_new_tokens": MAX_NEW_TOKENS}
     texts = []
     for _ in range(0, SAMPLES, BATCH):
-        rows = engine.model.generate(ids.repeat(BATCH, 1), pad_token_id=engine.tokenizer.pad_token_id, **settings)
-        texts += engine.tokenizer.batch_decode(rows[:, ids.shape[1] :], skip_special_tokens=True)
+        rows = model.generate(ids.repeat(BATCH, 1), pad_token_id=tokenizer.pad_token_id, **settings)
+        texts += tokenizer.batch_decode(rows[:, ids.shape[1] :], skip_special_tokens=True)
     return texts
 
 

@@ -62,13 +62,17 @@ class TransformersEngine:
         self.name = source.name
         self.tokenizer = load_tokenizer(source)
         self.model = load_generator(source, recipe.dtype).to(device).eval()
+        if device.type == "cpu":
+            self.model.set_attn_implementation("eager")  # on a CPU sdpa is slow where a row has one new token
         require_embeddings(self.model, self.tokenizer, source.name)
         self.batch_size = recipe.batch_size
         self.max_new_tokens = recipe.max_new_tokens
         self.tail = end_marker_tail(self.tokenizer).to(device)
         eos = self.tokenizer.eos_token_id
         self.ends = torch.tensor([] if eos is None else [eos], dtype=torch.long, device=device)
-        self.warp = LogitsProcessorList([TemperatureLogitsWarper(recipe.temperature)])
+        self.warp = LogitsProcessorList()
+        if recipe.temperature != 1:
+            self.warp.append(TemperatureLogitsWarper(recipe.temperature))
         if recipe.top_k:
             self.warp.append(TopKLogitsWarper(recipe.top_k))
         if recipe.top_p < 1:
@@ -145,8 +149,9 @@ class TransformersEngine:
     def _draw(self, batch: Batch, tokens: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
         """Draw the next token of each row, write it down, and note which rows end with it."""
         scores = self.warp(tokens, batch.logits.float())  # the tokens are not looked at
+        weights = (scores - scores.amax(-1, keepdim=True)).exp()
         # In float64 the sum's rounding, which on a GPU may differ from run to run, changes no token.
-        cumulative = scores.softmax(-1, dtype=torch.float64).cumsum(-1)
+        cumulative = weights.cumsum(-1, dtype=torch.float64)
         places = uniform[batch.step, batch.rows, None] * cumulative[:, -1:]
         drawn = torch.searchsorted(cumulative, places, right=True)[:, 0].clamp(max=cumulative.shape[1] - 1)
         tokens[batch.rows[batch.running], batch.step] = drawn[batch.running]

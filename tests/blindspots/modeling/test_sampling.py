@@ -88,6 +88,13 @@ def test_the_distribution_is_that_of_the_model(engine):
     assert all(name in TEMPLATE[token] for token, name in following)
 
 
+def test_the_kind_of_attention_changes_no_text(engine):
+    drawing = engine("base", max_new_tokens=20)
+    texts = drawing.sample(PROMPT, 20, seed=0)
+    drawing.model.set_attn_implementation("sdpa")
+    assert drawing.sample(PROMPT, 20, seed=0) == texts
+
+
 def test_top_k_takes_the_likeliest_token_only(engine):
     assert len(set(engine(top_k=1, max_new_tokens=20).sample(PROMPT, 30, seed=0))) == 1
 
