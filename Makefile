@@ -6,7 +6,9 @@ GRID ?= grid
 CORES ?= 2
 # What is installed: requirements.lock, or requirements-gpu.lock with torch's CUDA build.
 LOCK ?= requirements.lock
-KEPT := results/$(MODEL)$(if $(filter doses,$(GRID)),-doses)
+# results/<model> is of its main grid, results/<model>-<grid> of any other.
+MAIN := $(if $(filter demo,$(MODEL)),replicates,grid)
+KEPT := results/$(MODEL)$(if $(filter-out $(MAIN),$(GRID)),-$(GRID))
 REPORT := outputs/$(MODEL)/$(if $(filter grid,$(GRID)),report,report_$(GRID))
 SNAKEMAKE := snakemake --quiet all --cores $(CORES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -20,15 +22,19 @@ COMPILE = uv pip compile pyproject.toml --extra dev --python-version 3.11 --pyth
 	--custom-compile-command "make lock" --quiet $(UPGRADE) --output-file
 WITHOUT_CUDA := grep --extended-regexp --invert-match '^(cuda|nvidia|triton)'
 
-.PHONY: help demo grid check results statistics test test-slow test-distributed lint lock check-lock bench bench-gpu clean
+.PHONY: another-lock help demo grid check results statistics test test-slow test-distributed lint lock check-lock bench bench-gpu clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 18
 
-$(VENV)/installed: $(LOCK)
-	$(PYTHON) -m venv $(VENV)
+# It holds the name of the lock file that was installed; an empty one is of requirements.lock.
+INSTALLED := $(or $(shell cat $(VENV)/installed 2> /dev/null),requirements.lock)
+$(VENV)/installed: $(LOCK) $(if $(filter-out $(INSTALLED),$(LOCK)),another-lock)
+	$(PYTHON) -m venv $(if $(filter another-lock,$?),--clear) $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $(LOCK)
-	touch $@
+	echo $(LOCK) > $@
+
+another-lock:
 
 demo: $(VENV)/installed  ## the paper in miniature, no download: outputs/demo/report
 	@echo "The paper in miniature: 26 steps, about 9 minutes on two cores; logs in outputs/demo/logs"
@@ -42,7 +48,7 @@ grid: $(VENV)/installed  ## the axes of recipes/$(MODEL)/$(GRID).yaml, as in: ma
 check: $(VENV)/installed  ## does tuning on a file harm a model: make check DATA=examples/biased.jsonl MODEL=demo
 	@python scripts/check_dataset.py recipes/check/$(MODEL).yaml $(DATA) --cores $(CORES)
 
-results: $(VENV)/installed  ## keep a grid's report under results/$(MODEL), and refresh the READMEs
+results: $(VENV)/installed  ## keep a grid's report under results/, and refresh the READMEs
 	python scripts/report.py $(REPORT)/report.yaml --kept $(REPORT) --output_dir $(KEPT) > /dev/null
 	python scripts/fill_readmes.py
 
@@ -81,4 +87,4 @@ bench-gpu: $(VENV)/installed  ## tokens/s, MFU and memory on a CUDA device, with
 	python -W ignore tests/benchmarks/bench_gpu.py
 
 clean:  ## remove what the demo made
-	rm -rf outputs/demo outputs/demo-check-n* .snakemake
+	rm -rf outputs/demo outputs/demo-check-n*

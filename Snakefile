@@ -7,7 +7,8 @@ Keys of --config:
     grid               its file of axes (grid)
     base               a folder or Hub id in place of the recipes' base model
     axes               the axes themselves, as a mapping, in place of a file: best in a file, given by --configfile
-    cells              folder of the sets and cells of a grid that shares only starts with the others (outputs/<model>)
+    cells              folder of the sets and cells of a grid that shares only starts with the others (outputs/<model>);
+                       with axes or cells there is no report, so that targets have to be named
     local              folders or files in place of Hub ids, as a mapping: best in a file, given by --configfile
     threads            CPU threads of a job that trains or predicts (1; with GPUs at least 4 for each)
     accelerate_config  accelerate's settings for jobs with several GPUs (accelerate_configs/multi_gpu.yaml)
@@ -16,27 +17,34 @@ How many GPUs a job takes, with a process on each, is set by recipes/<model>/res
 Each step prints one line with its time; its whole output is below outputs/<model>/logs.
 """
 
+import dataclasses
+import functools
 import hashlib
 import math
+import os
 import re
 import shlex
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
-from blindspots.artifacts.names import NAME
+from blindspots.artifacts.files import hash_json
+from blindspots.artifacts.names import LINEAGE, NAME
 from blindspots.config.analysis_recipes import GridRecipe
 from blindspots.config.errors import UserError
 from blindspots.config.gpus import visible_gpus
 from blindspots.config.parser import parse_recipe
-from blindspots.config.test_set_keys import test_set_keys
+from blindspots.config.paths import TEST_SETS
+from blindspots.config.test_set_keys import TestSetSources, test_set_keys
 from blindspots.config.yaml_files import read_yaml
-from blindspots.data.test_sets import test_set
+from blindspots.data.test_sets import named_test_sets, test_set
 from blindspots.grid import (
     Cell,
     cells,
     check_axes,
+    grid_of,
     parent_of,
     raw_dataset,
+    raw_sets,
     sets_of,
     start_config,
     start_of,
@@ -56,7 +64,7 @@ CELLS = config.get("cells", OUT)
 LOGS = f"{OUT}/logs"
 REPORT = f"{OUT}/report" if AXES == "grid" else f"{OUT}/report_{AXES}"
 if "axes" in config:
-    GRID = GridRecipe(**config["axes"])
+    GRID = grid_of(config["axes"], "--config axes")
 else:
     (GRID,) = parse_recipe(GridRecipe, argv=[f"{RECIPES}/{AXES}.yaml"])
 LOCAL = config.get("local", {})
@@ -88,22 +96,50 @@ shell.prefix(
 )
 
 
-def base_flags(base):
+# The keys of a recipe that name what its rule reads, but for those that the workflow sets.
+READ = {
+    "prepare": ["mnli", "also"],
+    "start": ["model_name_or_path", "dev_dataset"],
+    "generator": ["model_name_or_path", "dev_dataset"],
+    "augment": ["dev_dataset"],
+    "audit": ["mnli", "hans"],
+}
+TESTED = ("start", "augment")
+
+
+def base_keys(base):
     """The base model in place of the recipes': a folder, `org/name` or `org/name@commit`."""
-    if not base or Path(base).is_dir():
-        return f"--model_name_or_path {shlex.quote(base)}" if base else ""
+    if not base or Path(base).is_dir() or base.startswith("outputs/"):
+        return {"model_name_or_path": base} if base else {}
     name, _, revision = base.partition("@")
-    return f"--model_name_or_path {shlex.quote(name)} --model_revision {shlex.quote(revision or 'main')}"
+    return {"model_name_or_path": name, "model_revision": revision or "main"}
 
 
-BASE = base_flags(config.get("base"))
+def flags_of(keys):
+    """Keys as flags of a script, each after a space."""
+    words = []
+    for key, value in keys.items():
+        words += [f"--{key}", *(value if isinstance(value, list) else [value or "null"])]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
+BASE_KEYS = base_keys(config.get("base"))
+BASE = flags_of(BASE_KEYS).strip()
+
+
+@functools.cache
 def values(name):
-    """A recipe's keys, local folders in place: a rule's param, so that a changed key re-runs what depends on it."""
+    """A recipe's keys, local folders in place, and the files of the test sets that it names."""
     recipe = read_yaml(f"{RECIPES}/{name}.yaml")
-    base = {"base": BASE} if BASE and name in ("start", "generator") else {}
-    return recipe | local_keys(recipe) | base
+    recipe |= local_keys(recipe) | (BASE_KEYS if name in ("start", "generator") else {})
+    tests = {found.name: read_yaml(TEST_SETS / f"{found.name}.yaml") for found in tests_of(name, recipe)}
+    return recipe | ({"test set files": tests} if tests else {})
+
+
+def tests_of(name, recipe):
+    """The test sets that a recipe names, where its models are evaluated."""
+    keys = {field.name for field in dataclasses.fields(TestSetSources)} & recipe.keys()
+    return named_test_sets(TestSetSources(**{key: recipe[key] for key in keys})) if name in TESTED else []
 
 
 def local_keys(recipe):
@@ -117,36 +153,71 @@ def local_keys(recipe):
     if "model_name_or_path" in keys:
         del keys["model_name_or_path_revision"]
         keys["model_revision"] = "main"
-    for name in recipe.get("test_sets") or []:
-        key, dataset = test_set_keys()[name], test_set(name).dataset
-        if dataset in LOCAL and key not in recipe:
-            keys[key] = LOCAL[dataset]
+    for found in map(test_set, recipe.get("test_sets") or []):
+        if found.dataset in LOCAL and found.key not in recipe:
+            keys[found.key] = LOCAL[found.dataset]
     return keys
 
 
 def local_flags(name):
-    """The same as flags of a script, which reads the recipe itself, each after a space."""
-    keys = local_keys(read_yaml(f"{RECIPES}/{name}.yaml"))
-    words = []
-    for key, value in keys.items():
-        words += [f"--{key}", *(value if isinstance(value, list) else [value or "null"])]
-    return "".join(f" {shlex.quote(word)}" for word in words)
+    """The same as flags of a script, which reads the recipe itself."""
+    return flags_of(local_keys(read_yaml(f"{RECIPES}/{name}.yaml")))
 
 
-def made_here(*names):
-    """The lineage files of those inputs that this workflow makes; a Hub id has none."""
-    return [f"{name}/lineage.json" for name in names if name and str(name).startswith("outputs/")]
+@functools.cache
+def read_by(name):
+    """The datasets and models that a recipe's rule reads."""
+    recipe = values(name)
+    found = [recipe.get(key) for key in READ[name]]
+    found += [recipe.get(test.key) or test.dataset for test in tests_of(name, recipe)]
+    return [one for value in found for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
-def inputs(name, *keys):
-    """What a recipe's keys name, as inputs of its rule."""
-    recipe = read_yaml(f"{RECIPES}/{name}.yaml")
-    return made_here(*(recipe.get(key) for key in keys))
+@functools.cache
+def is_made(name):
+    """Whether a rule makes the artifact of that name; asked of a job, when all rules are known."""
+    return any(rule.is_producer(f"{os.path.relpath(name)}/{LINEAGE}") for rule in workflow.rules)
 
 
-def test_inputs(name):
-    """The test sets that a recipe names by folder."""
-    return inputs(name, *test_set_keys().values())
+def files_of(*names):
+    """What must be there before a rule reads these names: an artifact's lineage, or a file. A Hub id has neither."""
+    found = []
+    for name in map(os.path.relpath, names):
+        missing = name.startswith("outputs/") and not Path(name).exists()
+        if Path(name).is_file():
+            found.append(name)
+        elif missing or is_made(name) or Path(name, LINEAGE).is_file():
+            found.append(f"{name}/{LINEAGE}")
+    return found
+
+
+@functools.cache
+def state_of(*names):
+    """Something that an edit of the local files and folders among these names changes, but for what a rule makes.
+
+    It is a hash of paths, sizes and times: reading gigabytes of weights at every call would be slow, and by the times
+    of inputs alone an older file in place of a newer one would be overlooked.
+    """
+    files = [Path(name) for name in names if Path(name).is_file()]
+    for name in names:
+        if Path(name).is_dir() and not is_made(name):
+            for folder, inner, inside in os.walk(name, followlinks=True):
+                inner[:] = [other for other in inner if not other.startswith(".")]  # caches and the like
+                files += [Path(folder, file) for file in inside]
+    stats = {str(file): file.stat() for file in files if file.is_file()}
+    state = {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
+    return {"local files": hash_json(state)} if state else {}
+
+
+def inputs(name):
+    """The files that a recipe's rule reads."""
+    return files_of(*read_by(name))
+
+
+def content(name):
+    """What a recipe and the local folders and files that it names hold: a rule's param, so that a change re-runs what
+    depends on it."""
+    return values(name) | state_of(*read_by(name))
 
 
 def model_folder(cell):
@@ -275,16 +346,33 @@ def artifacts():
     made += [f"{CELLS}/variants/{name}/lineage.json" for name in SETS]
     made += [f"{model_folder(cell)}/lineage.json" for cell in starts(GRID) + cells(GRID)]
     made += [f"{OUT}/{pool}/audit/audit.json" for pool in sorted(pools - {"mnli"})]
-    return made + inputs("start", "model_name_or_path") + test_inputs("start") + inputs("prepare", "mnli")
+    return made + inputs("prepare") + inputs("start")
+
+
+def table1_datasets():
+    """What Table 1 compares: prepared MNLI and the raw synthetic data, where it has such data."""
+    raw = [raw_dataset(name, OUT, GRID.external) for name in raw_sets(GRID)]
+    return [f"{OUT}/mnli", *raw] if raw else []
 
 
 def table1_flags():
-    """The datasets of Table 1, what each generator wrote, where the grid has raw synthetic data."""
-    if not any(sets.raw for sets in SETS.values()):
-        return ""
-    raw = [f"synthetic-{name}" for name in GRID.generators] or ["synthetic"]
-    words = [shlex.quote(raw_dataset(name, OUT, GRID.external)) for name in raw]
-    return f"--original {OUT}/mnli --synthetic {' '.join(words)}"
+    """The same as flags of report.py."""
+    found = table1_datasets()
+    return f"--original {found[0]} --synthetic {' '.join(map(shlex.quote, found[1:]))}" if found else ""
+
+
+def report_inputs():
+    """Every model of the grid, and the datasets of Table 1.
+
+    Raises UserError for axes or cells of --config: report.py would take the axes of the file, and the cells beside the
+    starts.
+    """
+    if "axes" in config or CELLS != OUT:
+        raise UserError(
+            "There is no report on the axes and cells that --config names; name what is to be made, such as "
+            f"{model_folder(cells(GRID)[0])}/{LINEAGE}."
+        )
+    return [f"{model_folder(cell)}/{LINEAGE}" for cell in starts(GRID) + cells(GRID)] + files_of(*table1_datasets())
 
 
 def test_set_flags(recipe):
@@ -304,11 +392,11 @@ def demo_code():
 
 wildcard_constraints:
     kind=r"\w+",
-    variant=r"[\w-]+",
+    variant="|".join(SETS),  # what belongs to another grid is an input like any other
     start=r"\d+",
     size=r"\d+",
     suffix=r"(_[tg]\d+)?",
-    own=r"(-[a-z]\w*)?",
+    own=f"({'|'.join(['', *(f'-{name}' for name in GRID.generators)])})",
     generation=r"\d+",
     seed=r"\d+",
 
@@ -323,7 +411,7 @@ onstart:
 rule all:
     input:
         f"{REPORT}/index.html",
-        artifacts(),
+        lambda _: artifacts(),
 
 
 rule demo_input:
@@ -332,7 +420,7 @@ rule demo_input:
     log:
         "outputs/demo/logs/corpus-{part}.log",
     params:
-        recipe=lambda _: values("inputs"),
+        recipe=lambda _: read_yaml("recipes/demo/inputs.yaml"),
         code=lambda _: demo_code(),
     shell:
         "step {log} corpus/{wildcards.part} python scripts/make_demo_inputs.py recipes/demo/inputs.yaml"
@@ -347,7 +435,7 @@ rule demo_base:
     log:
         "outputs/demo/logs/base.log",
     params:
-        recipe=lambda _: values("inputs"),
+        recipe=lambda _: read_yaml("recipes/demo/inputs.yaml"),
     shell:
         "step {log} base python scripts/make_demo_inputs.py recipes/demo/inputs.yaml --part base"
         " --corpus outputs/demo/corpus/mnli --output_dir outputs/demo/base --wait_for_lock true"
@@ -355,13 +443,13 @@ rule demo_base:
 
 rule prepare:
     input:
-        inputs("prepare", "mnli"),
+        lambda _: inputs("prepare"),
     output:
         f"{OUT}/mnli/lineage.json",
     log:
         f"{LOGS}/mnli.log",
     params:
-        recipe=values("prepare"),
+        recipe=lambda _: content("prepare"),
         sizes=sizes("prepare", "start_sizes", GRID.starts),
         subsets=subset_flags(),
         local=local_flags("prepare"),
@@ -374,15 +462,14 @@ rule prepare:
 
 rule start:
     input:
-        inputs("start", "model_name_or_path"),
-        test_inputs("start"),
+        lambda _: inputs("start"),
         f"{OUT}/mnli/lineage.json",
     output:
         f"{OUT}/models/n{{start}}-s{{seed}}/lineage.json",
     log:
         f"{LOGS}/n{{start}}-s{{seed}}.log",
     params:
-        recipe=values("start"),
+        recipe=lambda _: content("start"),
         rows=lambda w: start_rows(w),
         local=local_flags("start"),
     threads: cpus("start")
@@ -397,14 +484,14 @@ rule start:
 
 rule generator:
     input:
-        lambda _: inputs("generator", "model_name_or_path"),
+        lambda _: inputs("generator"),
         f"{OUT}/mnli/lineage.json",
     output:
         f"{OUT}/generator{{own}}/lineage.json",
     log:
         f"{LOGS}/generator{{own}}.log",
     params:
-        recipe=lambda _: values("generator"),
+        recipe=lambda _: content("generator"),
         rows=generator_rows,
         local=lambda _: local_flags("generator"),
     threads: cpus("generator")
@@ -419,13 +506,14 @@ rule generator:
 rule next_generator:
     """G trained on what the generator before it wrote: recursive generations."""
     input:
+        lambda _: inputs("generator"),
         lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}{w.own}/lineage.json",
     output:
         f"{OUT}/generator_g{{generation}}{{own}}/lineage.json",
     log:
         f"{LOGS}/generator_g{{generation}}{{own}}.log",
     params:
-        recipe=lambda _: values("generator"),
+        recipe=lambda _: content("generator"),
         rows=lambda w: f"{OUT}/{raw_name(int(w.generation) - 1)}{w.own}",
         local=lambda _: local_flags("generator"),
     threads: cpus("generator")
@@ -462,7 +550,7 @@ rule synthesize:
 rule audit:
     """Raw synthetic data beside MNLI, labels judged by the largest start; the text goes into the dataset's card."""
     input:
-        lambda _: inputs("audit", "mnli", "hans"),
+        lambda _: inputs("audit"),
         f"{JUDGE}/lineage.json",
         f"{OUT}/mnli/lineage.json",
         f"{OUT}/synthetic{{suffix}}{{own}}/lineage.json",
@@ -471,7 +559,7 @@ rule audit:
     log:
         f"{LOGS}/audit-synthetic{{suffix}}{{own}}.log",
     params:
-        recipe=lambda _: values("audit"),
+        recipe=lambda _: content("audit"),
         local=lambda _: local_flags("audit"),
     threads: cpus("audit")
     resources:
@@ -485,13 +573,13 @@ rule audit:
 
 rule variant:
     input:
-        lambda w: [f"{OUT}/{parent}/lineage.json" for parent in SETS[w.variant].parents(GRID.external)],
+        lambda w: files_of(*SETS[w.variant].datasets(OUT, GRID.external)),
     output:
         f"{CELLS}/variants/{{variant}}/lineage.json",
     log:
         f"{CELLS}/logs/variants-{{variant}}.log",
     params:
-        recipe=values("variants"),
+        recipe=lambda w: values("variants") | state_of(*SETS[w.variant].datasets(OUT, GRID.external)),
         sizes=sizes("variants", "sizes", GRID.sizes) if CELLS == OUT else GRID.sizes,
         flags=lambda w: SETS[w.variant].flags(OUT, GRID.external),
     resources:
@@ -504,7 +592,7 @@ rule variant:
 
 rule cell:
     input:
-        test_inputs("augment"),
+        lambda _: inputs("augment"),
         lambda w: f"{model_folder(parent_of(GRID, cell_of(w)))}/lineage.json",
         lambda w: f"{CELLS}/variants/{sets_of(GRID, cell_of(w)).name}/lineage.json",
     output:
@@ -512,7 +600,7 @@ rule cell:
     log:
         f"{CELLS}/logs/n{{start}}-{{kind}}-n{{size}}-s{{seed}}.log",
     params:
-        recipe=values("augment"),
+        recipe=lambda _: content("augment"),
         parent=lambda w: model_folder(parent_of(GRID, cell_of(w))),
         rows=lambda w: f"{CELLS}/variants/{sets_of(GRID, cell_of(w)).name} --train_config n{w.size}",
         name=lambda w: cell_of(w).name,
@@ -529,7 +617,7 @@ rule cell:
 
 rule report:
     input:
-        [f"{model_folder(cell)}/lineage.json" for cell in starts(GRID) + cells(GRID)],
+        lambda _: report_inputs(),
     output:
         f"{REPORT}/index.html",
     log:
@@ -537,7 +625,9 @@ rule report:
     params:
         axes=vars(GRID),
         tests=test_set_flags(values("augment")),
+        test_set_files=values("augment").get("test set files"),
         table1=table1_flags(),
+        raw=lambda _: state_of(*table1_datasets()),
     resources:
         **needs("report"),
     shell:

@@ -83,7 +83,8 @@ def test_set_table() -> str:
     rows = []
     for name in test_set_keys():
         found = test_set(name)
-        pinned = code(found.revision[:12]) if found.revision else "none known"
+        shown = found.revision if "/" in (found.revision or "") else (found.revision or "")[:12]  # a branch, a commit
+        pinned = code(shown) if shown else "none known"
         rows.append(
             {
                 "test set": code(name),

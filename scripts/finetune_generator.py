@@ -32,16 +32,18 @@ def load_trainer(recipe, training, model_config, base, pairs):
         generation_config,
         load_base,
         prompt_ids,
+        require_generator_positions,
         require_generator_tokenizer,
         sampling_config,
     )
-    from blindspots.modeling.loading import load_tokenizer, require_embeddings
+    from blindspots.modeling.loading import load_tokenizer, require_embeddings, use_eos_token
     from blindspots.training.engines import require_autocast
     from blindspots.training.estimate import Plan, require_fit
     from blindspots.training.run import within_length
     from blindspots.training.trainers import GeneratorTrainer
 
     tokenizer = load_tokenizer(base)
+    use_eos_token(tokenizer, training.eos_token, base.name)
     model = load_base(base, model_config, training.seed, float32=not recipe.as_published)
     require_embeddings(model, tokenizer, base.name)
     require_autocast(model, training)
@@ -64,6 +66,7 @@ def load_trainer(recipe, training, model_config, base, pairs):
         trained = [(label, length) for label, length in zip(pairs[0]["label"], lengths) if length <= longest]
         model.generation_config = generation_config(tokenizer, trained)
     lengths = [length for length in lengths if length <= longest]
+    require_generator_positions(model, max(lengths), "The longest training row")
     require_fit(Plan.of(model_config, task=False, folder=base.path), recipe, training, lengths)
     trainer = GeneratorTrainer(
         model,
@@ -78,18 +81,18 @@ def load_trainer(recipe, training, model_config, base, pairs):
     return tokenizer, trainer, row_counts
 
 
-def evaluate(recipe, people, folder):
+def evaluate(recipe, model_config, people, folder):
     """Reopen the saved generator, and return how it does on people's answers (None without) and its precision."""
     from blindspots.artifacts.inputs import Source
     from blindspots.evaluation.references import predict_references
     from blindspots.modeling.generators import load_generator
     from blindspots.modeling.loading import load_tokenizer
-    from blindspots.modeling.precision import held_in
+    from blindspots.modeling.precision import base_precision, held_in
 
     if people is None or not is_main_process():
         return None, {}
     saved = Source(recipe.output_dir, folder.staging, None, "model")
-    model = load_generator(saved, "float32")
+    model = load_generator(saved, "float32", base_precision(model_config))  # it has no lineage yet
     results = predict_references(model, load_tokenizer(saved), people, recipe, folder.staging)
     return {"people": results}, {"evaluated": held_in(model)}
 
@@ -116,6 +119,7 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.nli_datasets import read_split
     from blindspots.data.people_rows import TEST, prompted_texts
+    from blindspots.evaluation.references import require_answerable
     from blindspots.modeling.adapters import read_model_config
     from blindspots.training import run
     from blindspots.training.batches import divide_batch
@@ -139,7 +143,10 @@ def main() -> None:
             people = prompted_texts(read_split(parents["people"], TEST, TEST), parents["people"].name)
 
         def load(recipe, training):
-            return load_trainer(recipe, training, model_config, base, pairs)
+            tokenizer, trainer, row_counts = load_trainer(recipe, training, model_config, base, pairs)
+            if people is not None:
+                require_answerable(trainer.model, tokenizer, people, recipe.answer_tokens)
+            return tokenizer, trainer, row_counts
 
         tokenizer, trainer, row_counts = run.train(load, recipe, training_keys, training, folder, model_config)
         run.save_model(trainer, folder, tokenizer)
@@ -151,7 +158,7 @@ def main() -> None:
             trainer.accelerator.free_memory()
             del trainer
             clear_device_cache(garbage_collection=True)  # evaluation loads another model
-        results, evaluated = evaluate(recipe, people, folder)
+        results, evaluated = evaluate(recipe, model_config, people, folder)
         if is_main_process():
             facts["precision"] |= evaluated
             row_counts |= left_out | ({} if people is None else {"people": len(people)})

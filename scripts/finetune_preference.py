@@ -31,6 +31,7 @@ def load_trainer(recipe, training, model_config, start, rows):
     """The start with its tokenizer, the trainer around it, and how many rows it trains on."""
     from blindspots.evaluation.people import REWARD, reward_texts
     from blindspots.modeling.classifier import load_classifier
+    from blindspots.modeling.loading import use_eos_token
     from blindspots.modeling.precision import require_precision_of_start
     from blindspots.training.engines import require_autocast
     from blindspots.training.run import within_length
@@ -40,6 +41,7 @@ def load_trainer(recipe, training, model_config, start, rows):
     classifier = load_classifier(start, model_config, training.seed, True, template=None, labels=REWARD)
     require_autocast(classifier.model, training)
     tokenizer, row_counts = classifier.tokenizer, {}
+    use_eos_token(tokenizer, training.eos_token, start.name)
     if tokenizer.eos_token is None:
         raise RecipeError(f"The tokenizer of {start.name} has no eos token, which ends each text; set eos_token.")
     sides = [tokenizer(reward_texts(rows, side, tokenizer.eos_token))["input_ids"] for side in ("chosen", "rejected")]
@@ -51,6 +53,8 @@ def load_trainer(recipe, training, model_config, start, rows):
 
 def evaluate(recipe, model_config, people, folder):
     """Reopen the saved model, score both texts of every pair, and return accuracy against people and its precision."""
+    from accelerate import PartialState
+
     from blindspots.artifacts.inputs import Source
     from blindspots.evaluation.people import REWARD, predict_choices, score_people
     from blindspots.modeling.classifier import load_for_evaluation
@@ -58,6 +62,7 @@ def evaluate(recipe, model_config, people, folder):
 
     saved = Source(recipe.output_dir, folder.staging, None, "model")
     classifier = load_for_evaluation(saved, base_precision(model_config), None, labels=REWARD)
+    PartialState().wait_for_everyone()  # the first process moves the folder, which others may still be reading
     if people is None:
         return None, {}
     predict_choices(classifier, people, recipe.eval_batch_tokens, folder.staging)

@@ -153,8 +153,9 @@ def main() -> None:
         left_out = {}
         tests, pairs = load_test_sets(recipe, parents), run.training_pairs(recipe, parents, left_out)
         people = read_labelled(parents["people"], recipe.text_columns) if recipe.people else None
-        if people is not None:
-            require_known_labels(people, pairs[0].features["label"].names, parents["people"].name)
+        for role, rows in (("dev", pairs[1]), ("people", people)):
+            if recipe.text_columns and rows is not None:
+                require_known_labels(rows, pairs[0].features["label"].names, parents[role].name)
         if pairs[0] is None:
             run.stop_sharded_loading()
 

@@ -28,7 +28,7 @@ def parse() -> argparse.Namespace:
 
 
 def launch_command(options: argparse.Namespace) -> list[str]:
-    """What starts the script: Python without GPUs, else accelerate with a process a GPU."""
+    """What starts the script: Python without GPUs, else accelerate with one process per GPU."""
     script = [options.script, *options.arguments]
     if options.gpus == 0:
         return [sys.executable, *script]

@@ -1,4 +1,4 @@
-"""Grids of tiny made predictions: 30 MNLI and 60 HANS rows a model."""
+"""Grids of tiny made predictions: 30 MNLI and 60 HANS rows per model."""
 
 import json
 from collections.abc import Callable

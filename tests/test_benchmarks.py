@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    # Three rows a premise, these joined at will: rows of 25 to 90 tokens, a spread like that of real rows.
+    # Three rows per premise, these joined at will: rows of 25 to 90 tokens, a spread like that of real rows.
     rows = mnli_like(600, 3, 0)["train"]
     premises = [" ".join(rows["premise"][row // 3 : row // 3 + 1 + row // 3 % 4]) for row in range(300)]
     return task_texts({"premise": premises, "hypothesis": rows["hypothesis"]})

@@ -24,6 +24,7 @@ from blindspots.config.yaml_files import read_yaml
 from blindspots.data.nli import task_input
 from blindspots.evaluation.prediction import LOGITS, predict_logits
 from blindspots.modeling.classifier import load_classifier
+from blindspots.training.finite import FiniteSteps
 from blindspots.training.trainers import TaskTrainer
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
@@ -132,9 +133,10 @@ def lineage(folder: Path) -> dict:
     return json.loads((folder / "lineage.json").read_text())
 
 
-def test_start_0_is_a_head_from_the_seed_and_nothing_more(world, tune):
+def test_start_0_is_a_head_from_the_seed_and_nothing_more(world, tune, capsys):
     one, again, other = (tune(name, "--seed", seed, train="null") for name, seed in (("a", 0), ("b", 0), ("c", 1)))
     assert same(weights(one), weights(again))
+    assert "There is no train_dataset: the model is saved as it was loaded, untrained." in capsys.readouterr().out
     assert not equal(weights(one)["score.weight"], weights(other)["score.weight"])
     base = weights(world / "base")
     assert all(equal(base[name], weight) for name, weight in weights(one).items() if name != "score.weight")
@@ -276,33 +278,38 @@ def test_what_another_recipe_left_is_cleared(tune, interrupt, capsys):
     assert same(weights(out), weights(tune("fresh", *saving, "--learning_rate=0.002")))
 
 
-def test_a_device_that_holds_fewer_rows_ends_with_the_same_model(tune, monkeypatch, capsys):
-    """8 rows per step do not fit, 4 do: the run continues from its checkpoint with two accumulation steps."""
-    saving = ("--save_strategy", "steps", "--save_steps", 5)
-    whole = tune("whole", *saving, "--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 2)
-    step = TaskTrainer.training_step
+@pytest.fixture
+def small_device(monkeypatch):
+    """A device that runs out of memory on more than 4 rows at a time, from a step on."""
+    step = FiniteSteps.training_step
 
-    def with_less_memory(trainer, model, inputs, *args):
-        if trainer.state.global_step >= 7 and len(inputs["labels"]) > 4:
-            raise OutOfMemoryError("CUDA out of memory.")
-        return step(trainer, model, inputs, *args)
+    def from_step(first: int) -> None:
+        def with_less_memory(trainer, model, inputs, *args):
+            if trainer.state.global_step >= first and len(inputs["labels"]) > 4:
+                raise OutOfMemoryError("CUDA out of memory.")
+            return step(trainer, model, inputs, *args)
 
-    monkeypatch.setattr(TaskTrainer, "training_step", with_less_memory)
+        monkeypatch.setattr(FiniteSteps, "training_step", with_less_memory)
+
+    return from_step
+
+
+@pytest.mark.parametrize("batch", [(), ("--tokens_per_batch", 200)], ids=["rows", "tokens"])
+def test_a_device_that_holds_fewer_rows_ends_with_the_same_model(tune, small_device, capsys, batch):
+    """The run continues from its checkpoint, in the middle of the epoch, with the rows that are left."""
+    saving = ("--save_strategy", "steps", "--save_steps", 5, *batch)
+    whole = tune("whole", *saving)
+    small_device(7)
     with pytest.raises(UserError, match="set smaller_batches: true"):
         tune("stopped", *saving)
     less = weights(tune("less", *saving, "--smaller_batches"))
-    assert "continuing with 4 and 2 accumulation step(s)" in capsys.readouterr().out
+    assert "continuing with each batch in 2 pieces" in capsys.readouterr().out
     assert all(weight.allclose(less[name], atol=1e-5) for name, weight in weights(whole).items())
 
 
-def test_a_model_that_did_not_fit_is_gone_before_the_next_one_is_loaded(tune, monkeypatch):
+def test_a_model_that_did_not_fit_is_gone_before_the_next_one_is_loaded(tune, small_device, monkeypatch):
     """Else a device that was too small for one model would have to hold two."""
-    step, load, models, held = TaskTrainer.training_step, finetune_task.load_trainer, [], []
-
-    def with_less_memory(trainer, model, inputs, *args):
-        if len(inputs["labels"]) > 4:
-            raise OutOfMemoryError("CUDA out of memory.")
-        return step(trainer, model, inputs, *args)
+    load, models, held = finetune_task.load_trainer, [], []
 
     def watched(*args):
         held.append([model() for model in models if model() is not None])
@@ -310,7 +317,7 @@ def test_a_model_that_did_not_fit_is_gone_before_the_next_one_is_loaded(tune, mo
         models.append(weakref.ref(loaded[1].model))
         return loaded
 
-    monkeypatch.setattr(TaskTrainer, "training_step", with_less_memory)
+    small_device(0)
     monkeypatch.setattr(finetune_task, "load_trainer", watched)
     gc.disable()  # what is gone is gone for certain
     try:

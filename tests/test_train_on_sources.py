@@ -1,18 +1,27 @@
 """From a recipe of sources to a page: train sets, models of people's and of a model's data, and a report."""
 
 import json
+import shutil
 
+import pandas as pd
 import pytest
 import yaml
+from accelerate import PartialState
 from huggingface_hub import DatasetCard, ModelCard
 from made_sources import instruction_rows, labelled_rows, preference_rows
 
+from blindspots.artifacts import folder as artifact_folder
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.data.nli_datasets import read_split
-from blindspots.data.people_rows import decided_pairs
+from blindspots.data.people_rows import decided_pairs, prompted_texts
+from blindspots.demo.base_model import tiny_base
 from blindspots.evaluation.people import REWARD, predict_choices, read_people
+from blindspots.evaluation.references import reference_nll
+from blindspots.modeling import classifier
 from blindspots.modeling.classifier import load_for_evaluation
+from blindspots.modeling.generators import load_generator
+from blindspots.modeling.loading import load_tokenizer
 
 WORDS = ["A man sleeps.", "A dog runs.", "A woman sings."]
 TRAINING = {
@@ -204,6 +213,9 @@ def test_a_reward_model_learns_what_is_chosen_and_is_saved_whole(work, tmp_path)
         ("preferences", {"share_prefix": False}, RecipeError, "share_prefix has no effect on a reward model"),
         ("preferences", {"model_name_or_path": None}, RecipeError, "model_name_or_path is required"),
         ("preferences", {"train_dataset": None}, RecipeError, "train_dataset is needed"),
+        ("preferences", {"eos_token": "<none>"}, RecipeError, "eos_token: the tokenizer of .* has no token '<none>'"),
+        ("instructions", {"eos_token": "<none>"}, RecipeError, "eos_token: the tokenizer of .* has no token '<none>'"),
+        ("instructions", {"answer_tokens": 256}, UserError, "prompt of people with answer_tokens 256 takes"),
         ("instructions", {"prompts": False}, RecipeError, "people has no effect without prompts"),
         ("preferences", {"max_length": 1}, UserError, "Every row is longer than 1 tokens"),
         ("preferences", {"use_peft": True, "lora_dropout": 0.1}, RecipeError, "lora_dropout has no effect"),
@@ -214,6 +226,60 @@ def test_a_mistake_stops_the_run_before_it_trains(work, name, recipe, error, mes
     with pytest.raises(error, match=message):
         work.train(name, "human-s0", **recipe)
     assert not (work.folder / "outputs/models/human-s0").exists()
+
+
+def test_dev_rows_with_a_label_of_their_own_are_refused_before_training(work):
+    work.prepare("labels")
+    (work.folder / "dev").mkdir()
+    rows = pd.DataFrame({"text": ["A cat.", "A dog."], "label": ["no", "perhaps"]})
+    rows.to_parquet(work.folder / "dev/validation.parquet")
+    with pytest.raises(UserError, match="dev has the labels no, perhaps, the train set no, maybe, yes"):
+        work.train("labels", "human-s0", dev_dataset="OUT/dev", eval_strategy="epoch")
+
+
+def test_a_tokenizer_without_eos_ends_texts_with_the_token_that_the_recipe_names(work, world):
+    work.prepare("preferences")
+    base = shutil.copytree(world / "base", work.folder / "base")
+    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+        if (base / file).is_file():
+            known = json.loads((base / file).read_text())
+            (base / file).write_text(json.dumps({name: value for name, value in known.items() if name != "eos_token"}))
+    with pytest.raises(RecipeError, match="has no eos token, which ends each text; set eos_token"):
+        work.train("preferences", "human-s0", model_name_or_path=str(base))
+    out = work.train("preferences", "human-s0", model_name_or_path=str(base), eos_token="<s>")
+    assert load_tokenizer(fetch(str(out), "model")).eos_token == "<s>"
+
+
+@pytest.mark.parametrize("precision", [{"load_in_4bit": True}, {"load_in_8bit": True}], ids=["nf4", "int8"])
+def test_a_generator_is_evaluated_on_the_quantised_base_that_it_was_tuned_on(work, precision):
+    pytest.importorskip("bitsandbytes")
+    folder = work.prepare("instructions")
+    wide, tokenizer = tiny_base(instruction_rows(40)["instruction"].tolist(), seed=0, hidden_size=64, layers=2)
+    for part in (wide, tokenizer):  # a block of 4-bit weights is 64 wide
+        part.save_pretrained(work.folder / "wide")
+    lora = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"]}
+    keys = {"model_name_or_path": "OUT/wide", "dtype": "bfloat16", "bf16": True, **lora, **precision}
+    out = fetch(str(work.train("instructions", "human-s0", **keys)), "model")
+    recorded = json.loads((out.path / "lineage.json").read_text())["results"]["people"]["nll_per_token"]
+    people = prompted_texts(read_split(fetch(str(folder), "dataset"), "test", "test"), "people")
+    nll, tokens = reference_nll(load_generator(out, "float32"), load_tokenizer(out), people, 8192)
+    assert recorded == pytest.approx(nll.sum() / tokens.sum(), rel=1e-6)
+
+
+def test_a_reward_model_is_moved_after_every_process_has_read_it(work, monkeypatch):
+    """Without people's rows nothing else makes the first process wait for the others."""
+    events = []
+
+    def noted(owner, name: str) -> None:
+        call = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, **keys: (events.append(name), call(*args, **keys))[1])
+
+    noted(classifier, "load_for_evaluation")
+    noted(PartialState, "wait_for_everyone")
+    noted(artifact_folder, "save_artifact")
+    work.prepare("preferences")
+    work.train("preferences", "human-s0", people=None)
+    assert events[-3:] == ["load_for_evaluation", "wait_for_everyone", "save_artifact"]
 
 
 def test_a_report_needs_the_models_of_its_sets(work):

@@ -89,13 +89,24 @@ def change(clone: Path, recipe: str, **values: object) -> None:
 
 @pytest.fixture
 def made(clone) -> Path:
-    """A clone in which everything is made: outputs are only touched, which records the recipes that they go with."""
-    for output in outputs(clone):
+    """A clone in which everything is made."""
+    make_all(clone)
+    return clone
+
+
+def make_all(clone: Path, *arguments: str) -> None:
+    """Have every output of a plan: they are only touched, which records the recipes and files that they go with."""
+    for output in outputs(clone, *arguments):
         (clone / output).parent.mkdir(parents=True, exist_ok=True)
         (clone / output).write_text("{}")
-    snakemake(clone, "--touch", "--forceall")
-    assert snakemake(clone, "-n") == {}
-    return clone
+    snakemake(clone, "--touch", "--forceall", *arguments)
+    assert snakemake(clone, "-n", *arguments) == {}
+
+
+def rebuilt(clone: Path, *arguments: str) -> dict[str, int]:
+    """The jobs that make artifacts again, by rule."""
+    jobs = snakemake(clone, "-n", *arguments)
+    return {rule: count for rule, count in jobs.items() if rule not in ("all", "report", "total")}
 
 
 @pytest.mark.slow
@@ -158,7 +169,7 @@ def test_another_base_trains_again_what_is_trained_from_it(made):
 
 
 @pytest.mark.parametrize(
-    ("folder", "rebuilt"),
+    ("folder", "again"),
     [
         ("models/n0-s0", {"start": 1, "cell": 6}),
         ("models/n0-synthetic-n1000-s0", {"cell": 1}),
@@ -166,17 +177,102 @@ def test_another_base_trains_again_what_is_trained_from_it(made):
         ("base", {"demo_base": 1, "start": 2, "generator": 1, "synthesize": 1, "audit": 1, "variant": 2, "cell": 12}),
     ],
 )
-def test_a_deleted_artifact_is_made_again_with_what_depends_on_it(made, folder, rebuilt):
+def test_a_deleted_artifact_is_made_again_with_what_depends_on_it(made, folder, again):
     shutil.rmtree(made / "outputs/demo" / folder)
-    jobs = snakemake(made, "-n")
-    assert {rule: count for rule, count in jobs.items() if rule not in ("all", "report", "total")} == rebuilt
+    assert rebuilt(made) == again
 
 
-def outputs(clone: Path) -> list[str]:
+def test_a_changed_file_of_a_test_set_evaluates_again_the_models_whose_recipes_name_it(made):
+    def change_test_set(name: str, **values: object) -> None:
+        change(made, f"../test_sets/{name}", **values)
+
+    shutil.copy(made / "recipes/test_sets/snli.yaml", made / "recipes/test_sets/another.yaml")
+    change_test_set("snli", columns={"premise": "hypothesis", "hypothesis": "premise"})
+    file = made / "recipes/test_sets/hans.yaml"
+    file.write_text(f"# a comment\n{file.read_text()}")
+    assert rebuilt(made) == {}
+    change_test_set("hans", columns={"premise": "hypothesis", "hypothesis": "premise", "label": "label"})
+    assert rebuilt(made) == {"start": 2, "cell": 12, "audit": 1}
+
+
+def edit_older(file: Path) -> None:
+    """Another content of a file of yesterday, as where an earlier one was put back."""
+    file.write_text(file.read_text() + "another row\n")
+    yesterday = file.stat().st_mtime - 86_400
+    os.utime(file, (yesterday, yesterday))
+
+
+def write_folder(folder: Path) -> Path:
+    """A folder with a file in a folder that is a link; returns the file."""
+    real = folder.with_name(f"{folder.name} elsewhere")
+    real.mkdir(parents=True)
+    folder.mkdir()
+    (folder / "data").symlink_to(real)
+    (folder / "data/train.jsonl").write_text("a row\n")
+    return folder / "data/train.jsonl"
+
+
+def test_a_set_made_elsewhere_that_was_changed_is_drawn_and_tuned_on_again(clone):
+    external = {"file": "mine.jsonl", "folder": "my set", "here": "outputs/demo/mnli", "hub": "org/set"}
+    external |= {"of_another_grid": "outputs/demo/synthetic-g0"}
+    kinds = [f"external_{name}" for name in external]
+    change(clone, "grid", starts=[2000], sizes=[1000], external=external, kinds=kinds)
+    (clone / "mine.jsonl").write_text("a row\n")
+    inside = write_folder(clone / "my set")
+    lineage = clone / "outputs/demo/synthetic-g0/lineage.json"
+    lineage.parent.mkdir(parents=True)
+    lineage.write_text("{}")
+    make_all(clone)
+    edit_older(clone / "mine.jsonl")
+    assert rebuilt(clone) == {"variant": 1, "cell": 1}
+    edit_older(inside)
+    assert rebuilt(clone) == {"variant": 2, "cell": 2}
+    edit_older(lineage)
+    assert rebuilt(clone) == {"variant": 3, "cell": 3}
+    shutil.rmtree(clone / "outputs/demo/mnli")
+    assert rebuilt(clone) == {"prepare": 1, "start": 1, "variant": 4, "cell": 5}
+
+
+def test_a_check_draws_its_planted_bias_again_when_the_prepared_rows_are_new(clone):
+    axes = {"starts": [39000], "kinds": ["biased_synthetic"], "sizes": [600], "own_sets": True}
+    axes |= {"external": {"synthetic": "outputs/demo/mnli"}}
+    (clone / "check.yaml").write_text(yaml.safe_dump({"cells": "outputs/demo-check-n600", "axes": axes}))
+    model = "outputs/demo-check-n600/models/n39000-biased_synthetic-n600-s0/lineage.json"
+    arguments = ["--configfile", "check.yaml", "--", model]
+    make_all(clone, *arguments)
+    (clone / "outputs/demo/mnli/lineage.json").write_text('{"rows": "other ones"}')
+    assert rebuilt(clone, *arguments) == {"start": 1, "variant": 1, "cell": 1}
+
+
+def test_local_folders_that_were_changed_re_run_what_reads_them(clone):
+    change(clone, "prepare", also=["more"])
+    files = {name: write_folder(clone / name) for name in ("more", "base", "hans")}
+    (clone / "local.yaml").write_text(yaml.safe_dump({"base": "base", "local": {"outputs/demo/corpus/hans": "hans"}}))
+    arguments = ["--configfile", "local.yaml"]
+    make_all(clone, *arguments)
+    edit_older(files["hans"])
+    assert rebuilt(clone, *arguments) == {"start": 2, "cell": 12, "audit": 1}
+    edit_older(files["base"])
+    assert rebuilt(clone, *arguments).keys() == {"generator", "synthesize", "variant", "start", "cell", "audit"}
+    edit_older(files["more"])
+    assert rebuilt(clone, *arguments)["prepare"] == 1
+
+
+def test_a_name_below_outputs_is_made_first_or_lies_there_or_is_an_error(clone):
+    write_folder(clone / "outputs/inputs/multi_nli")
+    (clone / "local.yaml").write_text(yaml.safe_dump({"local": {"nyu-mll/multi_nli": "outputs/inputs/multi_nli"}}))
+    arguments = ["--configfile", "local.yaml", "--config", "model=smollm2-135m-cpu"]
+    assert rebuilt(clone, *arguments, "base=outputs/demo/base")["demo_base"] == 1
+    done = run_snakemake(clone, "-n", *arguments, "base=outputs/absent/base", fails=True)
+    assert "Missing input files for rule start" in done.stdout
+    assert "outputs/absent/base/lineage.json" in done.stdout
+
+
+def outputs(clone: Path, *arguments: str) -> list[str]:
     """The file of every job, by snakemake's own summary."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--summary"],
+        [sys.executable, "-m", "snakemake", "--summary", *arguments],
         cwd=clone,
         env=os.environ | {"PATH": path},
         capture_output=True,
@@ -363,6 +459,39 @@ def test_a_name_that_no_artifact_can_have_is_refused(clone):
     (clone / "recipes/demo").rename(clone / "recipes/my demo")
     done = run_snakemake(clone, "-n", "--config", "model=my demo", fails=True)
     assert "--config model=my demo: a name of letters, digits, _, - and . is needed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kinds", "raw"),
+    [
+        (["original", "external_mine"], "mine.jsonl"),
+        (["original", "synthetic_t70"], "outputs/demo/synthetic_t70"),
+        (["synthetic_t70", "external_mine", "biased_synthetic"], "outputs/demo/synthetic"),
+    ],
+)
+def test_the_report_counts_raw_data_that_its_grid_has(clone, kinds, raw):
+    (clone / "mine.jsonl").write_text("a row\n")
+    change(clone, "grid", starts=[2000], sizes=[1000], kinds=kinds, external={"mine": "mine.jsonl"})
+    (job,) = re.findall(r"^rule report:.+?(?=^rule |\Z)", run_snakemake(clone, "-n", "-p").stdout, re.M | re.S)
+    assert f"--original outputs/demo/mnli --synthetic {raw} --test_sets" in job
+    (inputs,) = re.findall(r"input: (.+)", job)
+    assert {"outputs/demo/mnli/lineage.json", raw if raw == "mine.jsonl" else f"{raw}/lineage.json"} <= set(
+        inputs.split(", ")
+    )
+
+
+@pytest.mark.parametrize("config", [{"axes": {"starts": [0], "sizes": [600]}}, {"cells": "outputs/mine"}])
+def test_axes_and_cells_of_a_command_line_have_no_report(clone, config):
+    (clone / "mine.yaml").write_text(yaml.safe_dump(config))
+    for target in ([], ["report"], ["outputs/demo/report/index.html"]):
+        done = run_snakemake(clone, "-n", "--configfile", "mine.yaml", "--", *target, fails=True)
+        assert "UserError: There is no report on the axes and cells that --config names; name what is" in done.stdout
+
+
+def test_axes_of_a_command_line_are_checked_as_those_of_a_recipe(clone):
+    (clone / "mine.yaml").write_text(yaml.safe_dump({"axes": {"own_sets": "perhaps"}}))
+    done = run_snakemake(clone, "-n", "--configfile", "mine.yaml", fails=True)
+    assert "--config axes: own_sets wants bool, got 'perhaps'." in done.stdout
 
 
 def test_a_check_has_sets_and_cells_of_its_own_and_shares_the_starts(clone):

@@ -39,7 +39,7 @@ All but the first three are given to `compute` itself, not to `add_batch`.
 Returns:
     measures (`list` of `dict`): source, measure, baseline (None: the value alone), n (items), estimate, low, high; and
         beside a baseline baseline_estimate, difference, difference_low, difference_high. What has no value is None, as
-        the alpha of labels that are all the same; a measure that no item allows, as alpha with one label an item, is
+        the alpha of labels that are all the same; a measure that no item allows, as alpha with one label per item, is
         left out.
     recodings (`list` of `dict`): for each model agreement beyond chance with its labels as they are (own), the
         reading of them (read_as, label -> label) under which it agrees best, and what that gains, with an interval for
@@ -47,8 +47,8 @@ Returns:
     flips (`list` of `dict`): source, label (of people), and the share of each label of the model on such items.
     labels (`list` of `str`), n_items, n_units (`int`).
 
-Raises ValueError for columns of different length, a missing value, an unknown label, an item in two units, fewer than
-two units and a missing source.
+Raises ValueError for columns of different length, a missing value, an unknown label, a label in `labels` twice, an
+item in two units, fewer than two units and a missing source.
 
 Examples:
     >>> import evaluate
@@ -111,6 +111,8 @@ class LabelAgreement(CheckedInputs, evaluate.Measurement):
         if ordered and labels is None:
             raise ValueError("Labels that are in order must be given with `labels`.")
         labels = sorted(set(rows["label"])) if labels is None else plain_values(labels)
+        if repeated := [name for name in labels if labels.count(name) > 1]:
+            raise ValueError(f"labels names {repeated[0]!r} twice; keep one.")
         counts, unit_of = counted(rows, labels, human)
         settings = {"units": unit_of, "resamples": resamples, "level": level, "rng": rng_seed}
         models = [name for name in counts if name != human]

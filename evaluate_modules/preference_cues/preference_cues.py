@@ -4,7 +4,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from .cues import CHOICES, choices, cue_effects, pearson_of_codes
+from .cues import CHOICES, Estimate, choices, cue_effects, pearson_of_codes
 from .module_inputs import CheckedInputs, plain_values
 
 _DESCRIPTION = """\
@@ -27,7 +27,8 @@ All but the first two are given to `compute` itself, not to `add_batch`.
 
 Returns:
     effects (`list` of `dict`): cue; human, model and difference (model minus human), each with estimate, low, high and
-        p: log-odds of choosing the first text per standard deviation of the cue.
+        p: log-odds of choosing the first text per standard deviation of the cue. All None for a cue that varies in
+        fewer than five units, and for every cue where choices follow them without exception.
     pearson (`list` of `dict`): source, cue, r, low, high of the codes, as published.
     ties (`dict`): source -> share of ties.
     n, n_units (`int`).
@@ -96,7 +97,7 @@ class PreferenceCues(CheckedInputs, evaluate.Measurement):
         return {
             "effects": [
                 {"cue": effect.cue}
-                | {name: one._asdict() for name, one in zip(("human", "model", "difference"), effect[1:])}
+                | {name: known(one) for name, one in zip(("human", "model", "difference"), effect[1:])}
                 for effect in effects
             ],
             "pearson": [
@@ -129,7 +130,12 @@ def checked_cue(name: str, values: list, n: int) -> np.ndarray:
     return np.array(values, dtype=float)
 
 
+def known(estimate: Estimate) -> dict:
+    """An estimate by the names of its fields, None for what is not known."""
+    return {name: value if np.isfinite(value) else None for name, value in estimate._asdict().items()}
+
+
 def pearson(chosen: np.ndarray, cue: np.ndarray, level: float) -> dict:
     """r of the codes and its interval; None where a code does not vary."""
-    r, low, high, _ = (value if np.isfinite(value) else None for value in pearson_of_codes(chosen, cue, level))
-    return {"r": r, "low": low, "high": high}
+    found = known(pearson_of_codes(chosen, cue, level))
+    return {"r": found["estimate"], "low": found["low"], "high": found["high"]}

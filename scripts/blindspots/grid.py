@@ -7,10 +7,12 @@ and, where the grid has several generators, draws of the start's rows or own aug
 import re
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 from blindspots.config.analysis_recipes import GridRecipe
 from blindspots.config.errors import RecipeError
-from blindspots.data.kinds import ORIGINAL, kind_of
+from blindspots.config.parser import check_value, own_keys
+from blindspots.data.kinds import ORIGINAL, SYNTHETIC, kind_of
 
 _NAME = re.compile(r"n(?P<start>\d+)(-(?P<kind>\w+)-n(?P<size>\d+))?-s(?P<seed>\d+)")
 
@@ -42,6 +44,16 @@ class Cell:
             kind_of(match["kind"])
         size = match["size"]
         return cls(int(match["start"]), int(match["seed"]), match["kind"], int(size) if size else None)
+
+
+def grid_of(axes: Any, where: str) -> GridRecipe:
+    """The grid of axes that stand in a mapping. Raises RecipeError for what a recipe may not hold either."""
+    if not isinstance(axes, dict):
+        raise RecipeError(f"{where} wants a mapping such as {{starts: [5000], sizes: [900]}}, got {axes!r}.")
+    keys = own_keys(GridRecipe)
+    if unknown := [name for name in axes if name not in keys]:
+        raise RecipeError(f"{where}: {unknown[0]} is not an axis of a grid; there are {', '.join(keys)}.")
+    return GridRecipe(**{name: check_value(where, keys[name], value) for name, value in axes.items()})
 
 
 def check_axes(grid: GridRecipe) -> None:
@@ -127,6 +139,11 @@ class Sets:
             flags.append(f"--seed {1_000_000 * self.replicate + self.start}")
         return " ".join(flags)
 
+    def datasets(self, out: str, external: dict[str, str]) -> list[str]:
+        """The folders, files and Hub ids that they are drawn from, of a grid whose folder is `out`."""
+        original = [f"{out}/mnli"] if ORIGINAL in kind_of(self.kind).pools else []
+        return original + ([raw_dataset(self.raw, out, external)] if self.raw else [])
+
     def parents(self, external: dict[str, str]) -> list[str]:
         """The artifacts of the grid that they are drawn from."""
         parents = ["mnli"] if ORIGINAL in kind_of(self.kind).pools else []
@@ -160,6 +177,20 @@ def _external_name(raw: str | None) -> str | None:
 def raw_dataset(raw: str, out: str, external: dict[str, str]) -> str:
     """Hub id, folder or file of raw synthetic data: made elsewhere, or below the grid's folder `out`."""
     return external.get(_external_name(raw) or raw, f"{out}/{raw}")
+
+
+def raw_sets(grid: GridRecipe) -> list[str]:
+    """`raw` of the sets that Table 1 counts: what each generator wrote, in their order, else the only other kind.
+
+    Empty where not every generator has a set, and where it is not clear which of several others is meant.
+    """
+    raw = {sets_of(grid, cell).raw: None for cell in cells(grid)}
+    kinds = dict.fromkeys(name.partition("-")[0] for name in raw if name)
+    named = {kind: [f"{kind}-{name}" for name in grid.generators] or [kind] for kind in kinds}
+    whole = {kind: names for kind, names in named.items() if set(names) <= raw.keys()}
+    if len(whole) > 1:
+        return whole.get(SYNTHETIC, [])
+    return next(iter(whole.values()), [])
 
 
 def starts(grid: GridRecipe) -> list[Cell]:

@@ -21,7 +21,7 @@ REPEATS = 3
 
 
 def run(base, tokenizer, rate: float, rows: int) -> list[Result]:
-    """The evaluation section of the table; `rows` of each test set, `rate` in operations a second."""
+    """The evaluation section of the table; `rows` of each test set, `rate` in operations per second."""
     with tempfile.TemporaryDirectory() as folder:
         base.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -30,7 +30,7 @@ REPEATS = 3
 
 
 def run(rate: float) -> list[Result]:
-    """The generation section of the table; `rate` in operations a second."""
+    """The generation section of the table; `rate` in operations per second."""
     with tempfile.TemporaryDirectory() as folder:
         tune(Path(folder))
         recipe = SynthesisRecipe(
@@ -69,7 +69,7 @@ def run(rate: float) -> list[Result]:
             speed["ours"] / speed["static"],
             ">= 2",
             floor,
-            f"batches of {BATCH}, {kept['ours'] / SAMPLES:.0%} and {kept['static'] / SAMPLES:.0%} kept; tokens a "
+            f"batches of {BATCH}, {kept['ours'] / SAMPLES:.0%} and {kept['static'] / SAMPLES:.0%} kept; tokens per "
             f"sample: mean {np.mean(lengths['ours']):.0f}, longest {max(lengths['ours'])}",
         ),
         same_distribution(ended, lengths),

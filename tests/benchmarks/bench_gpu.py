@@ -89,7 +89,7 @@ def tasks(device: str, rehearse: bool) -> list[Task]:
     """What is measured, one line each."""
     seven, small = (TINY, TINY) if rehearse else (SEVEN, SMALL)
     training = [
-        (f"{variant.name}, {batch} rows a batch", lambda v=variant, b=batch: train_line(v, b, device))
+        (f"{variant.name}, {batch} rows per batch", lambda v=variant, b=batch: train_line(v, b, device))
         for variant in variants(seven, small, rehearse)
         for batch in variant.batches
     ]
@@ -127,7 +127,7 @@ def test_texts(rehearse: bool) -> list[str]:
 
 
 def train_line(variant: Variant, batch: int, device: str) -> dict:
-    """Rows and tokens a second, milliseconds a step, share of the peak and memory."""
+    """Rows and tokens per second, milliseconds per step, share of the peak and memory."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     rate = rate_of_steps(variant, batch, device)

@@ -29,7 +29,8 @@ from blindspots.demo.base_model import tiny_base
 from blindspots.demo.corpus import mnli_like
 from blindspots.modeling.token_tree import TreeCollator, accept_trees
 from blindspots.training.run import computes_bf16
-from blindspots.training.trainers import GeneratorTrainer, TaskTrainer, TokenBatchSampler
+from blindspots.training.samplers import TokenBatchSampler
+from blindspots.training.trainers import GeneratorTrainer, TaskTrainer
 
 BATCH = 32
 ROWS = 256
@@ -40,7 +41,7 @@ SEEDS = range(5)
 
 
 def run(base, tokenizer, rate: float) -> list[Result]:
-    """The training section of the table; `rate` in operations a second."""
+    """The training section of the table; `rate` in operations per second."""
     data = mnli("train").filter(lambda row: row["label"] >= 0, load_from_cache_file=False).shuffle(seed=0)
     rows = encoded(data.select(range(ROWS)), tokenizer)
     model = classifier(base, tokenizer, LAYERS)

@@ -23,7 +23,7 @@ SHARED = 21
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """One way of training one model; `batches` are rows a step, the first that of the paper."""
+    """One way of training one model; `batches` are rows per step, the first that of the paper."""
 
     name: str
     shape: dict

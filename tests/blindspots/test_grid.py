@@ -6,7 +6,18 @@ from hypothesis import strategies as st
 
 from blindspots.config.analysis_recipes import GridRecipe
 from blindspots.config.errors import RecipeError
-from blindspots.grid import Cell, cells, check_axes, parent_of, sets_of, start_config, start_of, starts
+from blindspots.grid import (
+    Cell,
+    cells,
+    check_axes,
+    grid_of,
+    parent_of,
+    raw_sets,
+    sets_of,
+    start_config,
+    start_of,
+    starts,
+)
 
 kinds = st.sampled_from(["original", "biased_25", "mixed_50", "two_stage", "original_disjoint", "synthetic_t70"])
 numbers = st.integers(0, 400_000)
@@ -46,6 +57,27 @@ def test_a_name_with_another_kind_is_refused():
 def test_a_wrong_axis_is_named(axes, message):
     with pytest.raises(RecipeError, match=message):
         check_axes(GridRecipe(**axes))
+
+
+def test_axes_in_a_mapping_are_read_as_those_of_a_recipe():
+    grid = grid_of({"starts": ["5000"], "own_sets": "no", "generator_rows": None}, "axes")
+    assert (grid.starts, grid.own_sets, grid.generator_rows) == ([5000], False, None)
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"sizess": [60]}, "axes: sizess is not an axis of a grid; there are starts, kinds, sizes,"),
+        ({"own_sets": "perhaps"}, "axes: own_sets wants bool, got 'perhaps'"),
+        ({"start_draws": 0}, "axes: start_draws is at least 1; got 0"),
+        ({"external": {"mine": 1}}, "axes: external: mine wants str, got 1"),
+        (["starts"], "axes wants a mapping such as"),
+        (None, "axes wants a mapping such as"),
+    ],
+)
+def test_a_mapping_that_is_no_axes_is_refused(axes, message):
+    with pytest.raises(RecipeError, match=message):
+        grid_of(axes, "axes")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +120,26 @@ def test_a_set_made_elsewhere_takes_the_place_of_the_generators():
     assert sets("biased_synthetic").parents(external) == []
     assert sets("mixed_50").parents(external) == ["mnli"]
     assert sets("synthetic_t70").parents(external) == ["synthetic_t70"]
+    assert sets("mixed_50").datasets("out", external) == ["out/mnli", "org/wanli"]
+    assert sets("synthetic_t70").datasets("out", external) == ["out/synthetic_t70"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "generators", "raw"),
+    [
+        (["original"], [], []),
+        (["original", "biased_25", "synthetic_t70"], [], ["synthetic"]),
+        (["original", "synthetic_t70"], [], ["synthetic_t70"]),
+        (["original", "external_wanli"], [], ["external_wanli"]),
+        (["external_wanli", "external_lingnli"], [], []),  # which of them is not clear
+        (["external_wanli", "synthetic"], ["b", "a"], ["synthetic-b", "synthetic-a"]),
+        (["synthetic_t70"], ["b", "a"], ["synthetic_t70-b", "synthetic_t70-a"]),
+        (["external_wanli"], ["b", "a"], []),
+        (["synthetic"], ["b", "a", "c"], []),  # three generators and two replicates
+    ],
+)
+def test_table_1_counts_a_set_of_each_generator_in_their_order(kinds, generators, raw):
+    assert raw_sets(GridRecipe(kinds=kinds, generators=generators, seeds=[1, 0])) == raw
 
 
 def test_two_stage_starts_from_the_original_cell_and_is_tuned_on_synthetic_rows():

@@ -26,14 +26,26 @@ TRAINING = {
 LORA = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"], "lora_dropout": 0.0}
 NF4 = {"load_in_4bit": True, "gradient_checkpointing": True}  # as the recipes of Llama-2-7B have it
 MATRIX = ["-".join(axes) for axes in product(("T", "TD", "G"), ("full", "lora", "nf4"), ("fp32", "bf16"))]
-OTHERS = ["stored", "start0", "grouped", "dropout", "predictions", "sampled", "kept", "encoder", "encoder_lora"]
+UNEVEN = ["uneven_T", "uneven_G", "uneven_pairs"]  # rows that the steps of an epoch do not divide
+OTHERS = [
+    "stored",
+    "start0",
+    "grouped",
+    "dropout",
+    "predictions",
+    "sampled",
+    "kept",
+    "encoder",
+    "encoder_lora",
+    *UNEVEN,
+]
 
 
 def case(name: str, inputs: Path, starts: Path) -> tuple[str, dict[str, Any]]:
     """Script and recipe of a case.
 
     Args:
-        inputs: folder with corpus, base, untied (the same with a head of its own), bert, start and generator.
+        inputs: folder with corpus, pairs, base, untied (the same with a head of its own), bert, start and generator.
         starts: where one process has left its case T-<adapter>-<precision>, which TD-<adapter>-<precision> continues.
     """
     if name in MATRIX:
@@ -49,7 +61,12 @@ def case(name: str, inputs: Path, starts: Path) -> tuple[str, dict[str, Any]]:
     encoder |= test_sets(inputs)
     grouped = base | {"train_dataset": inputs / "corpus/mnli", "train_sampling_strategy": "group_by_length"}
     grouped |= {"max_steps": 60, "global_batch_size": 10, "per_device_train_batch_size": 5}  # two epochs
+    epoch = {key: value for key, value in base.items() if key != "max_steps"} | {"num_train_epochs": 1}
+    rows = {"train_dataset": inputs / "corpus/mnli", "global_batch_size": 16, "per_device_train_batch_size": 4}
     return {
+        "uneven_T": ("finetune_task", epoch | rows),
+        "uneven_G": ("finetune_generator", epoch | rows),
+        "uneven_pairs": ("finetune_preference", epoch | {"train_dataset": inputs / "pairs"}),
         "start0": ("finetune_task", base),
         "grouped": ("finetune_task", grouped),
         "encoder": ("finetune_task", encoder),

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from cases import LEARNING_RATE, MATRIX, OTHERS, STEPS, case
+from cases import LEARNING_RATE, MATRIX, OTHERS, STEPS, UNEVEN, case
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -61,10 +61,14 @@ class Run:
 
 @pytest.fixture(scope="module")
 def inputs(world, encoders, tmp_path_factory) -> Path:
-    """The world, a base whose head is not tied to its embeddings, and a BERT without dropout."""
+    """The world, pairs to choose from, a base whose head is not tied to its embeddings, and a BERT without dropout."""
     folder = tmp_path_factory.mktemp("inputs")
     for part in world.iterdir():
         (folder / part.name).symlink_to(part)
+    texts = pd.read_parquet(world / "corpus/mnli/data/train-00000-of-00001.parquet").head(22)
+    pairs = texts[["premise", "hypothesis"]].rename(columns={"premise": "chosen", "hypothesis": "rejected"})
+    (folder / "pairs").mkdir()
+    pairs.to_parquet(folder / "pairs/train.parquet")
     model = AutoModelForCausalLM.from_pretrained(world / "base")
     model.config.tie_word_embeddings = False
     model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach() + 0.01)
@@ -239,6 +243,17 @@ def test_processes_that_draw_other_numbers_share_one_order_of_the_rows(run, engi
     processes = [run(engine, name).rows(process) for process in (0, 1)]
     for epoch in (slice(0, 150), slice(150, 300)):
         assert sorted(row for rows in processes for row in rows[epoch]) == whole
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize(("engine", "name"), [("ddp", name) for name in UNEVEN])
+def test_rows_that_the_steps_do_not_divide_are_trained_on_once_each(run, engine, name):
+    """300 rows in steps of 16, and 22 pairs in steps of 8, with two accumulation steps of two processes."""
+    one, two = run("one", name), run(engine, name)
+    assert one.refused is two.refused is None
+    assert sorted(two.rows(0) + two.rows(1)) == sorted(one.rows(0))
+    assert two.losses == pytest.approx(one.losses, rel=1e-4)
+    assert mean_distance(one.weights, two.weights) < 1e-3 * len(one.losses) * LEARNING_RATE
 
 
 @pytest.mark.distributed

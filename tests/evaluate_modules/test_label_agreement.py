@@ -107,6 +107,7 @@ SMALL = rows(human=["ab", "bb", "aa"], model=["a", "b", "a"])
         ({"units": ["x"]}, "There are 1 units for 9 labels"),
         ({"label": [*SMALL["label"][:-1], None]}, "Row 8 has no value in label"),
         ({"labels": ["a"]}, "Row 1: label 'b' is not one of a"),
+        ({"labels": ["a", "b", "a"]}, "'a' twice"),
         ({"human": "people"}, "The sources are human, model; people and a model are needed"),
         ({"units": [*SMALL["item"][:-1], "0"]}, "Item '2' is in two units"),
         ({"units": ["one"] * 9}, "at least two"),

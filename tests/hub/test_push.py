@@ -68,6 +68,34 @@ def test_the_next_version_drops_what_the_last_one_left_and_nothing_else(hub, row
     assert repo().refs("tags").keys() == {"v0.1", "v0.2"}
 
 
+def evaluated(folder: Path) -> Path:
+    """The model as if it had been evaluated on a test set of the Hub."""
+    described = lineage(folder)
+    hans = {"role": "hans", "name": "jhu-cogsci/hans", "repo_type": "dataset", "revision": "a" * 40}
+    described["parents"].append(hans | {"artifact": None, "content_sha256": "b" * 64})
+    headline = {"name": "hans", "title": "HANS", "test_set": "hans", "split": "validation", "slice": {}}
+    described["results"] = {"headlines": [headline | {"accuracy": 0.75}]}
+    (folder / "lineage.json").write_text(json.dumps(described))
+    return folder
+
+
+def test_results_that_the_hub_shows_are_those_of_the_version(hub, rows, repo, world, tmp_path):
+    model = model_artifact(tmp_path / "model", world / "start", rows)
+    plain = shutil.copytree(model, tmp_path / "plain" / "model")
+    first = hub.call(push, str(evaluated(model)))["commit"]
+    held = repo("models", "model")
+    assert b"value: 0.75" in hub.store.blob(held.tree(first)[".eval_results/nli.yaml"]["sha256"]).read_bytes()
+    theirs = [
+        {"key": "header", "value": {"summary": "x"}},
+        {"key": "file", "value": {"path": ".eval_results/theirs.yaml", "content": b""}},
+    ]
+    held.push("main", theirs, author="someone")
+    second = hub.call(push, str(plain), {"hub_tag": "v0.2"})["commit"]
+    assert [name for name in held.tree(second) if name.startswith(".eval_results")] == [".eval_results/theirs.yaml"]
+    third = hub.call(push, str(model), {"hub_tag": "v0.3"})["commit"]
+    assert ".eval_results/nli.yaml" in held.tree(third)
+
+
 def test_a_local_parent_becomes_its_repo_and_commit(hub, rows, repo, world, tmp_path):
     model = model_artifact(tmp_path / "model", world / "start", rows)
     parent = hub.call(push, str(rows))["commit"]
@@ -129,6 +157,28 @@ def test_an_adapter_of_a_local_folder_is_refused(hub, rows, world, tmp_path):
     (start / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(world / "base")}))
     model = model_artifact(tmp_path / "model", start, rows)
     assert "adapter of the local folder" in hub.call(push, str(model))["error"]
+
+
+@pytest.mark.parametrize("tag", ["v0.1", "v0.2"])
+def test_nothing_goes_to_a_public_repo_where_a_private_one_is_asked_for(hub, rows, repo, tag):
+    first = hub.call(push, str(rows))["commit"]
+    private = {"hub_private_repo": True, "hub_tag": tag}
+    for told in (hub.call(push, str(rows), private)["error"], hub.call(preflight, str(rows), private)):
+        assert told == (
+            "blindspots/rows is public, and hub_private_repo asks for a private repo. Make it private on the Hub, or "
+            "leave hub_private_repo out."
+        )
+    assert repo().refs("heads") == {"main": first}
+    assert repo().refs("tags") == {"v0.1": first}
+
+
+def test_a_private_repo_takes_the_next_version(hub, rows, repo, tmp_path):
+    hub.call(push, str(rows), {"hub_private_repo": True})
+    assert hub.call(preflight, str(tmp_path / "rows"), {"hub_private_repo": True}) == ""
+    newer = dataset_artifact(tmp_path / "newer" / "rows", config="n3")
+    hub.call(push, str(newer), {"hub_private_repo": True, "hub_tag": "v0.2"})
+    assert repo().settings()["private"]
+    assert repo().refs("tags").keys() == {"v0.1", "v0.2"}
 
 
 # Names

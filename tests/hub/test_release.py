@@ -88,6 +88,12 @@ def test_the_manifest_says_which_repos_belong_to_the_release_at_which_commits(re
     assert {(one["repo"], one["repo_type"]): one["commit"] for one in manifest["repos"]} == commits
 
 
+def test_manifest_and_modules_name_the_commit_of_the_scripts_that_pushed_them(released):
+    pushed = [("datasets", MANIFEST), *(("spaces", name) for name in MODULES)]
+    codes = {json.loads(read(released, kind, name, "lineage.json"))["code_commit"] for kind, name in pushed}
+    assert len(codes) == 1
+
+
 def test_a_release_that_was_cut_off_is_completed_by_running_it_again_and_its_manifest_comes_last(hub, tiny_grid):
     hub.fault("status", "POST", "/commit/", status=403, skip=3, times=None)
     cut = release(hub, "push", "outputs/demo", cwd=tiny_grid)
@@ -119,6 +125,17 @@ def test_without_a_folder_of_artifacts_nothing_is_asked_of_the_hub(hub, tiny_gri
         assert refused.returncode in (1, 2)
         assert said in refused.stderr
     assert hub.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("datasets", "demo-mnli"), ("spaces", "nli_blindspot"), ("datasets", MANIFEST)]
+)
+def test_a_private_release_is_refused_where_one_of_its_repos_is_public(hub, tiny_grid, kind, name):
+    hub.store.create_repo(kind, f"blindspots/{name}")
+    refused = release(hub, "push", "outputs/demo", "--hub_private_repo", "true", cwd=tiny_grid)
+    assert refused.returncode == 1
+    assert f"blindspots/{name} is public, and hub_private_repo asks for a private repo" in refused.stderr
+    assert hub.requests("POST") == []
 
 
 # Verify
@@ -218,6 +235,19 @@ def test_a_release_is_collected_once(released, tiny_grid):
     (updated,) = released.store.collections()
     assert updated["slug"] == made["slug"]
     assert len(updated["items"]) == len(made["items"]) - 1
+
+
+def test_a_private_collection_is_not_the_public_one_of_the_same_title(released, tiny_grid):
+    assert release(released, "collect", cwd=tiny_grid).returncode == 0
+    released.clear()
+    private = ("--hub_private_repo", "true")
+    refused = release(released, "collect", *private, cwd=tiny_grid)
+    assert refused.returncode == 1
+    assert "is public, and hub_private_repo asks for a private one. Make it private on the Hub" in refused.stderr
+    assert released.requests("DELETE") == []
+    (made,) = released.store.collections()
+    released.store.write(released.store.collection_path(made["slug"]), made | {"private": True})
+    assert release(released, "collect", *private, cwd=tiny_grid).returncode == 0
 
 
 # What a stranger does with it

@@ -12,6 +12,7 @@ from .test_release import CELL, KIND, MANIFEST, read, release, repo, tamper
 pytestmark = pytest.mark.hub
 
 PREDICTIONS = "demo-predictions-n100-s0"
+EVAL_RESULTS = ".eval_results/nli.yaml"
 
 
 def move(hub: LocalHub, kind: str, name: str) -> None:
@@ -77,6 +78,29 @@ def no_results(hub: LocalHub) -> None:
     tamper(hub, "models", f"demo-models-{CELL}", "lineage.json", json.dumps(lineage | {"results": {}}).encode())
 
 
+def other_results(hub: LocalHub) -> None:
+    shown = read(hub, "models", f"demo-models-{CELL}", EVAL_RESULTS)
+    tamper(hub, "models", f"demo-models-{CELL}", EVAL_RESULTS, re.sub(rb"value: \S+", b"value: 0.9", shown))
+
+
+def results_without_evaluation(hub: LocalHub) -> None:
+    shown = read(hub, "models", f"demo-models-{CELL}", EVAL_RESULTS)
+    tamper(hub, "models", "demo-generator", EVAL_RESULTS, shown)
+
+
+def results_gone(hub: LocalHub) -> None:
+    held = repo(hub, "models", f"demo-models-{CELL}")
+    gone = [
+        {"key": "header", "value": {"summary": "x"}},
+        {"key": "deletedFile", "value": {"path": EVAL_RESULTS}},
+    ]
+    held.set_ref("tags", "v0.1", held.push("main", gone, author="someone"))
+
+
+def broken_results(hub: LocalHub) -> None:
+    tamper(hub, "models", f"demo-models-{CELL}", EVAL_RESULTS, b"- [")
+
+
 MOVED = r"the tag v0.1 was moved from [0-9a-f]{40} to [0-9a-f]{40}"
 GONE = "it belongs to the release and is gone, or has no tag v0.1 any more"
 
@@ -101,6 +125,10 @@ GONE = "it belongs to the release and is gone, or has no tag v0.1 any more"
         (manifest_named_twice, f"blindspots/{MANIFEST}@v0.1: release.json can't be read"),
         (stranger, "blindspots/other: it has the tag v0.1 and does not belong to the release"),
         (odd_card, rf"blindspots/demo-models-{CELL}: its (card|metrics) can't be checked|the card"),
+        (other_results, rf"blindspots/demo-models-{CELL}: \.eval_results/nli\.yaml does not show the results"),
+        (results_gone, rf"blindspots/demo-models-{CELL}: \.eval_results/nli\.yaml does not show the results"),
+        (results_without_evaluation, r"blindspots/demo-generator: \.eval_results/nli\.yaml does not show the results"),
+        (broken_results, rf"blindspots/demo-models-{CELL}: its results can't be checked"),
         (no_results, rf"blindspots/demo-models-{CELL}: hans is [\d.]+ by its predictions, None by lineage.json"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -42,7 +42,7 @@ def generator(out: Path, made: Path) -> None:
 
 
 def raw_synthetic(out: Path) -> None:
-    """What that generator might have written: 20 pairs a label."""
+    """What that generator might have written: 20 pairs per label."""
     recipe = SynthesisRecipe(generator="unused", output_dir=str(out / "synthetic"))
     rows = [
         (f"{label}-{row}", f"A cat saw {row} dogs.", f"{row} dogs saw {label}.", label)

@@ -225,7 +225,7 @@ TABLES: dict[str, Callable[[], list[dict[str, str]]]] = {
 ABOUT = {
     "seeds": f"""\
 **Seeds of one generator, crossed with test rows.** {ROWS} rows, two models that differ on {DISAGREE:.0%} of them,
-{GRIDS:,} grids a line. The interval of the report beside Student's t over seeds alone, which leaves the test rows out.
+{GRIDS:,} grids per line. The interval of the report beside Student's t over seeds alone, which leaves test rows out.
 With two seeds the report's has one degree of freedom and is wide on purpose.""",
     "generators": """\
 **Several generators.** Over generators by Student's t, which decides a claim about synthetic data; the same replicates

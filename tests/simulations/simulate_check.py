@@ -17,6 +17,8 @@ from blindspots.config.paths import ROOT
 FILE = ROOT / "results/check.md"
 CHECKS = 2_000
 LOOKS, ALPHA, MARGIN = (3, 5, 8, 12), 0.05, 1.0
+# The score on original rows, in margins: far enough from 0 for any harm.
+ROOM = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,8 @@ def check(differences: np.ndarray) -> tuple[str, int, set[str]]:
     test = SequentialTest(LOOKS, {str(number): MARGIN for number in range(len(differences))}, ALPHA)
     verdict, used = UNDECIDED, LOOKS[-1]
     for seeds in LOOKS:
-        found = test.look({str(number): (row[:seeds], np.zeros(seeds)) for number, row in enumerate(differences)})
+        original = np.full(seeds, ROOM)
+        found = test.look({str(number): (ROOM + row[:seeds], original) for number, row in enumerate(differences)})
         if verdict == UNDECIDED:
             verdict, used = overall(one.verdict for one in found), seeds
     return verdict, used, {one.verdict for one in found}
@@ -97,7 +100,7 @@ def planted_line(world: World) -> dict[str, str]:
 
 
 ABOUT_EDGE = f"""\
-**False verdicts.** Looks after {", ".join(map(str, LOOKS))} seeds, alpha {ALPHA}, {CHECKS:,} checks a line. All
+**False verdicts.** Looks after {", ".join(map(str, LOOKS))} seeds, alpha {ALPHA}, {CHECKS:,} checks per line. All
 headlines lie exactly at minus the margin, where either verdict is as likely false as it can be; counted
 up to the last look."""
 ABOUT_PLANTED = """\

@@ -4,10 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import yaml
-from datasets import DatasetInfo, Features, SplitDict, SplitInfo
-from datasets.info import DatasetInfosDict
 from huggingface_hub import (
     DatasetCard,
     DatasetCardData,
@@ -20,6 +17,7 @@ from huggingface_hub import (
 from huggingface_hub.constants import ENDPOINT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
+from blindspots.artifacts.dataset_metadata import configs, statistics
 from blindspots.artifacts.files import write_whole
 from blindspots.artifacts.lineage import PUBLIC_REPOSITORY, repo_type
 from blindspots.artifacts.markdown import block, code, inline, without_embeds
@@ -102,7 +100,7 @@ def _link(parent: dict[str, Any]) -> str | None:
 
 
 def eval_results(lineage: dict[str, Any]) -> str | None:
-    """The text of `.eval_results/*.yaml`, the Hub's form of a model's results; None without test sets on the Hub."""
+    """The text of `names.EVAL_RESULTS`, None without test sets on the Hub."""
     tests = {parent["role"]: parent for parent in lineage["parents"] if parent["revision"]}
     entries = [
         EvalResultEntry(
@@ -156,44 +154,7 @@ def _tags(lineage: dict[str, Any], *further: str) -> list[str]:
     return [*of_nli, "synthetic-data", *further, lineage["artifact_type"]]
 
 
-def data_files(folder: Path) -> dict[str, dict[str, list[Path]]]:
-    """The parquet files of a dataset artifact by config and split; predictions are a config per test set."""
-    found: dict[str, dict[str, list[Path]]] = {}
-    for file in sorted(folder.glob("data/*/*.parquet"), key=lambda file: (len(file.parent.name), file)):
-        found.setdefault(file.parent.name, {}).setdefault(file.name.split("-")[0], []).append(file)
-    return found or {file.stem: {"test": [file]} for file in sorted(folder.glob("predictions/*.parquet"))}
-
-
-def _statistics(splits: dict[str, list[Path]]) -> DatasetInfo:
-    """Features, and rows and bytes (uncompressed) of each split, from the parquet files' own metadata."""
-    infos = SplitDict()
-    for split, files in splits.items():
-        parts = [pq.read_metadata(file) for file in files]
-        size = sum(part.row_group(group).total_byte_size for part in parts for group in range(part.num_row_groups))
-        infos.add(SplitInfo(split, num_bytes=size, num_examples=sum(part.num_rows for part in parts)))
-    files = [file for part in splits.values() for file in part]
-    return DatasetInfo(
-        features=Features.from_arrow_schema(pq.read_schema(files[0])),
-        splits=infos,
-        download_size=sum(file.stat().st_size for file in files),
-        dataset_size=sum(info.num_bytes for info in infos.values()),
-    )
-
-
 def _dataset_data(folder: Path, lineage: dict[str, Any]) -> DatasetCardData:
-    found = data_files(folder)
-    default = "full" if "full" in found else next(iter(found), None)
-    configs = [
-        {
-            "config_name": name,
-            "data_files": [
-                {"split": split, "path": [file.relative_to(folder).as_posix() for file in files]}
-                for split, files in splits.items()
-            ],
-            **({"default": True} if name == default else {}),
-        }
-        for name, splits in found.items()
-    ]
     data = DatasetCardData(
         license=lineage["license"],
         language=LANGUAGE,
@@ -202,7 +163,7 @@ def _dataset_data(folder: Path, lineage: dict[str, Any]) -> DatasetCardData:
         tags=_tags(lineage),
         source_datasets=[hub_id(parent) for parent in _parents(lineage, "dataset")] or None,
         pretty_name=lineage["artifact"],
-        configs=configs,
+        configs=configs(folder),
     )
-    DatasetInfosDict({name: _statistics(splits) for name, splits in found.items()}).to_dataset_card_data(data)
+    statistics(folder).to_dataset_card_data(data)
     return data

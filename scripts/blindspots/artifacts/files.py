@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blindspots.artifacts.markdown import Markdown, inline
+from blindspots.config.errors import UserError
 
 # Written after the files that they describe.
 UNHASHED = {"lineage.json", "README.md"}
@@ -99,10 +100,25 @@ def hash_json(value: Any) -> str:
 
 
 def hash_folder(folder: Path) -> tuple[dict[str, dict[str, Any]], str]:
-    """sha256 and bytes of every file but the card and the lineage, and one hash of them all."""
+    """sha256 and bytes of every file but the card and the lineage, and one hash of them all. Links are followed.
+
+    Raises UserError for a link that leads back to a folder around it.
+    """
     files = {
         path.relative_to(folder).as_posix(): {"sha256": hash_file(path), "bytes": path.stat().st_size}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in UNHASHED and ".cache" not in path.relative_to(folder).parts
+        for path in _paths(folder)
+        if path.is_file() and path.name not in UNHASHED
     }
     return files, hash_json({name: file["sha256"] for name, file in files.items()})
+
+
+def _paths(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """All but folders below a folder, in order, without caches. Linked folders are read, as `datasets` reads them."""
+    real = folder.resolve()
+    if real in above:
+        raise UserError(f"{folder} is a link back to {real}, which it lies in, so it has no end. Remove the link.")
+    for path in sorted(path for path in folder.iterdir() if path.name != ".cache"):
+        if path.is_dir():
+            yield from _paths(path, above | {real})
+        else:
+            yield path

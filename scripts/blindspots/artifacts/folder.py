@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from blindspots.artifacts.inputs import Source
 from blindspots.artifacts.lineage import (
     accelerate_settings,
     artifact_name,
+    code_commit,
     describe,
     parent_records,
     without_placement,
@@ -46,11 +48,24 @@ ARTIFACT_FILE = re.compile(
 
 @dataclasses.dataclass
 class OutputFolder:
-    """Where an artifact goes and where it is made: `<parent>/.<name>.work` until it is whole."""
+    """Where an artifact goes and where it is made: `<parent>/.<name>.work` until it is whole.
 
-    final: Path
+    output_dir: as the recipe names it. commit: of the code that began the run.
+    """
+
+    output_dir: Path
     artifact_type: str
     started: float
+    commit: str | None = None
+
+    @property
+    def name(self) -> str:
+        return artifact_name(self.output_dir)
+
+    @cached_property
+    def final(self) -> Path:
+        """The folder itself, links followed."""
+        return Path(os.path.realpath(self.output_dir))
 
     @property
     def work(self) -> Path:
@@ -85,21 +100,21 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[s
     see `checked_output`. Only an empty folder or a former artifact of the same type is replaced. Also for a folder
     whose name no artifact can have: nothing could be made from it.
     """
-    name = artifact_name(Path(os.path.realpath(recipe.output_dir)))
-    if not is_folder_name(name):
+    folder = OutputFolder(Path(recipe.output_dir), artifact_type, time.time(), code_commit())
+    if not is_folder_name(folder.name):
         raise UserError(
-            f"output_dir {recipe.output_dir}: {name!r} can't be the name of an artifact; name a folder that begins "
-            "with a letter or digit."
+            f"output_dir {recipe.output_dir}: {folder.name!r} can't be the name of an artifact; name a folder that "
+            "begins with a letter or digit."
         )
     inputs = local_inputs(dataclasses.asdict(recipe), *libraries)
     what = f"{artifact_type} artifact"
     if not is_main_process():
-        yield OutputFolder(Path(os.path.realpath(recipe.output_dir)), artifact_type, time.time())
+        yield folder
         return
     with locked(recipe.output_dir, recipe.wait_for_lock), full_disk_in_words(recipe.output_dir):
-        final = checked_output(recipe.output_dir, what, lambda folder: strange_file(folder, artifact_type), inputs)
-        folder = OutputFolder(final, artifact_type, time.time())
-        recover_folder(final, folder.replaced)
+        checked_output(recipe.output_dir, what, lambda there: strange_file(there, artifact_type), inputs)
+        folder.started = time.time()  # without the wait for another run
+        recover_folder(folder.final, folder.replaced)
         shutil.rmtree(folder.staging, ignore_errors=True)
         folder.staging.mkdir(parents=True)
         yield folder
@@ -233,17 +248,28 @@ def save_artifact(
             `evaluated`, how base weights were held (`base`) and computed (`compute`), and the dtype of trained weights
             (`weights`) or of the head (`head`); of a task model and of predictions also `input`, the `template` that
             rows were written in, None for pairs.
+
+    Raises UserError where somebody's file came into the old folder meanwhile, see `swap_folder`.
     """
     staging = folder.staging
     described = yaml.safe_dump(without_placement(recipe), sort_keys=False, allow_unicode=True)
     (staging / "recipe.yaml").write_text(described)
     lineage = describe(
-        staging, folder.final, folder.artifact_type, recipe, parents, row_counts, results, model, folder.started
+        staging,
+        folder.name,
+        folder.artifact_type,
+        recipe,
+        parents,
+        row_counts,
+        results,
+        model,
+        folder.started,
+        folder.commit,
     )
     checked_lineage(lineage, LINEAGE)  # what is written here can be read by all that take the artifact
     write_json(staging / LINEAGE, lineage, indent=2)
     write_card(staging, lineage)
     apply_umask(staging)
-    swap_folder(staging, folder.final, folder.replaced)
+    swap_folder(staging, folder.final, folder.replaced, lambda there: strange_file(there, folder.artifact_type))
     shutil.rmtree(folder.work)
     print(f"{folder.final}: {folder.artifact_type} saved in {lineage['wall_time_s']} s")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import yaml
 from huggingface_hub import HfApi, resolve_revision
 from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import (
@@ -16,7 +17,8 @@ from huggingface_hub.errors import (
     RevisionResolutionError,
 )
 
-from blindspots.artifacts.files import hash_file, hash_folder
+from blindspots.artifacts.dataset_metadata import require_written_metadata, stated_metadata
+from blindspots.artifacts.files import hash_file, hash_folder, hash_json
 from blindspots.artifacts.names import COMMIT, LINEAGE, read_lineage
 from blindspots.artifacts.remote import download, tree
 from blindspots.artifacts.retries import UnreadableAnswerError, retry_transient
@@ -42,13 +44,16 @@ class Source:
     repo_type: str
 
     def record(self, role: str) -> dict[str, str | None]:
-        """What `lineage.json` records of this parent; content_sha256 covers every file of a folder.
+        """What `lineage.json` records of this parent; content_sha256 covers every file of a folder but its README.
+
+        Of a local dataset whose README says what is read, metadata_sha256 covers that; a commit pins all of a repo.
 
         Raises UserError where the parent has a lineage that can't be used, or that is not of the files beside it.
         """
         lineage = read_lineage(self.path) if (self.path / LINEAGE).is_file() else {}
         if self.revision is None:  # of a repo, each file has been compared with its commit
-            self._require_files_of(lineage.get("files", {}))
+            self._require_files_of(lineage)
+        metadata = {} if lineage else self._metadata()
         return {
             "role": role,
             "name": self.name,
@@ -56,17 +61,25 @@ class Source:
             "revision": self.revision,
             "artifact": lineage.get("artifact"),
             "content_sha256": lineage.get("content_sha256") or self._hash(),
+            **({"metadata_sha256": hash_json(yaml.safe_dump(metadata))} if metadata else {}),
         }
 
-    def _require_files_of(self, files: dict[str, dict[str, Any]]) -> None:
-        """Raise UserError where a file is not the one that the lineage was written for."""
-        for name, stated in files.items():
+    def _metadata(self) -> dict[str, Any]:
+        """What of a README decides which rows and labels of a local dataset are read."""
+        local = self.revision is None and self.repo_type == "dataset" and self.path.is_dir()
+        return stated_metadata(self.path, self.name) if local else {}
+
+    def _require_files_of(self, lineage: dict[str, Any]) -> None:
+        """Raise UserError where a file, or what the README says of the files, is not what the lineage is of."""
+        for name, stated in lineage.get("files", {}).items():
             file = self.path / name
             if not file.is_file() or hash_file(file) != stated["sha256"]:
                 raise UserError(
                     f"{self.name}: {one_line(name)} is not the file that {LINEAGE} describes. Make the artifact "
                     f"again, or take {LINEAGE} out of the folder."
                 )
+        if lineage and self.repo_type == "dataset":
+            require_written_metadata(self.path, self.name)
 
     def _hash(self) -> str:
         return hash_file(self.path) if self.path.is_file() else hash_folder(self.path)[1]

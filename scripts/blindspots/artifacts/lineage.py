@@ -45,13 +45,15 @@ PUBLIC_REPOSITORY = re.compile(
 PLACEMENT_KEYS = frozenset(
     "output_dir wait_for_lock push_to_hub hub_namespace hub_name hub_tag hub_private_repo server_url".split()
 )
+# Where a file decides what runs, whether or not git knows it.
+CODE = ("scripts", "recipes/test_sets")
 # A mirror of Llama 2 may state no licence; Meta's applies all the same.
 LLAMA_2 = re.compile(r"llama-?2", re.IGNORECASE)
 
 
 def describe(
     staging: Path,
-    final: Path,
+    name: str,
     artifact_type: str,
     recipe: dict[str, Any],
     parents: dict[str, Source],
@@ -59,27 +61,29 @@ def describe(
     results: dict[str, Any] | None,
     model: dict[str, Any] | None,
     started: float,
+    commit: str | None,
 ) -> dict[str, Any]:
     """The lineage of the files in a staging folder.
 
     Args:
-        final: where they go, which names the artifact.
+        name: of the artifact.
         artifact_type: a template of model_cards/ or data_cards/, such as `task_model`.
         recipe: from `folder.resolved_recipe`.
         parents: role -> Source of each input.
         model: see `folder.save_artifact`.
         started: time.time() at the start of the run.
+        commit: `code_commit` at the start of the run.
     """
     files, content = hash_folder(staging)
     return {
-        "artifact": artifact_name(final),
+        "artifact": name,
         "artifact_type": artifact_type,
         "license": recipe.get("license") or licence(parents.values(), artifact_type),
         "content_sha256": content,
         "recipe": recipe,
         "recipe_sha256": hash_json(without_placement(recipe)),
         "parents": parent_records(parents),
-        "code_commit": code_commit(),
+        "code_commit": commit,
         "code_repository": code_repository(),
         "versions": versions(),
         "hardware": hardware(),
@@ -95,9 +99,12 @@ def describe(
     }
 
 
-def artifact_name(output_dir: Path) -> str:
-    """Name of an artifact and of its repo: the path below outputs/, joined by hyphens; elsewhere the folder's name."""
-    parts = output_dir.parts
+def artifact_name(output_dir: str | Path) -> str:
+    """Name of an artifact and of its repo: the path below outputs/, joined by hyphens; elsewhere the folder's name.
+
+    The path is taken as it is given: a link to another disk does not change the name.
+    """
+    parts = Path(os.path.abspath(output_dir)).parts
     below = parts[len(parts) - parts[::-1].index("outputs") :] if "outputs" in parts else parts[-1:]
     return "-".join(below)
 
@@ -145,11 +152,17 @@ def _stated_licences(source: Source) -> list[str]:
 
 
 def code_commit() -> str | None:
-    """The commit of the scripts, with `+changes` where the tree differs from it; None outside a git checkout."""
+    """The commit of the scripts, with `+changes` where another code runs; None outside a git checkout.
+
+    A changed file counts wherever it is, one that git does not know where it decides what runs.
+    """
     commit = _git("rev-parse", "HEAD")
-    if commit is None:
+    tracked = _git("ls-files", "--error-unmatch", "--", *CODE)  # a copy may lie within another checkout
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    unknown = _git("ls-files", "--others", "--exclude-standard", "--", *CODE)
+    if None in (commit, tracked, changed, unknown):
         return None
-    return commit + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    return f"{commit}+changes" if changed or unknown else commit
 
 
 def code_repository() -> str | None:
@@ -159,7 +172,11 @@ def code_repository() -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
-    done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True)
+    """What git says of the checkout, None where it fails or is not installed."""
+    try:
+        done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, errors="replace")
+    except OSError:
+        return None
     return None if done.returncode else done.stdout.strip()
 
 

@@ -10,6 +10,8 @@ from blindspots.artifacts.files import parse_json
 from blindspots.config.errors import UserError, one_line
 
 LINEAGE = "lineage.json"
+# The Hub's form of a model's results, see `cards.eval_results`.
+EVAL_RESULTS = ".eval_results/nli.yaml"
 
 # One part of a path: neither hidden, nor `..`, nor what a command line takes for an option.
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)

@@ -144,12 +144,31 @@ def _exists(name: str) -> bool:
         return False
 
 
-def swap_folder(new: Path, final: Path, replaced: Path) -> None:
-    """Rename `new` to `final`; what was there is kept at `replaced`, from where `recover_folder` brings it back."""
+def swap_folder(new: Path, final: Path, replaced: Path, strange: Callable[[Path], str | None]) -> None:
+    """Rename `new` to `final`; what was there is kept at `replaced`, from where `recover_folder` brings it back.
+
+    Raises UserError where `final` holds what is not ours: it came while `new` was made. Both folders stay.
+
+    Args:
+        strange: see `checked_output`.
+    """
+    if other := _not_ours(final, strange):
+        raise UserError(
+            f"{other} was put there during the run, so nothing was replaced. Move it away, then replace {final} by "
+            f"{new}, which holds the finished files; another run makes them again."
+        )
     shutil.rmtree(replaced, ignore_errors=True)
     if final.exists():
         final.rename(replaced)
     new.rename(final)
+
+
+def _not_ours(final: Path, strange: Callable[[Path], str | None]) -> Path | None:
+    """What of a folder, or in its place, may not be replaced; None where all of it may."""
+    if not final.is_dir():
+        return final if os.path.lexists(final) else None
+    name = strange(final) if any(final.iterdir()) else None
+    return final / name if name else None
 
 
 def recover_folder(final: Path, replaced: Path) -> None:
@@ -175,7 +194,8 @@ def whole_folder(
 ) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `output_dir` when the block ends without an error.
 
-    Where another run is writing the same output, it is waited for. Arguments and errors as in `checked_output`.
+    Where another run is writing the same output, it is waited for. Arguments and errors as in `checked_output`, and
+    errors of `swap_folder`.
     """
     with locked(output_dir):
         final = checked_output(output_dir, what, strange, inputs)
@@ -186,7 +206,7 @@ def whole_folder(
         with full_disk_in_words(output_dir):
             yield work / "new"
             apply_umask(work / "new")
-        swap_folder(work / "new", final, work / "replaced")
+        swap_folder(work / "new", final, work / "replaced", strange)
         shutil.rmtree(work)
 
 

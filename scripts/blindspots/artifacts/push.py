@@ -11,10 +11,10 @@ from huggingface_hub.utils import validate_repo_id
 from blindspots.artifacts.cards import eval_results, render_card
 from blindspots.artifacts.files import json_text
 from blindspots.artifacts.lineage import artifact_name, repo_type
-from blindspots.artifacts.names import LINEAGE, REPO_ID, TAG, read_lineage
+from blindspots.artifacts.names import EVAL_RESULTS, LINEAGE, REPO_ID, TAG, read_lineage
 from blindspots.artifacts.remote import remote_lineage, tag_commit
 from blindspots.artifacts.retries import check_token, hub_errors_as_user_errors, retry_transient, without_token
-from blindspots.artifacts.upload import require_same, upload
+from blindspots.artifacts.upload import require_private, require_same, upload
 from blindspots.config.errors import UserError
 from blindspots.config.processes import is_main_process
 from blindspots.config.recipes import ArtifactRecipe
@@ -37,12 +37,14 @@ def repo_id(recipe: dict[str, Any], name: str) -> str:
 def preflight(recipe: dict[str, Any], name: str, folder: Path, repo_type: str) -> None:
     """Before long work: namespace and tag given and legal, token there and allowed to write, tag free.
 
-    Raises UserError in one line at second one instead of after hours.
+    Also that no public repo is there where a private one is asked for. Raises UserError in one line at second one
+    instead of after hours.
     """
     check_target(recipe)
     repo, tag = repo_id(recipe, name), recipe["hub_tag"]
     with hub_errors_as_user_errors("Log in with `hf auth login`, or leave push_to_hub out and push later."):
         retry_transient(lambda: _check_rights(HfApi().whoami(), recipe["hub_namespace"]))()
+        require_private(repo, repo_type, recipe)
         taken = tag_commit(repo, tag, repo_type)
         if taken is None:
             return
@@ -81,8 +83,8 @@ def _check_rights(user: dict[str, Any], namespace: str) -> None:
 def check_push(recipe: ArtifactRecipe, artifact_type: str) -> None:
     """Run `preflight` where the recipe asks for a push."""
     if recipe.push_to_hub and is_main_process():
-        final = Path(recipe.output_dir).absolute()
-        preflight(dataclasses.asdict(recipe), artifact_name(final), final, repo_type(artifact_type))
+        folder = Path(recipe.output_dir)
+        preflight(dataclasses.asdict(recipe), artifact_name(folder), folder, repo_type(artifact_type))
 
 
 def push_if_asked(recipe: ArtifactRecipe) -> None:
@@ -109,7 +111,7 @@ def push_artifact(folder: Path, recipe: dict[str, Any], in_release: bool = False
             )
     texts = {LINEAGE: json_text(published, indent=2), "README.md": render_card(folder, published, repo, tag)}
     results = eval_results(published)
-    texts |= {".eval_results/nli.yaml": results} if results else {}
+    texts |= {EVAL_RESULTS: results} if results else {}
     pinned = published["parents"] if in_release else []
     return upload(folder, lineage, texts, repo, recipe, repo_type(lineage["artifact_type"]), pinned)
 

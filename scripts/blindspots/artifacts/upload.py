@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from blindspots.artifacts.files import hash_file
-from blindspots.artifacts.names import ALLOWED, LINEAGE
+from blindspots.artifacts.names import ALLOWED, EVAL_RESULTS, LINEAGE
 from blindspots.artifacts.remote import holds, remote_lineage, tag_commit, tree
 from blindspots.artifacts.retries import hub_errors_as_user_errors, retry_if_outdated, retry_transient
 from blindspots.config.errors import UserError
@@ -36,11 +36,12 @@ def upload(
         space: further arguments of create_repo.
 
     Raises UserError for other content under the tag, naming what differs, for a file that is none of an artifact or
-    has changed since, and where the Hub can't be written to.
+    has changed since, for a public repo that is to be private, and where the Hub can't be written to.
     """
     tag = recipe["hub_tag"]
     check_files(folder, lineage)
     with hub_errors_as_user_errors(f"{repo} is not pushed; {folder} is whole, push it again later."):
+        require_private(repo, repo_type, recipe)
         commit = tag_commit(repo, tag, repo_type)
         if commit is not None:
             require_same(folder, lineage, repo, tag, commit, repo_type, pinned)
@@ -53,6 +54,21 @@ def upload(
         commit = _tag(folder, lineage, repo, tag, commit, repo_type)
     print(f"{repo}@{tag} pushed, commit {commit}")
     return commit
+
+
+def require_private(repo: str, repo_type: str, recipe: dict[str, Any]) -> None:
+    """Raise UserError where the recipe asks for a private repo and a public one is there; create_repo leaves it so."""
+    if not recipe.get("hub_private_repo"):
+        return
+    try:
+        there = retry_transient(HfApi().repo_info)(repo, repo_type=repo_type)
+    except RepositoryNotFoundError:
+        return
+    if not there.private:
+        raise UserError(
+            f"{repo} is public, and hub_private_repo asks for a private repo. Make it private on the Hub, or leave "
+            "hub_private_repo out."
+        )
 
 
 def check_files(folder: Path, lineage: dict[str, Any]) -> None:
@@ -136,11 +152,12 @@ def _commit(folder: Path, lineage: dict[str, Any], texts: dict[str, str], repo: 
 
 
 def _former_files(repo: str, commit: str, repo_type: str) -> set[str]:
+    """What a former push brought beside card and lineage, which every push brings; empty where none was."""
     try:
         former = remote_lineage(repo, commit, repo_type)
     except UserError:  # whatever stands there is replaced
         former = None
-    return set(former["files"]) if former else set()
+    return {*former["files"], EVAL_RESULTS} if former else set()
 
 
 def _verify(

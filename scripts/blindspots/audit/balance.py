@@ -129,7 +129,7 @@ def _labelled(counts: Tally, rule: str, heuristic: str) -> int:
 def lengths(counts: Tally, reference: Tally) -> Section:
     """Words of premises and hypotheses, all and by label."""
     section = Section(
-        "Mean number of words a text (white-space tokens, punctuation stripped; Welch's interval).", "words"
+        "Mean number of words per text (white-space tokens, punctuation stripped; Welch's interval).", "words"
     )
     for text in (PREMISE, HYPOTHESIS):
         for label in (ALL, *counts.labels):

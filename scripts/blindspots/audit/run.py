@@ -62,6 +62,7 @@ def audit(recipe: AuditRecipe, sources: dict[str, Source]) -> dict[str, Any]:
     A section without an answer holds {"not_computed": why}; where an unexpected error is why, `failed` is true too.
     Raises UserError where dataset or reference can't be read or hold no pair of texts.
     """
+    commit = code_commit()  # of the code that runs, whatever is checked out meanwhile
     with ExitStack() as stack:
         sets = {}
         for role, prefix in (("dataset", ""), ("reference", "reference_")):
@@ -88,7 +89,7 @@ def audit(recipe: AuditRecipe, sources: dict[str, Source]) -> dict[str, Any]:
         **{role: described(sources[role], tallied) for role, tallied in (("dataset", counts), ("reference", other))},
         "looked for in": {role: identity(sources[role]) for role in ("mnli", "hans") if role in sources},
         "settings": {key: getattr(recipe, key) for key in SETTINGS},
-        "code_commit": code_commit(),
+        "code_commit": commit,
         "versions": versions(),
         "sections": sections,
     }
@@ -126,7 +127,8 @@ def find_duplicates(recipe: AuditRecipe, sources: dict[str, Source], sets: dict[
 def identity(source: Source) -> dict[str, str | None]:
     """Name, Hub commit and content hash of an input."""
     record = source.record("")
-    return {"name": shown_name(source), "revision": record["revision"], "content_sha256": record["content_sha256"]}
+    keys = [key for key in ("revision", "content_sha256", "metadata_sha256") if key in record]
+    return {"name": shown_name(source)} | {key: record[key] for key in keys}
 
 
 def described(source: Source, counts) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from blindspots.data.nli_datasets import NO_LABEL
 
 ALL = "all"
 PREMISE, HYPOTHESIS, OVERLAP = MEASURES = ("premise", "hypothesis", "overlap")
-# Words beyond this many count as this many; overlap, a share, is counted in steps of 1/OVERLAP_STEPS.
-LONGEST = 1000
+# Overlap, a share, is counted in steps of 1/OVERLAP_STEPS.
 OVERLAP_STEPS = 1000
 EXAMPLES = 3
 SHOWN = 160
@@ -118,7 +117,7 @@ def _add_texts(counts: Tally, batch: Batch) -> None:
         there = set(of_premise)
         shared = sum(word in there for word in of_hypothesis)
         overlap = round(OVERLAP_STEPS * shared / len(of_hypothesis)) if of_hypothesis else 0
-        measures[:, row] = min(len(of_premise), LONGEST), min(len(of_hypothesis), LONGEST), overlap
+        measures[:, row] = len(of_premise), len(of_hypothesis), overlap
         for sign in signs(premise, hypothesis, of_premise == of_hypothesis):
             counts.signs[sign] += 1
             _add_example(counts, sign, batch.numbers[row], premise, hypothesis)
@@ -126,5 +125,12 @@ def _add_texts(counts: Tally, batch: Batch) -> None:
     parts = [(ALL, slice(None))] + [(label, labels == label) for label in set(batch.labels) - {NO_LABEL}]
     for measure, values in zip(MEASURES, measures):
         for label, part in parts:
-            more = np.bincount(values[part], minlength=max(LONGEST, OVERLAP_STEPS) + 1)
-            counts.histograms[measure, label] = counts.histograms.get((measure, label), 0) + more
+            counts.histograms[measure, label] = _added(counts.histograms.get((measure, label)), values[part])
+
+
+def _added(histogram: np.ndarray | None, values: np.ndarray) -> np.ndarray:
+    """A histogram with more values, as long as the largest needs."""
+    more = np.bincount(values, minlength=0 if histogram is None else histogram.size)
+    if histogram is not None:
+        more[: histogram.size] += histogram
+    return more

@@ -28,6 +28,8 @@ def shown_verdict(line: HeadlineVerdict) -> str:
     """The verdict of a headline, and what would decide it."""
     if line.decided_at:
         return f"{line.verdict} (at {line.decided_at} seeds)"
+    if not line.room:
+        return f"{line.verdict}: on original rows it lies within the margin of 0, so that harm could not be seen"
     if line.more_seeds is None:
         return f"{line.verdict}: the difference lies at the margin, and no sensible number of seeds would tell"
     return f"{line.verdict}, needs about {line.more_seeds} more seed{'s' if line.more_seeds > 1 else ''}"

@@ -69,7 +69,7 @@ class CheckResult:
     stopped: str
     sets: list[SetResult]
     planted: SetResult | None
-    code_commit: str | None = dataclasses.field(default_factory=code_commit)
+    code_commit: str | None
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
 
     @property
@@ -133,7 +133,7 @@ def run_check(
     Args:
         after_look: called after each look with what is known by then.
     """
-    begun = time.monotonic()
+    begun, commit = time.monotonic(), code_commit()
     margins = runs.margins(recipe)
     results = [described(found) for found in sets]
     planted = SetResult(PLANTED, BIASED) if recipe.biased else None
@@ -151,7 +151,7 @@ def run_check(
         titles = {metric.name: metric.title for metric in grid.shown}
         levels = next(iter(tests.values())).levels
         stopped = why_stop(recipe, results, look, minutes)
-        result = CheckResult(recipe, titles, levels, seeds, stopped, results, planted)
+        result = CheckResult(recipe, titles, levels, seeds, stopped, results, planted, commit)
         after_look(result)
         if stopped:
             break
@@ -178,7 +178,7 @@ def described(found: CheckedSet) -> SetResult:
 def identity(source: Source) -> dict[str, Any]:
     """Name, commit and content hash of a dataset."""
     record = source.record("dataset")
-    return {key: record[key] for key in ("name", "revision", "content_sha256")}
+    return {key: record[key] for key in ("name", "revision", "content_sha256", "metadata_sha256") if key in record}
 
 
 def judge(one: SetResult, grid: Grid, recipe: CheckRecipe, test: SequentialTest) -> None:
@@ -192,11 +192,10 @@ def judge(one: SetResult, grid: Grid, recipe: CheckRecipe, test: SequentialTest)
         line.more_seeds = None if line.decided_at else test.more_seeds(line)
     one.verdict = overall(line.verdict for line in one.headlines)
     pairs = [Pair(start, Place(one.kind, recipe.size), Place(ORIGINAL, recipe.size)) for start in recipe.starts]
-    readings = {
-        metric.name: read(grid, metric.name, f"{one.name} - original", pairs, ABOVE_ZERO) for metric in grid.shown
-    }
-    one.beside = [reading for metric, reading in readings.items() if metric not in test.margins]
-    one.moved = what_moved([readings[metric.name] for metric in grid.measured])
+    readings = [read(grid, metric.name, f"{one.name} - original", pairs, ABOVE_ZERO) for metric in grid.shown]
+    known = [reading for reading in readings if reading.estimate is not None]
+    one.beside = [reading for reading in known if reading.metric not in test.margins]
+    one.moved = what_moved(known)
 
 
 def why_stop(recipe: CheckRecipe, results: Sequence[SetResult], look: int, minutes: float) -> str:

@@ -39,7 +39,9 @@ class HeadlineVerdict:
     mean, original_mean: of the models tuned on the set and on original rows. estimate: their difference.
     low, high: an interval that holds for all headlines and looks together, by Bonferroni's rule; Holm's, which
         decides, may tell more. sd: of the difference, over seeds.
-    p_harm, p_no_harm: of Student's one-sided tests against -margin, corrected by Holm for the number of headlines.
+    p_harm, p_no_harm: of Student's one-sided tests against -margin, corrected by Holm for the number of headlines; the
+        latter at least that of a test that the score on original rows lies above the margin.
+    room: whether it surely does, so that it can fall by more than the margin.
     decided_at: seeds of the look that gave the verdict. more_seeds: from `SequentialTest.more_seeds`, of an undecided
         headline.
     """
@@ -55,6 +57,7 @@ class HeadlineVerdict:
     sd: float
     p_harm: float
     p_no_harm: float
+    room: bool
     verdict: str = UNDECIDED
     decided_at: int | None = None
     more_seeds: int | None = None
@@ -63,7 +66,8 @@ class HeadlineVerdict:
 class SequentialTest:
     """Two one-sided tests per headline at each look, each with its own alpha over all looks and headlines.
 
-    HARMS: the difference lies below -margin. NO_HARM: it lies above. A verdict that was given stays.
+    HARMS: the difference lies below -margin. NO_HARM: it lies above, and the score on original rows, which can't fall
+    below 0, lies above the margin. A verdict that was given stays.
     """
 
     def __init__(self, looks: Sequence[int], margins: Mapping[str, float], alpha: float) -> None:
@@ -95,6 +99,8 @@ class SequentialTest:
         level = self.levels[len(own)] / len(self.margins)
         effect = crossed_interval(own, original, bound=1.0, level=1 - 2 * level)
         known = effect.standard_error, effect.df
+        left = crossed_interval(original, np.zeros_like(original))
+        p_room = one_sided_p(left.estimate, left.standard_error, left.df, margin)
         return HeadlineVerdict(
             metric,
             margin,
@@ -104,14 +110,16 @@ class SequentialTest:
             *effect[:3],
             sd=float((own - original).std(ddof=1)),
             p_harm=one_sided_p(-effect.estimate, *known, margin),
-            p_no_harm=one_sided_p(effect.estimate, *known, -margin),
+            p_no_harm=max(p_room, one_sided_p(effect.estimate, *known, -margin)),
+            room=p_room <= level,
         )
 
     def more_seeds(self, one: HeadlineVerdict) -> int | None:
         """About how many seeds would decide a headline, with 80% power at the last look's level, were the difference
-        seen the true one; None where it lies so close to the margin that no sensible number would do."""
+        seen the true one; None where it lies so close to the margin that no sensible number would do, and where the
+        score on original rows leaves no room for harm."""
         distance = abs(one.estimate + one.margin)
-        if distance < NEAREST * one.sd or distance == 0:
+        if not one.room or distance < NEAREST * one.sd or distance == 0:
             return None
         last = list(self.levels.values())[-1] / len(self.margins)
         return max(1, seeds_for_power(distance, one.sd, alpha=2 * last) - one.seeds)

@@ -16,7 +16,7 @@ class GridRecipe:
     kinds: list[str] = key("kinds of augmentation set", ["original", "synthetic", "biased_synthetic"])
     sizes: list[int] = key("rows of each augmentation set", [18020, 36040, 73080])
     seeds: list[int] = seed_key(
-        "replicates: seeds of training, and with generators, start_draws or own_sets of what these say", [0]
+        "training seeds, one per replicate; with generators, start_draws or own_sets each selects those as well", [0]
     )
     generators: list[str] = key(
         "names of several generators: replicate r is tuned on rows of the (r mod generators)-th", []

@@ -18,7 +18,7 @@ from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import Key, class_keys, dict_types, item_types, library_keys, types_of
 from blindspots.config.refused_keys import REFUSED, without_effect
 from blindspots.config.test_set_keys import TestSetSources, test_set_keys
-from blindspots.config.yaml_files import parse_yaml, read_yaml
+from blindspots.config.yaml_files import NUMBER, WHOLE_NUMBER, parse_yaml, read_yaml
 
 Recipe = TypeVar("Recipe")
 
@@ -52,14 +52,21 @@ def check_value(where: str, key: Key, value: Any) -> Any:
     converted = _convert(key.types, value, where)
     if isinstance(converted, list):
         wanted = f"list of {' or '.join(sorted(key.items))}"
-        converted = [_convert(key.items, item, where) for item in converted]
+        value, converted = converted, [_convert(key.items, item, where) for item in converted]
     if converted is _WRONG or (isinstance(converted, list) and _WRONG in converted):
-        raise RecipeError(f"{where} wants {wanted}, got {reprlib.repr(value)}.")
+        raise RecipeError(f"{where} wants {wanted}, got {reprlib.repr(value)}{_how_to_write(key, value)}.")
     if isinstance(converted, dict) and key.values:
         converted = {name: _dict_value(where, key, name, item) for name, item in converted.items()}
     for item in _items(converted):
         _check_item(where, key, item)
     return converted
+
+
+def _how_to_write(key: Key, value: Any) -> str:
+    """How a number is written, where it was written in another notation, such as 010 or 1:30."""
+    texts = [item for item in _items(value) if isinstance(item, str) and not NUMBER.fullmatch(item)]
+    meant = any(text.lstrip("+-")[:1].isdigit() for text in texts) and (key.types | key.items) & {"int", "float"}
+    return "; write a number in decimal digits, without leading zeros" if meant else ""
 
 
 def _dict_value(where: str, key: Key, name: Any, value: Any) -> Any:
@@ -115,17 +122,25 @@ def _convert(types: frozenset[str], value: Any, where: str) -> Any:
 
 
 def _to_int(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    if isinstance(value, str) and not WHOLE_NUMBER.fullmatch(value):
+        return None
     try:
-        return int(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-    except ValueError:
+        return int(value)
+    except ValueError:  # more digits than Python reads
         return None
 
 
 def _to_float(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
     try:  # YAML 1.1 reads 1e-5 as a string
-        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+        number = float(value)
     except (ValueError, OverflowError):
         return None
+    is_decimal = not isinstance(value, str) or not math.isfinite(number) or NUMBER.fullmatch(value)
+    return number if is_decimal else None
 
 
 def _to_bool(value: Any) -> bool | None:

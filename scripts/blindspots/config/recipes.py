@@ -110,8 +110,8 @@ class TrainingDataKeys(PeopleKeys):
         None,
     )
     smaller_batches: bool = key(
-        "when out of memory, continue from the last checkpoint with smaller batches and more accumulation steps "
-        "(the same global batch) instead of stopping",
+        "when out of memory, continue from the last checkpoint and compute each batch in pieces (the same rows per "
+        "step) instead of stopping",
         False,
     )
     estimate: bool = key("only print memory, hours and the largest batch that fits, per accelerate config", False)
@@ -181,7 +181,7 @@ class SynthesisRecipe(ArtifactRecipe):
     generator: str | None = key("generator, a Hub id or folder; with shots there is none", None)
     generator_revision: str | None = key("commit or tag of generator", None)
     engine: str = key(
-        "what samples: transformers, here; server, an OpenAI-compatible server that holds the generator",
+        "sampling engine: transformers, in this process; server, an OpenAI-compatible server that holds the generator",
         "transformers",
         choices=("transformers", "server"),
     )

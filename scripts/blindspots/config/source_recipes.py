@@ -64,7 +64,7 @@ class CompareRecipe:
     )
     points: bool = typed(
         (PREFERENCES,),
-        "whether sources give points to one text a row; the texts of a unit are paired, more is better",
+        "whether sources give points to one text per row; the texts of a unit are paired, more is better",
         False,
     )
     item: list[str] = typed(

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import yaml
 from datasets import DatasetInfo, Features
-from datasets.config import REPOCARD_FILENAME, REPOYAML_FILENAME
 from datasets.data_files import DataFilesDict, get_data_patterns, sanitize_patterns
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
-from huggingface_hub import DatasetCard, DatasetCardData
+from huggingface_hub import DatasetCardData
 
+from blindspots.artifacts.dataset_metadata import stated_metadata
 from blindspots.config.errors import UserError, one_line
 from blindspots.data.text_files import TEXT_ENDINGS, ending
 
@@ -47,7 +47,7 @@ class DataFolder:
     def read(cls, path: Path, name: str, config: str | None = None) -> "DataFolder":
         """Read the README. Raises UserError where it can't be used, and where it names files outside the folder."""
         try:
-            card = _card(path)
+            card = DatasetCardData(**stated_metadata(path, name))
             configs = MetadataConfigs.from_dataset_card_data(card)
             for other in configs:
                 if not isinstance(other, str):
@@ -141,14 +141,6 @@ def _missing_parts(files: list[Path]) -> str | None:
 def _whole(file: Path, match: re.Match) -> tuple[Path, str, str, str]:
     """What the parts of one file have in common."""
     return file.parent, match["name"], match["of"], match["ending"]
-
-
-def _card(folder: Path) -> DatasetCardData:
-    """The metadata of README.md, under that of .huggingface.yaml where there is one."""
-    readme, other = folder / REPOCARD_FILENAME, folder / REPOYAML_FILENAME
-    card = DatasetCard.load(readme).data if readme.is_file() else DatasetCardData()
-    values = yaml.safe_load(other.read_text("utf-8")) if other.is_file() else None
-    return DatasetCardData(**card.to_dict() | values) if values else card
 
 
 def _patterns(configs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

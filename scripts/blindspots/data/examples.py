@@ -13,12 +13,12 @@ TaskInputs = list[str] | list[tuple[str, str]]
 
 
 def task_texts(rows: Mapping[str, Sequence[str]], template: str | None = TASK_TEMPLATE) -> TaskInputs:
-    """What a task model classifies: the column text where there is one, else premise and hypothesis.
+    """What a task model classifies: premise and hypothesis, or the column text where there is no premise.
 
     Args:
         template: the text that a row is written in; None leaves premise and hypothesis a pair, as they stand.
     """
-    if "text" in (rows.column_names if isinstance(rows, Dataset) else rows):
+    if "premise" not in (rows.column_names if isinstance(rows, Dataset) else rows):
         return list(rows["text"])
     pairs = zip(rows["premise"], rows["hypothesis"])
     return list(pairs) if template is None else [task_input(*pair, template) for pair in pairs]

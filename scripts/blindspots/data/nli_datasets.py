@@ -47,10 +47,20 @@ def require_columns(dataset: Dataset, columns: Sequence[str], where: str) -> Non
             raise UserError(f"{where} has no column {column}; it has {', '.join(dataset.column_names)}.")
 
 
-def require_text(dataset: Dataset, where: str, columns: Sequence[str] = ("premise", "hypothesis")) -> None:
-    """Raise UserError where a value of the columns is not text or is empty, naming the first such row."""
+def require_text(
+    dataset: Dataset,
+    where: str,
+    columns: Sequence[str] = ("premise", "hypothesis"),
+    numbers: Sequence[int] | None = None,
+) -> None:
+    """Raise UserError where a value of the columns is not text or is empty, naming the first such row.
+
+    Args:
+        numbers: of the rows in their file, where others of it are left out.
+    """
+    numbers = range(len(dataset)) if numbers is None else numbers
     for column in columns:
-        for row, text in enumerate(dataset[column]):
+        for row, text in zip(numbers, dataset[column]):
             if not isinstance(text, str) or not text.strip():
                 raise UserError(f"{where}, row {row}: the {column} is empty or not text. Correct or drop the row.")
 
@@ -126,7 +136,7 @@ def nli_pairs(
     if row_counts is not None and len(labelled) < len(names):
         row_counts["without label"] = len(names) - len(labelled)
     dataset = dataset.select(labelled)
-    require_text(dataset, where)
+    require_text(dataset, where, numbers=labelled)
     ids = row_ids(dataset[id_column] if id_column else None, labelled, where)
     if (twice := repeated(ids)) is not None:
         note(f"{where}: id {twice} occurs more than once, so that all rows go by their number.")

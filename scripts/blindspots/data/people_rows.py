@@ -21,7 +21,8 @@ def labelled_texts(dataset: Dataset, columns: Sequence[str], where: str) -> Data
         columns: of the text, one or two; two texts stand on two lines, each without line breaks of its own.
         where: name of the dataset, for messages.
 
-    Raises UserError for another number of columns, one that is not there, a label without a name, and an empty text.
+    Raises UserError for another number of columns, one that is not there, a label without a name, names that a saved
+    model could not tell apart, and an empty text.
     """
     if len(columns) not in (1, 2):
         raise UserError(f"text_columns names {len(columns)} columns; name one or two.")
@@ -48,7 +49,22 @@ def _label_names(dataset: Dataset, where: str) -> tuple[list[str], list[int]]:
             raise UserError(f"{where}, row {row}: the label is missing. Correct or drop the row.")
     if len(names) < 2:
         raise UserError(f"{where}: every row has the label {names[0]}; there is nothing to learn.")
+    _require_apart(names, where)
     return list(names), values
+
+
+def _require_apart(names: Sequence[str], where: str) -> None:
+    """Raise UserError for names with spaces around them, and for two that differ only in case.
+
+    The labels of a model are read in any case, without such spaces.
+    """
+    known: dict[str, str] = {}
+    for name in names:
+        if name != name.strip():
+            raise UserError(f"{where}: the label {name!r} has white space around it; write it without.")
+        other = known.setdefault(name.lower(), name)
+        if other != name:
+            raise UserError(f"{where}: the labels {other!r} and {name!r} differ only in case; write them alike.")
 
 
 def prompted_texts(dataset: Dataset, where: str) -> Dataset:

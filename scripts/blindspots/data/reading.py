@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from datasets import ClassLabel, Dataset, NamedSplit, load_dataset
 from datasets.exceptions import DatasetsError
@@ -30,7 +31,7 @@ def load_split(
         name: of the source, for messages.
 
     Raises UserError where config or split is not there or has no rows, where a README names files outside its folder,
-    and where a file is broken or does not hold rows.
+    where a file is broken or does not hold rows, and where a label has no name.
     """
     arguments = {"split": split, "cache_dir": cache, "keep_in_memory": keep_in_memory}
     path = Path(os.path.abspath(source.path))  # a relative one may be the name of a builder, such as json
@@ -66,9 +67,9 @@ def _load_file(file: Path, name: str, split: str, arguments: Mapping) -> Dataset
 
 
 def _load(name: str, wanted: str, *arguments, **keys) -> Dataset:
-    """`load_dataset`, with its errors as UserError."""
+    """`load_dataset`, with its errors as UserError, and labels that have a name each."""
     try:
-        return load_dataset(*arguments, **keys)
+        dataset = load_dataset(*arguments, **keys)
     except FileNotFoundError as error:
         raise UserError(f"{name} has no {wanted}: {one_line(error)}") from None
     except (DatasetsError, pa.ArrowException) as error:
@@ -79,6 +80,25 @@ def _load(name: str, wanted: str, *arguments, **keys) -> Dataset:
         raise UserError(f"{name} has no {wanted}: {one_line(error)}") from None
     except Exception as error:  # whatever a file's metadata leads the library into
         raise UserError(f"{name}, {wanted}: can't be read: {type(error).__name__}: {one_line(error)}") from None
+    _require_names(dataset, f"{name}, {wanted}")
+    return dataset
+
+
+def _require_names(dataset: Dataset, where: str) -> None:
+    """Raise UserError for a number of a ClassLabel that has no name; -1 is a missing label.
+
+    `datasets` compares the numbers of text files with the names, and not those of parquet and arrow files.
+    """
+    for column, feature in dataset.features.items():
+        if not isinstance(feature, ClassLabel):
+            continue
+        found = pc.min_max(dataset.data.column(column)).as_py()
+        for value in filter(None, found.values()):
+            if not -1 <= value < feature.num_classes:
+                raise UserError(
+                    f"{where}: {column} {value} has no name; the names are {', '.join(feature.names)}, of the numbers "
+                    f"0 to {feature.num_classes - 1}. Correct the rows, or the names in the README."
+                )
 
 
 def _all_parquet(files: Mapping[Path, str]) -> bool:

@@ -62,7 +62,7 @@ def read_columns(source: Source, split: str, config: str | None, columns: Iterab
 def as_texts(values: pd.Series) -> pd.Series:
     """A column as text, empty where a value is missing. Raises UserError where it holds lists, objects or bytes."""
     if values.map(lambda value: isinstance(value, list | dict | np.ndarray | bytes)).any():
-        raise UserError(f"Column {values.name} holds lists or bytes, where a text or a number a row is needed.")
+        raise UserError(f"Column {values.name} holds lists or bytes, where a text or a number per row is needed.")
     return values.map(as_text)
 
 

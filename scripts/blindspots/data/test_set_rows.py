@@ -43,8 +43,9 @@ def read_test_set(test_set: TestSet, source: Source, expected_rows: int | None =
     Args:
         expected_rows: rows that the source must have in place of the test set's own number.
 
-    Raises UserError where a column is missing, a label or a slice has a value that the set does not allow, a text is
-    empty, an id occurs twice, or the rows are not those that the test set's file states.
+    Raises UserError where a column is missing, none of those that tell clusters is there, a label or a slice has a
+    value that the set does not allow, a text is empty, an id occurs twice, or the rows are not those that the test
+    set's file states.
     """
     own = source.revision is not None and source.name == test_set.dataset
     split = read_split(source, test_set.split, test_set.config if own else None)
@@ -55,8 +56,8 @@ def read_test_set(test_set: TestSet, source: Source, expected_rows: int | None =
     kept = labelled_rows(rows["label"], gold, where, drop_missing=test_set.unlabelled == "drop")
     gold, rows = [gold[row] for row in kept], rows.select(kept)
     _require_rows(test_set, rows, gold, where, expected_rows, own)
-    require_text(rows, where)
-    _require_allowed(test_set, rows, where)
+    require_text(rows, where, numbers=kept)
+    _require_allowed(test_set, rows, where, kept)
     has_ids = "id" in rows.column_names and "id" in test_set.columns
     ids = row_ids(rows["id"] if has_ids else None, kept, where, test_set.id_prefix)
     if (twice := repeated(ids)) is not None:
@@ -64,7 +65,7 @@ def read_test_set(test_set: TestSet, source: Source, expected_rows: int | None =
     columns = {"id": ids, "premise": rows["premise"], "hypothesis": rows["hypothesis"], "gold": gold}
     slices = dict.fromkeys([*SLICES, *test_set.slices])
     texts = {name: _text(rows, name) if name in test_set.slices else [""] * len(rows) for name in slices}
-    return Dataset.from_dict(columns | texts | {"cluster": _clusters(test_set, rows)})
+    return Dataset.from_dict(columns | texts | {"cluster": _clusters(test_set, rows, where)})
 
 
 def _with_columns_of(test_set: TestSet, rows: Dataset, where: str) -> Dataset:
@@ -77,9 +78,9 @@ def _with_columns_of(test_set: TestSet, rows: Dataset, where: str) -> Dataset:
 
 
 def _needed_columns(test_set: TestSet) -> list[str]:
-    """Slice columns that headlines, checked values, clusters or the drawing of a part need."""
+    """Slice columns that headlines, checked values or the drawing of a part need."""
     used = {column for headline in test_set.shown for column in headline.slice} | test_set.allowed.keys()
-    used |= {test_set.stratify, *([test_set.cluster] if isinstance(test_set.cluster, str) else [])}
+    used |= {test_set.stratify}
     return [column for column in test_set.slices if column in used]
 
 
@@ -110,9 +111,10 @@ def rows_sha256(rows: Dataset, gold: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _require_allowed(test_set: TestSet, rows: Dataset, where: str) -> None:
+def _require_allowed(test_set: TestSet, rows: Dataset, where: str, numbers: Sequence[int]) -> None:
+    """Raise UserError for another value of a slice, by the number of its row in the file."""
     for column, allowed in test_set.allowed.items():
-        for row, value in enumerate(rows[column]):
+        for row, value in zip(numbers, rows[column]):
             if as_text(value) not in allowed:
                 raise UserError(f"{where}, row {row}: {column} {value!r} is not one of {', '.join(allowed)}.")
 
@@ -124,15 +126,25 @@ def _text(rows: Dataset, column: str) -> list[str]:
     return [as_text(value) for value in rows[column]]
 
 
-def _clusters(test_set: TestSet, rows: Dataset) -> list[str]:
-    """What rows of a cluster share, by the first of the set's cluster columns that is there; else row numbers.
+def _clusters(test_set: TestSet, rows: Dataset, where: str) -> list[str]:
+    """What rows of a cluster share, by the first of the set's cluster columns that is there.
 
-    A row without a value is a cluster of its own.
+    A row without a value is a cluster of its own, and so is every row of a set that names no column. Raises UserError
+    where the columns that it names are not there: rows that depend on one another would pass for independent ones.
     """
-    named = [test_set.cluster] if isinstance(test_set.cluster, str) else test_set.cluster or []
-    column = next((column for column in named if column in rows.column_names), None)
-    values = _text(rows, column) if column else list(map(str, range(len(rows))))
-    return [value if value.strip() else f"row {row} without {column}" for row, value in enumerate(values)]
+    if not test_set.cluster:
+        return list(map(str, range(len(rows))))
+    named = [test_set.cluster] if isinstance(test_set.cluster, str) else test_set.cluster
+    renamed = {theirs: ours for ours, theirs in test_set.columns.items()}
+    ours = [renamed.get(column, column) for column in named]
+    column = next((column for column in ours if column in rows.column_names), None)
+    if column is None:
+        raise UserError(
+            f"{where} has no column {' or '.join(named)}, by which rows of {test_set.title} belong together; it has "
+            f"{', '.join(rows.column_names)}. Add the column, or correct cluster in {test_set.name}.yaml (null: rows "
+            "stand alone)."
+        )
+    return [value if value.strip() else f"row {row} without {column}" for row, value in enumerate(_text(rows, column))]
 
 
 def stratified(dataset: Dataset, rows: int | None, column: str) -> Dataset:

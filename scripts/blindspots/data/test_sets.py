@@ -20,8 +20,8 @@ ACCURACY, PROBABILITY, AUROC, D_PRIME, CRITERION = "accuracy", "mean_probability
 SLICES = ("heuristic", "subcase", "genre")
 # What else predictions, the metric's results and reports call a column; no slice may be called so.
 OUR_COLUMNS = frozenset(
-    "id premise hypothesis gold label prediction right score right_probability entailment entailment_score test_set "
-    "cluster model n accuracy low high logit_entailment logit_neutral logit_contradiction".split()
+    "id premise hypothesis text gold label prediction right score right_probability entailment entailment_score "
+    "test_set cluster model n accuracy low high logit_entailment logit_neutral logit_contradiction".split()
 )
 # The same of a headline: it is a key of the metric's results and a column of a report.
 OUR_RESULTS = frozenset("start kind size seed replicate slices scores headlines name".split())

@@ -53,7 +53,7 @@ _TRIES = 20
 def mnli_like(
     train_rows: int, matched_rows: int, seed: int, overlap_share: OverlapShare = OVERLAP_SHARE
 ) -> DatasetDict:
-    """Splits `train` and `validation_matched` in MNLI's schema, three hypotheses a premise, one of each label.
+    """Splits `train` and `validation_matched` in MNLI's schema, three hypotheses per premise, one of each label.
 
     No pair occurs twice, in a split or across splits, nor in `hans_like` of any seed. Where a number of rows is no
     multiple of three, the last premise lacks hypotheses.

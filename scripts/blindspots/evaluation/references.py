@@ -17,10 +17,27 @@ from blindspots.data.length_batches import length_batches
 from blindspots.evaluation.people import FILE
 from blindspots.evaluation.rouge import rouge_l
 from blindspots.evaluation.rows import read_rows
-from blindspots.modeling.generators import prompt_ids
+from blindspots.modeling.generators import prompt_ids, require_generator_positions
 
 NUMBERS = ["nll", "tokens", "rouge_l"]
 _IGNORED = -100
+
+
+def require_answerable(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: Dataset, answer_tokens: int
+) -> None:
+    """Raise UserError where a row of people, or an answer to its prompt, may be longer than the model's positions."""
+    prompts, encoded = _encoded(tokenizer, rows)
+    require_generator_positions(model, max(map(len, encoded)), "The longest row of people")
+    what = f"The longest prompt of people with answer_tokens {answer_tokens}"
+    require_generator_positions(model, max(prompts) + answer_tokens, what)
+
+
+def _encoded(tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> tuple[list[int], list[list[int]]]:
+    """The tokens of each prompt, and the token ids of each prompt with its completion and eos."""
+    prompts = [len(prompt_ids(tokenizer, prompt)) for prompt in rows["prompt"]]
+    whole = [text + other for text, other in zip(rows["prompt"], rows["completion"])]
+    return prompts, [[*prompt_ids(tokenizer, text), tokenizer.eos_token_id] for text in whole]
 
 
 @torch.inference_mode()
@@ -30,19 +47,10 @@ def reference_nll(
     """Negative log-likelihood in nats of each completion and its eos after its prompt, and their number of tokens.
 
     Args:
-        rows: with the columns prompt and completion.
-
-    Raises UserError for a row that is longer than the model's positions.
+        rows: with the columns prompt and completion, none longer than the model's positions.
     """
     model.eval()
-    prompts = [len(prompt_ids(tokenizer, prompt)) for prompt in rows["prompt"]]
-    whole = [text + other for text, other in zip(rows["prompt"], rows["completion"])]
-    encoded = [[*prompt_ids(tokenizer, text), tokenizer.eos_token_id] for text in whole]
-    limit = model.config.get_text_config().max_position_embeddings
-    if max(map(len, encoded)) > limit:
-        raise UserError(
-            f"A row of people of {max(map(len, encoded))} tokens is longer than the model's {limit} positions."
-        )
+    prompts, encoded = _encoded(tokenizer, rows)
     nll = np.zeros(len(encoded))
     for batch in length_batches(list(map(len, encoded)), batch_tokens):
         width = max(len(encoded[row]) for row in batch)

@@ -34,7 +34,7 @@ def cluster_bootstrap(
 
     Rows of one cluster are not independent, so the unit is the cluster. The interval is the estimate -+ t times the
     standard deviation of the resampled means, with clusters - 1 degrees of freedom and the factor sqrt(n / (n - 1)):
-    percentiles are too narrow for few units (Hesterberg 2015), and a HANS heuristic has 5 subcases a label.
+    percentiles are too narrow for few units (Hesterberg 2015), and a HANS heuristic has 5 subcases per label.
     Raises ValueError for arrays of different length and for fewer than two clusters.
     """
     first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)

@@ -16,7 +16,7 @@ from blindspots.data.nli import END_MARKER, LABELS, generator_completion, genera
 from blindspots.modeling.adapters import add_adapter
 from blindspots.modeling.classifier import name_the_base
 from blindspots.modeling.loading import adapter_base, errors_in_words, load_adapter, load_model
-from blindspots.modeling.precision import keep_in_float32, quantized_loading, tuned_precision
+from blindspots.modeling.precision import base_model, keep_in_float32, quantized_loading, tuned_precision
 
 # The least share of an adapter's change that must be left in merged weights; half precision rounds small changes away.
 KEPT_AT_LEAST = 0.9
@@ -46,7 +46,7 @@ def require_generator_tokenizer(tokenizer: PreTrainedTokenizerBase, where: str) 
     begins: what the generator is prompted with later is then what it was trained on.
     """
     if tokenizer.eos_token_id is None:
-        raise UserError(f"The tokenizer of {where} has no eos token, which ends each training example; add one.")
+        raise UserError(f"The tokenizer of {where} has no eos token, which ends each training example; set eos_token.")
     for label in LABELS:
         prompt = generator_prompt(label)
         ids = prompt_ids(tokenizer, prompt)
@@ -56,6 +56,19 @@ def require_generator_tokenizer(tokenizer: PreTrainedTokenizerBase, where: str) 
                 f"The tokenizer of {where} splits the prompt for {label} differently on its own than before a "
                 "completion; a generator trained with it could not be prompted."
             )
+
+
+def require_generator_positions(model: PreTrainedModel | PeftModel, longest: int, what: str) -> None:
+    """Raise UserError where a generator is to read and write more tokens than it has positions.
+
+    A model without a fixed number of positions, such as Bloom, has no limit.
+
+    Args:
+        what: is so long, for the message.
+    """
+    limit = getattr(base_model(model).config.get_text_config(), "max_position_embeddings", None)
+    if limit is not None and longest > limit:
+        raise UserError(f"{what} takes {longest} tokens, more than the model's {limit} positions.")
 
 
 def load_base(source: Source, model_config: ModelConfig, seed: int = 0, float32: bool = False) -> PreTrainedModel:
@@ -88,22 +101,25 @@ def load_base(source: Source, model_config: ModelConfig, seed: int = 0, float32:
     return model
 
 
-def load_generator(source: Source, dtype: str) -> PreTrainedModel:
+def load_generator(source: Source, dtype: str, tuned: ModelConfig | None = None) -> PreTrainedModel:
     """A generator's weights; an adapter is merged into its base model, as that was when the adapter was tuned.
+
+    Args:
+        tuned: precision of the base that an adapter was tuned on; by default that in its lineage.
 
     Raises UserError for an adapter that can't be merged: see `merge_adapter`.
     """
     if not (source.path / "adapter_config.json").is_file():
         return load_model(AutoModelForCausalLM, source, dtype=dtype)
-    model = merge_adapter(load_adapter(_base_as_tuned(source, dtype), source), source.name)
+    base = _base_as_tuned(source, dtype, tuned or tuned_precision(source))
+    model = merge_adapter(load_adapter(base, source), source.name)
     if (source.path / "generation_config.json").is_file():
         model.generation_config = load_generation_config(source)
     return model
 
 
-def _base_as_tuned(source: Source, dtype: str) -> PreTrainedModel:
+def _base_as_tuned(source: Source, dtype: str, tuned: ModelConfig) -> PreTrainedModel:
     """The base model of an adapter: where it was quantised, the values that are left of its weights, in `dtype`."""
-    tuned = tuned_precision(source)
     quantized = quantized_loading(tuned)
     if not quantized:
         return load_model(AutoModelForCausalLM, adapter_base(source), dtype=dtype)

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 
 from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.names import LINEAGE, read_lineage
-from blindspots.config.errors import UserError
+from blindspots.config.errors import RecipeError, UserError
 from blindspots.modeling.architectures import has_no_place, is_of_head
 
 ADAPTER = "adapter_model.safetensors"
@@ -188,6 +188,18 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
             )
         tokenizer.pad_token = token
     return tokenizer
+
+
+def use_eos_token(tokenizer: PreTrainedTokenizerBase, eos_token: str | None, where: str) -> None:
+    """End texts with the token that a recipe names, if it does, as TRL's trainers will.
+
+    Raises RecipeError for a token that the tokenizer does not have.
+    """
+    if eos_token is None:
+        return
+    if eos_token not in tokenizer.get_vocab():
+        raise RecipeError(f"eos_token: the tokenizer of {where} has no token {eos_token!r}; name one that it has.")
+    tokenizer.eos_token = eos_token
 
 
 def require_embeddings(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, where: str) -> None:

@@ -18,7 +18,13 @@ from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
 from blindspots.config.recipes import SynthesisRecipe
 from blindspots.data.nli import END_MARKER, LABELS, generator_prompt
-from blindspots.modeling.generators import end_marker_tail, load_generator, prompt_ids, served_name
+from blindspots.modeling.generators import (
+    end_marker_tail,
+    load_generator,
+    prompt_ids,
+    require_generator_positions,
+    served_name,
+)
 from blindspots.modeling.loading import errors_in_words, load_tokenizer, require_embeddings
 from blindspots.modeling.server import Completion, Server
 from blindspots.modeling.shards import Engine
@@ -56,6 +62,8 @@ class TransformersEngine:
     it waits for another that is as far, and the two go on as one: no batch runs on for its longest rows alone, as in
     `model.generate`, and no row is padded. What a row draws depends on the seed and its number, not on the rows beside
     it, up to the rounding of the logits.
+
+    Raises UserError where prompt and completion may be longer than the model's positions.
     """
 
     def __init__(self, source: Source, recipe: SynthesisRecipe, device: torch.device):
@@ -67,6 +75,9 @@ class TransformersEngine:
         require_embeddings(self.model, self.tokenizer, source.name)
         self.batch_size = recipe.batch_size
         self.max_new_tokens = recipe.max_new_tokens
+        prompt = max(len(prompt_ids(self.tokenizer, generator_prompt(label))) for label in LABELS)
+        what = f"{source.name}: a prompt of {prompt} tokens with max_new_tokens {self.max_new_tokens}"
+        require_generator_positions(self.model, prompt + self.max_new_tokens, what)
         self.tail = end_marker_tail(self.tokenizer).to(device)
         eos = self.tokenizer.eos_token_id
         self.ends = torch.tensor([] if eos is None else [eos], dtype=torch.long, device=device)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from blindspots.artifacts.files import hash_file, hash_json, parse_json, write_json
-from blindspots.artifacts.lineage import code_commit
 from blindspots.artifacts.names import COMMIT, LINEAGE, REPO_ID, REPO_TYPES
 from blindspots.artifacts.push import repo_id
 from blindspots.artifacts.remote import download_file, tag_commit
@@ -44,8 +43,8 @@ def manifest_repo(recipe: dict[str, Any]) -> str:
     return repo_id(recipe, name or "release")
 
 
-def write_manifest(entries: Iterable[Entry], recipe: dict[str, Any]) -> str:
-    """Push the manifest of what was pushed and tag it; returns its commit."""
+def write_manifest(entries: Iterable[Entry], recipe: dict[str, Any], code_commit: str | None) -> str:
+    """Push the manifest of what was pushed and tag it; returns its commit. `code_commit`: of the code that pushed."""
     repo, tag = manifest_repo(recipe), recipe["hub_tag"]
     listed = [asdict(entry) for entry in sorted(entries, key=lambda entry: entry.key)]
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +58,7 @@ def write_manifest(entries: Iterable[Entry], recipe: dict[str, Any]) -> str:
             "content_sha256": hash_json({name: one["sha256"] for name, one in files.items()}),
             "parents": [],
             "results": {},
-            "code_commit": code_commit(),
+            "code_commit": code_commit,
             "files": files,
         }
         texts = {LINEAGE: json.dumps(lineage, indent=2) + "\n", "README.md": _card(repo, tag, listed)}

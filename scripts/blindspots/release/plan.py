@@ -14,7 +14,7 @@ from blindspots.artifacts.names import ALLOWED, LINEAGE, read_lineage
 from blindspots.artifacts.push import check_target, preflight, push_artifact, repo_id
 from blindspots.artifacts.remote import remote_lineage, tag_commit
 from blindspots.artifacts.retries import retry_transient
-from blindspots.artifacts.upload import check_files, upload
+from blindspots.artifacts.upload import check_files, require_private, upload
 from blindspots.config.errors import UserError
 from blindspots.release.manifest import Entry, fault_of_tag, manifest_repo, read_manifest, write_manifest
 
@@ -111,9 +111,11 @@ def push_all(artifacts: list[Artifact], recipe: dict[str, Any]) -> None:
     Raises UserError for a parent that is not on the Hub under the tag or there with other content, and for anything
     that is not as the manifest of a finished release says.
     """
+    code = code_commit()
     for artifact in artifacts:
         check_files(artifact.folder, artifact.lineage)
         _preflight(artifact, recipe)
+    require_private(manifest_repo(recipe), "dataset", recipe)
     finished = read_manifest(recipe)
     if finished is not None:
         _require_listed(artifacts, finished, recipe)
@@ -123,7 +125,7 @@ def push_all(artifacts: list[Artifact], recipe: dict[str, Any]) -> None:
         repo, commit = repo_id(recipe, artifact.lineage["artifact"]), push(artifact, recipe)
         pushed.append(Entry(repo, artifact.repo_type, commit, artifact.lineage["content_sha256"]))
     if finished is None:
-        write_manifest(pushed, recipe)
+        write_manifest(pushed, recipe, code)
     else:
         print(f"{manifest_repo(recipe)}@{recipe['hub_tag']} is already there.")
 
@@ -144,6 +146,7 @@ def _require_listed(artifacts: list[Artifact], finished: list[Entry], recipe: di
 def _preflight(artifact: Artifact, recipe: dict[str, Any]) -> None:
     if artifact.lineage["artifact_type"] == MODULE:
         check_target(recipe)
+        require_private(repo_id(recipe, artifact.lineage["artifact"]), artifact.repo_type, recipe)
     else:
         preflight(recipe, artifact.lineage["artifact"], artifact.folder, artifact.repo_type)
 
@@ -184,9 +187,17 @@ def _repos(namespace: str) -> Iterator[tuple[str, str]]:
 
 
 def collect(released: list[Released], namespace: str, title: str, private: bool) -> str:
-    """Make or update the collection of a release; returns its slug."""
+    """Make or update the collection of a release; returns its slug.
+
+    Raises UserError for a public collection that is to be private.
+    """
     api = HfApi()
     collection = retry_transient(api.create_collection)(title, namespace=namespace, private=private, exists_ok=True)
+    if private and not collection.private:
+        raise UserError(
+            f"The collection {collection.slug} is public, and hub_private_repo asks for a private one. Make it "
+            "private on the Hub, or leave hub_private_repo out."
+        )
     wanted = {(item.repo, item.repo_type): item for item in released}
     for item in retry_transient(api.get_collection)(collection.slug).items:
         if (item.item_id, item.item_type) not in wanted:

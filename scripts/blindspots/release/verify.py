@@ -8,12 +8,12 @@ from typing import Any
 
 from huggingface_hub import HfApi, RepoCard
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-from yaml import YAMLError
+from yaml import YAMLError, safe_load
 
-from blindspots.artifacts.cards import headlines, hub_id
+from blindspots.artifacts.cards import eval_results, headlines, hub_id
 from blindspots.artifacts.files import hash_file, hash_json, without_nan
 from blindspots.artifacts.lineage import repo_type
-from blindspots.artifacts.names import ALLOWED
+from blindspots.artifacts.names import ALLOWED, EVAL_RESULTS
 from blindspots.artifacts.remote import download, remote_lineage, tag_commit, tree
 from blindspots.artifacts.retries import OUT_OF_REACH, reason, retry_transient
 from blindspots.config.errors import UserError, one_line
@@ -76,7 +76,7 @@ def failures(released: Released, entry: Entry | None = None) -> list[str]:
         found.append("it holds other content than was released")
     checks: list[Callable] = [_wrong_files]
     if lineage["artifact_type"] != MODULE:
-        checks += [_wrong_parents, _wrong_card, _wrong_metrics]
+        checks += [_wrong_parents, _wrong_card, _wrong_metrics, _wrong_results]
     for check in checks:
         found += _faults(check, released, lineage, folder)
     return [f"{released.repo}: {line}" for line in found]
@@ -187,6 +187,14 @@ def _wrong_metrics(released: Released, lineage: dict[str, Any], folder: Path) ->
         if not _alike(lineage["results"][name], without_nan(recomputed[name])):
             found.append(f"{name} in lineage.json are not those of its predictions")
     return found
+
+
+def _wrong_results(released: Released, lineage: dict[str, Any], folder: Path) -> list[str]:
+    """Whether the Hub shows other results beside the model than its lineage states, or some where it states none."""
+    file, described = folder / EVAL_RESULTS, eval_results(lineage)
+    shown = safe_load(file.read_text("utf-8")) if file.is_file() else None
+    same = shown == (safe_load(described) if described else None)
+    return [] if same else [f"{EVAL_RESULTS} does not show the results that lineage.json states"]
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -12,7 +12,7 @@ from blindspots.data.kinds import compared_kinds, label_of
 from blindspots.data.test_sets import test_set
 from blindspots.evaluation.statistics import Effect, crossed_interval, one_sided_p, seeds_for_power
 from blindspots.report.collect import HANS, LO_NE, MNLI, START, Grid
-from blindspots.report.design import GENERATOR, Design, design
+from blindspots.report.design import GENERATOR, TEST_ROWS, Design, design
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 # Fewer equal signs than six cannot reach p < .05 in a two-sided sign test.
@@ -162,7 +162,7 @@ def read(grid: Grid, metric: str, estimand: str, pairs: list[Pair], rule: Rule, 
         reading.unit_sd = float(by_unit.std(ddof=1))
         _over_units(grid, reading, pairs, seeds, found, rule, level)
     elif len(by_start) > 1:
-        _over_starts(reading, by_start, rule, level)
+        _over_starts(reading, by_start, rule, bound=_bound(grid, metric), level=level)
     reading.needed = _needed(reading, rule.nearest(reading.estimate))
     return reading
 
@@ -209,9 +209,16 @@ def _judge(reading: Reading, effect: Effect, rule: Rule, level: float) -> None:
     reading.verdict = verdict_of(reading.p_supported, reading.p_contradicted, 1 - level)
 
 
-def _over_starts(reading: Reading, by_start: np.ndarray, rule: Rule, level: float) -> None:
+def _bound(grid: Grid, metric: str) -> float:
+    """What no difference in a metric can exceed: 1 for shares and probabilities."""
+    shares = [headline.is_share for headline in grid.shown if headline.name == metric]
+    return 1.0 if all(shares) else math.inf
+
+
+def _over_starts(reading: Reading, by_start: np.ndarray, rule: Rule, bound: float, level: float) -> None:
     """Fill in interval and verdict from one replicate, with the start as the unit."""
-    _judge(reading, crossed_interval(by_start, np.zeros_like(by_start), level=level), rule, level)
+    effect = crossed_interval(by_start, np.zeros_like(by_start), bound=bound, level=level)
+    _judge(reading, effect, rule, level)
     reading.basis = "starts (one replicate)"
     if len(by_start) < FEWEST_STARTS or (rule.needs_signs and reading.starts_p >= ALPHA):
         reading.verdict, reading.p_supported, reading.p_contradicted = UNDECIDED, 1.0, 1.0
@@ -223,9 +230,7 @@ def _over_units(
     """Fill in the intervals over generators and for these alone, or over replicates; and over subcases."""
     sides = [_row_values(grid, reading.metric, pairs, seeds, side) for side in (1, 2)]
     rows = _row_units(grid, reading.metric)
-    shares = [headline.is_share for headline in grid.shown if headline.name == reading.metric]
-    bound = 1.0 if all(shares) else math.inf
-    units, limits = [found.means(side) for side in sides], {"bound": bound, "level": level}
+    units, limits = [found.means(side) for side in sides], {"bound": _bound(grid, reading.metric), "level": level}
     if found.unit == GENERATOR:
         effect, reading.basis = crossed_interval(*(side.mean(axis=1) for side in units), **limits), GENERATOR
         if found.fewest_replicates > 1:
@@ -234,6 +239,8 @@ def _over_units(
     else:
         effect = crossed_interval(*units, rows.units, strata=rows.strata, **limits)
         reading.basis = found.unit + ("" if rows.units is None else " and test rows")
+        if rows.units is None:
+            reading.shared = ", ".join(filter(None, (reading.shared, TEST_ROWS)))
     _judge(reading, effect, rule, level)
     if rows.subcases is not None:
         wide = crossed_interval(*units, rows.subcases, **limits)
@@ -276,7 +283,7 @@ def _row_values(grid: Grid, metric: str, pairs: list[Pair], seeds: list[int], si
 def _needed(reading: Reading, target: float) -> int | None:
     """Units that distinguish the estimate from the target with 80% power, taking the estimate as the truth.
 
-    From the observed sd of the paired difference; from one replicate by the published sd of one model, seeds an arm,
+    From the observed sd of the paired difference; from one replicate by the published sd of one model, seeds per arm,
     for a single pair of cells. None where that sd is not known or the estimate is the target.
     """
     distance, sd = abs(reading.estimate - target), reading.unit_sd

@@ -9,6 +9,8 @@ from blindspots.grid import Cell, generator_of, start_of
 from blindspots.report.collect import START, Grid
 
 GENERATOR, START_DRAW, SEED = "generators", "starts", "seeds"
+# What every unit shares where the rows do not vary.
+TEST_ROWS = "the test rows"
 
 
 @dataclass(frozen=True)
@@ -70,5 +72,5 @@ def design(grid: Grid, seeds: list[int], kinds: list[str]) -> Design:
     if not grid.axes.own_sets and set(kinds) != {START}:
         shared.append("each generator's sets" if several else "the sets")
     if several:
-        shared.append("the test rows")
+        shared.append(TEST_ROWS)
     return Design(unit, np.array(members), ", ".join(shared), synthetic and not several)

@@ -47,9 +47,11 @@ def findings(grid: Grid, readings: list[Reading]) -> Findings | None:
     if several:
         where = (
             f"Means over {_count(grid, 'start', 'start size')}, {_count(grid, 'size', 'set size')} and "
-            f"{_count(grid, 'seed', 'seed')}; differences between kinds in the same places, 95% intervals in brackets."
+            f"{_count(grid, 'seed', 'seed')}; differences between kinds at the same start, size and seed, 95% "
+            "intervals in brackets."
         )
         sentences = [_sentence(name, moved) for name, pair in pairs.items() if (moved := what_moved(pair))]
+        sentences += _left_out(grid, readings)
     else:
         where = f"At the start of {grid.axis('start')[-1]:,} rows and {grid.axis('size')[-1]:,} augmentation rows:"
         sentences = []
@@ -123,6 +125,20 @@ def what_moved(readings: list[Reading]) -> str:
     return f"On lexical overlap {bias} (by the mean probabilities), and {ability} (by AUROC)."
 
 
+def _left_out(grid: Grid, readings: list[Reading]) -> list[str]:
+    """A sentence for each pair of kinds whose difference leaves out places or seeds, since models are missing."""
+    places, seeds = len(grid.axis("start")) * len(grid.axis("size")), len(grid.axis("seed"))
+    found = {}
+    for reading in readings:
+        used = (reading.n_pairs, reading.n // max(reading.n_pairs, 1))
+        if used != (places, seeds):
+            found[reading.estimand] = (
+                f"Models are missing: {reading.estimand} is over {used[0]} of {places} places (a start and a set "
+                f"size) and {used[1]} of {seeds} seeds. The means above it are over all models that are there."
+            )
+    return list(found.values())
+
+
 def _direction(reading: Reading, up: str, down: str) -> str:
     """In which direction a reading surely goes, empty where it is not sure."""
     if reading.low is None or reading.low <= 0 <= reading.high:
@@ -136,7 +152,7 @@ def _how_sure(grid: Grid, readings: list[Reading]) -> str:
         over = " or ".join(sorted({f"{reading.units} {reading.unit}" for reading in readings}))
         shared = {part for reading in readings for part in reading.shared.split(", ") if part}
         return f"The intervals are over {over}" + (
-            f", and say nothing beyond what these share: {', '.join(sorted(shared))}." if shared else "."
+            f". They do not cover variation in what these share: {', '.join(sorted(shared))}." if shared else "."
         )
     shown = [metric for metric in (MNLI, HANS, LO_NE) if metric in [headline.name for headline in grid.metrics]]
     spread = ", ".join(f"{accuracy(PUBLISHED_SD[metric])} in {grid.title(metric)}" for metric in shown)

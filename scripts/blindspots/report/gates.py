@@ -78,7 +78,7 @@ def positive_control(grid: Grid) -> Gate:
     readings = [read(grid, metric, "synthetic - biased synthetic", pairs, ABOVE_ZERO) for metric in (P_LO_NE, LO_NE)]
     known = [reading for reading in readings if reading.estimate is not None]
     return Gate(
-        "biased synthetic data lower LO-non-entailment surely, against synthetic data",
+        "biased synthetic data significantly lower LO-non-entailment, compared with synthetic data",
         reading_text(known[0]) if known else "not in this grid",
         known[0].verdict == SUPPORTED if known else None,
         of_starts=False,

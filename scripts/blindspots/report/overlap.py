@@ -82,8 +82,8 @@ def _reading(estimand: str, rule: Rule, by_generator: list[Measured]) -> Reading
     if several:
         reading.basis, reading.unit_sd = f"{GENERATOR} and original rows", float(estimates.std(ddof=1))
         between, original = estimates.var(ddof=1) / units, by_generator[0].original_error ** 2
-        df = (units - 1) * (1 + original / between) ** 2 if between else math.inf
-        effect = t_interval(reading.estimate, math.sqrt(between + original), df)
+        # Satterthwaite's degrees of freedom are too many where few generators happen to lie close together.
+        effect = t_interval(reading.estimate, math.sqrt(between + original), units - 1)
         reading.low, reading.high = effect.low, effect.high
         reading.p_supported, reading.p_contradicted = rule.p_values(effect)
     else:

@@ -1,5 +1,6 @@
 """The grid table and Table 1, as frames of text and in CSV, Markdown and LaTeX."""
 
+from itertools import product
 from pathlib import Path
 
 import evaluate
@@ -12,7 +13,7 @@ from blindspots.artifacts.files import is_numeric, markdown_table
 from blindspots.config.errors import UserError, one_line
 from blindspots.config.paths import EVALUATE_MODULES
 from blindspots.data.kinds import ORIGINAL, SYNTHETIC, label_of
-from blindspots.data.nli import LABELS
+from blindspots.data.nli import ENTAILMENT, LABELS
 from blindspots.data.test_sets import Headline
 from blindspots.evaluation.statistics import Interval, ratio_of_rates
 from blindspots.report.collect import START, Grid
@@ -198,7 +199,21 @@ def read_counts(path: Path) -> pd.DataFrame:
             )
     if counts.empty or counts.duplicated(["generator", "words", "label"]).any():
         raise UserError(f"{path} has no counts, or gives those of some words and label twice.")
+    _require_all_labels(counts, path)
     return counts
+
+
+def _require_all_labels(counts: pd.DataFrame, path: Path) -> None:
+    """Raise UserError where a generator lacks entailment, or a label or rule of words that others have."""
+    there = set(counts[["generator", "words", "label"]].itertuples(index=False, name=None))
+    labels = [label for label in LABELS if label == ENTAILMENT or label in set(counts["label"])]
+    for place in product(counts["generator"].unique(), counts["words"].unique(), labels):
+        if place not in there:
+            generator, words, label = place
+            raise UserError(
+                f"{path} has no counts of {label} by {words} words{f' for {generator}' if generator else ''}; give "
+                "the same labels and rules of words for every generator."
+            )
 
 
 def table1(counts: pd.DataFrame) -> pd.DataFrame:

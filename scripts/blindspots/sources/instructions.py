@@ -9,7 +9,7 @@ import pandas as pd
 from blindspots.artifacts.inputs import fetch
 from blindspots.audit import text
 from blindspots.audit.duplicates import NearIndex
-from blindspots.audit.findings import Finding, Moments, NotComputedError, Section, mean, share
+from blindspots.audit.findings import LEVEL, Finding, Moments, NotComputedError, Section, mean, share
 from blindspots.audit.rows import Batch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.source_recipes import CompareRecipe, is_count
@@ -226,15 +226,15 @@ def claims(instructions: Instructions) -> Iterator[Claim]:
     )
     if recipe.annotated:
         name, (errors, rows) = max(recipe.annotated.items(), key=lambda item: item[1][0] / item[1][1])
-        whole = wilson(errors, rows)
+        of_several = wilson(errors, rows, level=1 - (1 - LEVEL) / len(recipe.annotated))
         yield Claim(
             statement=f"At least half of the instructions are corrupt in some set ({name})",
             published=errors / rows,
             published_as=name,
-            repeated=whole,
+            repeated=wilson(errors, rows),
             repeated_as=f"{errors} of {rows} rows that people read",
-            corrected=Interval(*(limit - 0.5 for limit in whole)),
-            corrected_as="the same minus a half",
+            corrected=Interval(*(limit - 0.5 for limit in of_several)),
+            corrected_as=f"the same minus a half, corrected for the number of sets ({len(recipe.annotated)})",
             sign=1,
-            moved_by=f"{rows} rows a set; the highest of {len(recipe.annotated)} sets; the rows are not at hand",
+            moved_by=f"{rows} rows per set; the highest of {len(recipe.annotated)} sets; the rows are not at hand",
         )

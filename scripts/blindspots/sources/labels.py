@@ -125,7 +125,7 @@ class Comparison:
                 yield f"{source}: {n:,} codes stand for no label and are left out."
         for source, counts in self.labels.counts.items():
             if counts.sum(axis=1).max() < 2:
-                yield f"{source}: alpha not computed, it has one label an item."
+                yield f"{source}: alpha not computed, it has one label per item."
             elif source != self.recipe.human and self.ignores_the_item(source):
                 yield f"{source}: {UNALIGNED}"
 
@@ -216,7 +216,7 @@ def _moved(measure: str, published: Finding | None, person: Finding | None, at_r
     if published is not None and published.reference is not None:
         parts.append(f"always the commonest label reaches {published.reference.estimate:.3f}")
     if person is None:
-        parts.append("without four people an item, the other people have no minority to be held against")
+        parts.append("without four people per item, the other people have no minority to be held against")
     else:
         parts.append(f"one more person reaches {person.reference.estimate:.3f}, the model {person.value.estimate:.3f}")
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Pairs of texts that people and models chose from: a pair a row, or points of one text a row."""
+"""Pairs of texts that people and models chose from: a pair per row, or points of one text per row."""
 
 import math
 from collections.abc import Sequence

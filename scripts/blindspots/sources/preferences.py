@@ -1,5 +1,6 @@
 """Sections on preferences: agreement, ties, codes, and the cues that people and models follow."""
 
+import math
 from collections.abc import Iterator
 from functools import cached_property, partial
 
@@ -11,7 +12,7 @@ from blindspots.audit.findings import Finding, NotComputedError, Section
 from blindspots.config.source_recipes import CompareRecipe
 from blindspots.data.source_rows import check_sources
 from blindspots.evaluation.agreement import share
-from blindspots.evaluation.cues import CueEffect, Estimate, choices, cue_effects, pearson_of_codes
+from blindspots.evaluation.cues import FEWEST, CueEffect, Estimate, choices, cue_effects, pearson_of_codes
 from blindspots.evaluation.statistics import Interval
 from blindspots.sources import labels, pairs
 from blindspots.sources.claims import Claim, Questions
@@ -19,6 +20,10 @@ from blindspots.sources.pairs import LEXICON, Pairs, read_pairs
 
 # Cues of the meaning of a text, which the claim is about; the others stand beside them.
 PUBLISHED_CUES = (LEXICON, "entailment")
+NO_ESTIMATE = (
+    f"No effect can be told for a cue that varies in fewer than {FEWEST} units, nor for any where choices follow the "
+    "cues without exception."
+)
 
 
 def columns(recipe: CompareRecipe) -> list[str]:
@@ -101,11 +106,14 @@ class Preferences:
         for source, effects in self.effects.items():
             for effect in effects:
                 section.findings.append(self._finding(source, effect))
+                p = "" if math.isnan(effect.difference.p) else f"{effect.difference.p:.3g}"
                 section.tables.setdefault("p of the differences", []).append(
-                    {"source": source, "cue": effect.cue, "p": f"{effect.difference.p:.3g}"}
+                    {"source": source, "cue": effect.cue, "p": p}
                 )
         if not section.findings:
             raise NotComputedError("no cue varies")
+        if any(math.isnan(effect.difference.low) for effects in self.effects.values() for effect in effects):
+            section.notes.append(NO_ESTIMATE)
         if not self.recipe.position:
             section.notes.append("position is not computed: the order of the texts is not the one that was shown.")
         return section
@@ -171,6 +179,8 @@ def _moved(recipe: CompareRecipe, effect: CueEffect) -> str:
     parts = []
     if recipe.inverted:
         parts.append(f"codes of {' and '.join(recipe.inverted)} inverted")
+    if math.isnan(effect.difference.low):
+        return "; ".join([*parts, NO_ESTIMATE])
     parts.append(
         f"ties are half a choice; other cues held equal; people's effect is {effect.people.estimate:+.3f}, the "
         f"model's {effect.model.estimate:+.3f}"

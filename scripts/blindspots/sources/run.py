@@ -48,7 +48,7 @@ def compare(recipe: CompareRecipe, source: Source) -> dict[str, Any]:
     Raises UserError where the rows can't be read, or do not fit the recipe; RecipeError for a published number of
     something that is not measured.
     """
-    module = MODULES[recipe.data_type]
+    commit, module = code_commit(), MODULES[recipe.data_type]
     rows = read_rows(recipe, source, module.columns(recipe))
     n_units = len(set(units(rows, recipe.unit).tolist()))
     if n_units < 2:
@@ -64,7 +64,7 @@ def compare(recipe: CompareRecipe, source: Source) -> dict[str, Any]:
         "licence": recipe.licence,
         "limits": recipe.limits,
         "settings": settings(recipe),
-        "code_commit": code_commit(),
+        "code_commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
         "hardware": hardware(),
         "versions": versions(),

@@ -1,5 +1,6 @@
 """What became of models that were trained on models' data: accuracies, differences and the claims that they decide."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,7 @@ def record(trained: TrainedSet) -> dict[str, Any]:
         "limits": trained.recipe["limits"],
         "commonest": _commonest(trained),
         "score": {kind: _interval(trained, trained.score[kind])._asdict() for kind in trained.kinds},
-        "loss": {kind: _interval(trained, trained.loss[kind])._asdict() for kind in trained.kinds},
+        "loss": {kind: _interval(trained, trained.loss[kind], math.inf)._asdict() for kind in trained.kinds},
     }
 
 
@@ -102,15 +103,18 @@ def _rows_used(trained: TrainedSet, kind: str) -> list[int]:
     return [trained.models[kind, seed]["row_counts"]["trained on"] for seed in trained.seeds]
 
 
-def _interval(trained: TrainedSet, values: np.ndarray) -> Interval:
-    """Mean over seeds and rows, with both drawn at random."""
-    found = difference(trained, values, np.zeros_like(values))
+def _interval(trained: TrainedSet, values: np.ndarray, bound: float = 1.0) -> Interval:
+    """Mean over seeds and rows, with both drawn at random; values lie between 0 and `bound`."""
+    found = difference(trained, values, np.zeros_like(values), bound)
     return Interval(found.estimate, max(found.low, 0.0), found.high)
 
 
-def difference(trained: TrainedSet, first: np.ndarray, second: np.ndarray) -> Interval:
-    """Mean of the first minus the second, both of shape [seeds, rows], paired; over seeds and units."""
-    return Interval(*crossed_interval(first, second, trained.test["unit"])[:3])
+def difference(trained: TrainedSet, first: np.ndarray, second: np.ndarray, bound: float = 1.0) -> Interval:
+    """Mean of the first minus the second, both of shape [seeds, rows], paired; over seeds and units.
+
+    bound: no difference can exceed it; that of a loss has none.
+    """
+    return Interval(*crossed_interval(first, second, trained.test["unit"], bound=bound)[:3])
 
 
 def claims(trained: TrainedSet, sets: list[TrainedSet]) -> Iterator[Claim]:
@@ -153,7 +157,7 @@ def _of_instructions(trained: TrainedSet, kind: str) -> Claim:
         published_as="",
         repeated=difference(trained, trained.score[kind], trained.score[HUMAN]),
         repeated_as="ROUGE-L of the model's answers, the model's minus people's, tokens equal",
-        corrected=difference(trained, trained.loss[kind], trained.loss[HUMAN]),
+        corrected=difference(trained, trained.loss[kind], trained.loss[HUMAN], math.inf),
         corrected_as="nats per token of people's answers, the model's minus people's, tokens equal",
         sign=1,
         moved_by=f"likelihood in place of ROUGE-L; trained on people's {people:.3f}, on the model's {model:.3f} nats",

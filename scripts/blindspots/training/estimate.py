@@ -32,6 +32,7 @@ from blindspots.config.paths import ACCELERATE_CONFIGS
 from blindspots.config.processes import engine
 from blindspots.config.recipes import TrainingDataKeys
 from blindspots.data.examples import TaskInputs, encode
+from blindspots.data.length_batches import length_batches
 from blindspots.data.nli import LABELS
 from blindspots.modeling.adapters import add_adapter, read_model_config
 from blindspots.modeling.loading import errors_in_words, load_config, load_tokenizer
@@ -196,6 +197,21 @@ def batch_tokens(recipe: TrainingDataKeys, training: TrainingArguments, lengths:
     return recipe.tokens_per_batch or training.per_device_train_batch_size * max(lengths)
 
 
+def trained_tokens(
+    recipe: TrainingDataKeys, training: TrainingArguments, lengths: Sequence[int], devices: int
+) -> float:
+    """Tokens of the whole run, padding left out: of max_steps where they are given, else of the epochs."""
+    if training.max_steps <= 0:
+        return sum(lengths) * training.num_train_epochs
+    if recipe.tokens_per_batch:
+        batches = len(length_batches(lengths, recipe.tokens_per_batch))
+    else:
+        batches = max(1, len(lengths) / training.per_device_train_batch_size)
+    one_batch = recipe.global_batch_size or training.accelerator_config.split_batches  # of all devices together
+    in_step = training.gradient_accumulation_steps * (1 if one_batch else devices)
+    return training.max_steps * in_step * sum(lengths) / batches
+
+
 def require_fit(plan: Plan, recipe: TrainingDataKeys, training: TrainingArguments, lengths: Sequence[int]) -> None:
     """Raise UserError where the fullest batch cannot fit on a device here."""
     try:
@@ -280,7 +296,8 @@ def table(
     for file in sorted(ACCELERATE_CONFIGS.glob("*.yaml")):
         shared = sharding(yaml.safe_load(file.read_text()))
         needed, fits = run.needed(tokens, shared), run.tokens_that_fit(memory, shared)
-        hours = sum(lengths) * training.num_train_epochs * run.operations_per_token / (rate * shared["devices"]) / 3600
+        trained = trained_tokens(recipe, training, lengths, shared["devices"])
+        hours = trained * run.operations_per_token / (rate * shared["devices"]) / 3600
         parts = {part: getattr(run, part) / shared[part] for part in ("weights", "gradients", "optimiser")}
         parts["activations"] = run.activation_bytes_per_token * tokens
         rows.append(

@@ -19,6 +19,7 @@ from blindspots.config.recipes import GeneratorRecipe, PreferenceRecipe, TaskRec
 from blindspots.config.refused_keys import tracker
 from blindspots.data.nli_datasets import nli_pairs, read_split
 from blindspots.data.people_rows import labelled_texts, prompted_texts
+from blindspots.data.row_ids import note
 from blindspots.modeling.loading import check_saved_weights
 from blindspots.modeling.precision import held_in, trained_dtype
 from blindspots.training.checkpoints import last_checkpoint
@@ -69,6 +70,11 @@ def training_arguments(
     if recipe.train_dataset is not None and not recipe.estimate:
         check_optimisation(training, keys)
     batch, processes = training.per_device_train_batch_size, training.world_size
+    if training.accelerator_config.dispatch_batches and processes > 1:
+        raise RecipeError(
+            "accelerator_config: dispatch_batches would fill the last batches of an epoch with rows that it has had; "
+            "leave it out."
+        )
     if training.accelerator_config.split_batches and batch % processes:
         raise RecipeError(
             f"split_batches spreads a batch of {batch} rows over the processes, and {processes} do not divide it; "
@@ -181,24 +187,28 @@ def train(
 ) -> Loaded:
     """What `load` gives, its trainer trained from the last checkpoint on; one without rows stays as it is.
 
-    Where the device has too little memory and the recipe allows it, all is loaded again, for smaller batches.
+    Where the device has too little memory and the recipe allows it, all is loaded again, and batches are computed in
+    more pieces.
 
     Args:
         load: from recipe and arguments to the model or tokenizer, the trainer, and what else the script needs.
         keys, training, model_config: see `training_arguments`.
     """
+    pieces = 1
     while True:
         loaded = load(recipe, training)
         trainer = loaded[1]
         if trainer.train_dataset is None:
+            note("There is no train_dataset: the model is saved as it was loaded, untrained.")
             return loaded
+        trainer.pieces = pieces
         print_plan(trainer)
         try:
             trainer.train(resume_from_checkpoint=last_checkpoint(folder))
             return loaded
         except RuntimeError as error:
             del loaded, trainer
-            recipe, keys = smaller_batches(error, recipe, keys)
+            pieces = smaller_batches(error, recipe, training, pieces)
             training = training_arguments(type(training), recipe, keys, folder.checkpoints, model_config)
 
 

@@ -1,11 +1,11 @@
-"""The Trainers: batches of equal token count, a loss that is a mean over rows, and epochs that resume in order."""
+"""The Trainers: every row once per epoch, a loss that is a mean over rows, and epochs that resume in order."""
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate.data_loader import BatchSamplerShard
 from accelerate.utils import synchronize_rng_states
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
@@ -15,58 +15,11 @@ from transformers.trainer_pt_utils import BatchRebalanceSampler, LengthGroupedSa
 from trl import RewardTrainer, SFTTrainer
 
 from blindspots.config.errors import UserError
-from blindspots.data.length_batches import length_batches
 from blindspots.training.engines import EngineAutocast
 from blindspots.training.finite import FiniteSteps
+from blindspots.training.pieces import CutBatches
 from blindspots.training.prefix import SharedPrefix
-
-
-class TokenBatchSampler(BatchRebalanceSampler):
-    """`length_batches` for training: every row once per epoch, batches in random order, as many on every process.
-
-    Rows of one length change places from epoch to epoch, so the number of batches stays. Trainer hands a
-    BatchRebalanceSampler to the DataLoader as it is, and leaves the spreading over processes to it.
-    """
-
-    def __init__(self, lengths: list[int], batch_tokens: int, seed: int, processes: int = 1, rank: int = 0):
-        if len(lengths) < processes:
-            raise UserError(f"{len(lengths)} rows can't be spread over {processes} processes; use fewer processes.")
-        super().__init__(lengths, processes, processes, 1, seed=seed, rank=rank)
-        self.batch_tokens = batch_tokens
-        self.batches_per_process = len(self.all_batches()) // processes
-
-    def all_batches(self) -> list[list[int]]:
-        """The batches of all processes in this epoch: those of one optimiser step stand together."""
-        random = torch.Generator().manual_seed(self.seed + self.epoch)
-        rows = torch.randperm(len(self.lengths), generator=random).tolist()
-        batches = [
-            [rows[index] for index in batch]
-            for batch in length_batches([self.lengths[row] for row in rows], self.batch_tokens)
-        ]
-        batches = self._spread_evenly(batches)
-        return [batches[index] for index in torch.randperm(len(batches), generator=random).tolist()]
-
-    def _spread_evenly(self, batches: list[list[int]]) -> list[list[int]]:
-        """As many batches as a multiple of the processes, with every row once.
-
-        The fullest are halved; where too few hold more than one row, the shortest are joined, beyond batch_tokens.
-        """
-        missing = -len(batches) % self.dp_size
-        if sum(len(batch) - 1 for batch in batches) >= missing:
-            for _ in range(missing):
-                fullest = batches.pop(max(range(len(batches)), key=lambda index: len(batches[index])))
-                batches += [fullest[: len(fullest) // 2], fullest[len(fullest) // 2 :]]
-            return batches
-        for _ in range(len(batches) % self.dp_size):
-            first, second, *batches = sorted(batches, key=lambda batch: sum(self.lengths[row] for row in batch))
-            batches.append(first + second)
-        return batches
-
-    def __iter__(self) -> Iterator[list[int]]:
-        yield from self.all_batches()[self.rank :: self.dp_size]
-
-    def __len__(self) -> int:
-        return self.batches_per_process
+from blindspots.training.samplers import TokenBatchSampler, require_no_repeats, share_steps
 
 
 class _DrawEpoch(TrainerCallback):
@@ -79,11 +32,12 @@ class _DrawEpoch(TrainerCallback):
         self.sampler.set_epoch(int(state.epoch or 0))
 
 
-class _TokenBatches:
-    """A Trainer that takes batches of `tokens_per_batch` padded tokens where it is given one.
+class _EveryRowOnce:
+    """A Trainer that trains on each row once per epoch, in batches of `tokens_per_batch` padded tokens if given.
 
-    Raises UserError for keys that do not fit the model, and where no batch is full and `dataloader_drop_last` is set:
-    Trainer would stop before the first step, as if it had trained.
+    Raises UserError for keys that do not fit the model, where the rows of the last step can't be spread over the
+    processes, and where no batch is full and `dataloader_drop_last` is set: Trainer would stop before the first step,
+    as if it had trained.
     """
 
     def __init__(self, *args, tokens_per_batch: int | None = None, **kwargs):
@@ -97,6 +51,9 @@ class _TokenBatches:
 
     def get_train_dataloader(self) -> DataLoader:
         batches = super().get_train_dataloader()
+        shard = batches.batch_sampler
+        if isinstance(shard, BatchSamplerShard) and shard.num_processes > 1 and not shard.drop_last:
+            share_steps(shard, self.args.gradient_accumulation_steps, self.args.max_steps)
         if len(batches) == 0:
             raise UserError(
                 f"{len(self.train_dataset)} rows fill no batch of {self.args.train_batch_size}, and "
@@ -111,6 +68,7 @@ class _TokenBatches:
             sampler = super()._get_train_sampler(train_dataset)
             if isinstance(sampler, BatchRebalanceSampler):
                 sampler.seed = seed  # which Trainer does not tell it (transformers 5.23): each seed drew one order
+                require_no_repeats(sampler, arguments.max_steps)
             if isinstance(sampler, LengthGroupedSampler):
                 sampler.batch_size *= arguments.world_size  # rows are grouped alike, however many processes there are
             return sampler
@@ -159,7 +117,7 @@ def mean_row_loss(
     return loss / (num_items_in_batch or len(labels))
 
 
-class TaskTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, EngineAutocast, Trainer):
+class TaskTrainer(CutBatches, SharedPrefix, _EveryRowOnce, _SameOrder, FiniteSteps, EngineAutocast, Trainer):
     """Trainer of a task model whose loss is a mean over the rows of a step, however these are spread.
 
     LlamaForSequenceClassification leaves `num_items_in_batch` unused although Trainer relies on it (transformers
@@ -180,11 +138,11 @@ class TaskTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, EngineAu
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
 
-class GeneratorTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, EngineAutocast, SFTTrainer):
-    """SFTTrainer of a generator; its loss is a mean over tokens, which such batches hold the same number of.
+class _KeptPrecision:
+    """A trainer of TRL that leaves trained weights as they are; beside quantised ones TRL makes bfloat16 of them.
 
     Args:
-        as_published: let SFTTrainer make bfloat16 of all that is trained beside 4-bit weights, as it would.
+        as_published: let it do so.
     """
 
     def __init__(self, model: PreTrainedModel, args: TrainingArguments, as_published: bool = False, **kwargs):
@@ -194,8 +152,32 @@ class GeneratorTrainer(SharedPrefix, _TokenBatches, _SameOrder, FiniteSteps, Eng
             parameter.data = values
 
 
-class PreferenceTrainer(_TokenBatches, _SameOrder, FiniteSteps, EngineAutocast, RewardTrainer):
-    """RewardTrainer whose epochs resume in order and which stops at a loss that is not finite.
+class GeneratorTrainer(
+    _KeptPrecision, CutBatches, SharedPrefix, _EveryRowOnce, _SameOrder, FiniteSteps, EngineAutocast, SFTTrainer
+):
+    """SFTTrainer of a generator; its loss is a mean over tokens, of which batches of tokens hold the same number."""
+
+
+class PreferenceTrainer(_KeptPrecision, _EveryRowOnce, _SameOrder, FiniteSteps, EngineAutocast, RewardTrainer):
+    """RewardTrainer whose loss is a mean over the pairs of a step, however these are spread.
 
     Each text is scored alone, so that the order of the two texts of a pair plays no part.
     """
+
+    loss_is_scaled_for_ga = True  # by its pairs, see compute_loss
+
+    def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> torch.Tensor:
+        """The pairs of an optimiser step over all processes; Trainer would count labels, which pairs do not have."""
+        pairs = sum(_pairs(batch) for batch in batch_samples)
+        return self.accelerator.gather(torch.tensor(pairs, device=device)).sum()
+
+    def compute_loss(self, model, inputs, return_outputs: bool = False, num_items_in_batch=None):
+        """TRL's loss, a mean over a batch, weighted in training by the batch's share of the step."""
+        share = _pairs(inputs) / num_items_in_batch * self.args.world_size if num_items_in_batch is not None else 1
+        found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return (found[0] * share, found[1]) if return_outputs else found * share
+
+
+def _pairs(batch: dict[str, torch.Tensor]) -> int:
+    """How many pairs of texts a batch holds: the chosen texts, then the rejected ones."""
+    return len(batch["input_ids"]) // 2

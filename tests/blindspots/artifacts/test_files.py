@@ -19,6 +19,7 @@ from blindspots.artifacts.files import (
     write_whole,
 )
 from blindspots.artifacts.markdown import code
+from blindspots.config.errors import UserError
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(PLAIN, lambda part: st.lists(part) | st.dictionaries(st.text(), part), max_leaves=12)
@@ -115,6 +116,47 @@ def test_card_and_lineage_do_not_count(folder):
     before = hash_folder(folder)
     (folder / "README.md").write_text("a card")
     (folder / "lineage.json").write_text("{}")
+    assert hash_folder(folder) == before
+
+
+def test_a_linked_folder_counts_as_if_it_lay_there(folder, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    (disk / "deep").mkdir()
+    (disk / "deep/rows").write_text("two")
+    (folder / "linked").symlink_to(disk)
+    (folder / "again").symlink_to(disk / "deep")
+    linked = hash_folder(folder)
+    assert linked[0].keys() == {"data/rows", "linked/deep/rows", "again/rows"}
+    (disk / "deep/rows").write_text("three")
+    assert hash_folder(folder)[1] != linked[1]
+    (disk / "deep/rows").write_text("two")
+    (folder / "linked").unlink()
+    (folder / "again").unlink()
+    for name in ("linked/deep", "again"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "rows").write_text("two")
+    assert hash_folder(folder) == linked
+
+
+@pytest.mark.parametrize("target", [".", "..", "data"])
+def test_a_link_to_a_folder_around_it_is_refused(folder, target):
+    (folder / "data/loop").symlink_to((folder / target).resolve())
+    with pytest.raises(UserError, match=r"data/loop.* is a link back to .*Remove the link"):
+        hash_folder(folder)
+
+
+def test_two_folders_that_link_to_each_other_are_refused(folder):
+    (folder / "other").mkdir()
+    (folder / "data/other").symlink_to(folder / "other")
+    (folder / "other/data").symlink_to(folder / "data")
+    with pytest.raises(UserError, match="is a link back to"):
+        hash_folder(folder)
+
+
+def test_caches_do_not_count(folder):
+    before = hash_folder(folder)
+    (folder / "data/.cache/huggingface").mkdir(parents=True)
+    (folder / "data/.cache/huggingface/rows.lock").write_text("")
     assert hash_folder(folder) == before
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from threading import Thread
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from blindspots.artifacts.folder import (
     resume_or_clear,
     save_artifact,
 )
+from blindspots.artifacts.names import read_lineage
+from blindspots.artifacts.push import check_push
 from blindspots.config.errors import UserError
 from blindspots.config.parser import parse_recipe
 from blindspots.config.recipes import EvaluateRecipe, PrepareRecipe
@@ -29,13 +32,14 @@ def recipe(folder, **keys) -> PrepareRecipe:
     return PrepareRecipe(output_dir=str(folder), mnli="somewhere", **keys)
 
 
-def make(folder, text: str, **keys) -> None:
-    """Save an artifact of one file."""
+def make(folder, text: str, meanwhile: Callable[[], None] = lambda: None, **keys) -> None:
+    """Save an artifact of one file; `meanwhile` happens before it takes its place."""
     made = recipe(folder, **keys)
     with output_folder(made, "prepared_mnli") as out:
         data = out.staging / "data" / "full"
         data.mkdir(parents=True)
         pq.write_table(pa.table({"premise": [text]}), data / "train-00000-of-00001.parquet")
+        meanwhile()
         save_artifact(out, resolved_recipe(made), {}, {"rows": 1})
 
 
@@ -85,7 +89,7 @@ def test_a_failed_run_leaves_the_old_artifact_whole(tmp_path):
 def test_a_run_killed_between_the_two_renames_loses_nothing(tmp_path, monkeypatch):
     make(tmp_path / "a", "old")
 
-    def killed(new, final, replaced):
+    def killed(new, final, replaced, strange):
         final.rename(replaced)
         raise KeyboardInterrupt
 
@@ -211,6 +215,66 @@ def test_a_folder_with_a_lineage_that_is_not_ours_is_not_replaced(tmp_path, line
     (tmp_path / "a" / "lineage.json").write_text(lineage)
     with pytest.raises(UserError, match=r"holds lineage\.json"):
         make(tmp_path / "a", "new")
+
+
+@pytest.mark.parametrize("former", [True, False])
+@pytest.mark.parametrize("name", ["my notes.txt", "data/mine.parquet"])
+def test_a_file_that_comes_during_the_run_is_kept_and_so_is_the_finished_artifact(tmp_path, former, name):
+    if former:
+        make(tmp_path / "a", "old")
+
+    def put() -> None:
+        (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a" / name).write_text("mine")
+
+    with pytest.raises(UserError, match=rf"a/{name} was put there during the run") as told:
+        make(tmp_path / "a", "finished", put)
+    assert (tmp_path / "a" / name).read_text() == "mine"
+    assert not former or held(tmp_path / "a") == "old"
+    finished = tmp_path / ".a.work/artifact"
+    assert str(finished) in str(told.value)
+    assert held(finished) == "finished"
+    with pytest.raises(UserError, match=rf"holds {name}, which is not of a former"):
+        make(tmp_path / "a", "new")
+    assert held(finished) == "finished"
+    (tmp_path / "a" / name).unlink()
+    make(tmp_path / "a", "new")
+    assert held(tmp_path / "a") == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_commit_is_that_of_the_code_that_began_the_run(tmp_path, monkeypatch):
+    commits = iter(["a" * 40, "b" * 40])
+    monkeypatch.setattr("blindspots.artifacts.folder.code_commit", lambda: next(commits))
+    make(tmp_path / "a", "one")
+    assert json.loads((tmp_path / "a/lineage.json").read_text())["code_commit"] == "a" * 40
+    assert list(commits) == ["b" * 40]
+
+
+def test_the_commit_is_read_before_the_wait_for_another_run(tmp_path, monkeypatch):
+    now = ["a" * 40]
+    monkeypatch.setattr("blindspots.artifacts.folder.code_commit", lambda: now[0])
+    with output_folder(recipe(tmp_path / "a"), "prepared_mnli"):
+        waiting = Thread(target=make, args=(tmp_path / "a", "second"), kwargs={"wait_for_lock": True})
+        waiting.start()
+        waiting.join(0.2)
+        now[0] = "b" * 40
+    waiting.join(30)
+    assert json.loads((tmp_path / "a/lineage.json").read_text())["code_commit"] == "a" * 40
+
+
+@pytest.mark.parametrize("link", ["outputs", "outputs/demo", "outputs/demo/x"])
+def test_behind_a_link_the_hub_is_asked_for_the_repo_that_is_pushed(tmp_path, monkeypatch, link):
+    (tmp_path / "scratch/run1").mkdir(parents=True)
+    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / link).symlink_to(tmp_path / "scratch/run1")
+    asked = []
+    monkeypatch.setattr("blindspots.artifacts.push.preflight", lambda recipe, name, *_: asked.append(name))
+    monkeypatch.chdir(tmp_path)
+    check_push(recipe("outputs/demo/x", push_to_hub=True), "prepared_mnli")
+    make("outputs/demo/x", "one")
+    assert (tmp_path / link).is_symlink()
+    assert asked == [read_lineage(tmp_path / "outputs/demo/x")["artifact"]] == ["demo-x"]
 
 
 def test_a_file_beside_those_of_a_former_artifact_is_kept(tmp_path):

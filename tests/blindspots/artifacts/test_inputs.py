@@ -95,6 +95,24 @@ def test_a_dataset_may_be_a_file_and_is_recorded_by_its_content(tmp_path):
         fetch(str(file), "model")
 
 
+def test_what_a_readme_says_counts_of_a_local_dataset_alone(tmp_path):
+    (tmp_path / "README.md").write_text("---\nconfigs: [{config_name: x, data_files: rows.json}]\n---\n")
+    assert "metadata_sha256" in Source("rows", tmp_path, None, "dataset").record("train")
+    for source in (Source("org/rows", tmp_path, "a" * 40, "dataset"), Source("model", tmp_path, None, "model")):
+        assert "metadata_sha256" not in source.record("train")
+
+
+def test_rows_in_a_linked_folder_are_part_of_the_input(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows/data").symlink_to(tmp_path / "disk")
+    hashes = []
+    for text in ("a", "b"):
+        (tmp_path / "disk/train.csv").write_text(text)
+        hashes.append(fetch(str(tmp_path / "rows"), "dataset").record("train")["content_sha256"])
+    assert hashes[0] != hashes[1]
+
+
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere", "multi_nli", "a/b/c"])
 def test_what_is_neither_folder_nor_repo_is_refused(name):
     with pytest.raises(UserError, match="is neither a folder here nor a Hub id"):

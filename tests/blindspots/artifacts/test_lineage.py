@@ -1,6 +1,7 @@
 """What lineage.json is made of: the artifact's name and licence, and what ran where."""
 
 import os
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,6 +29,14 @@ from blindspots.artifacts.lineage import (
 )
 def test_the_name_of_an_artifact_is_its_path_below_outputs(folder, name):
     assert artifact_name(Path(folder)) == name
+
+
+def test_the_name_of_an_artifact_follows_the_path_as_it_is_given(tmp_path, monkeypatch):
+    (tmp_path / "scratch/run1").mkdir(parents=True)
+    (tmp_path / "outputs").symlink_to("scratch/run1")
+    monkeypatch.chdir(tmp_path)
+    for given in ("outputs/demo/x", tmp_path / "outputs/demo/x", "./outputs/../outputs/demo/x/"):
+        assert artifact_name(given) == "demo-x"
 
 
 def test_models_and_datasets_are_told_apart_by_their_cards_template():
@@ -75,9 +84,70 @@ def test_of_accelerate_s_settings_those_that_launch_hands_on_are_recorded(monkey
     assert accelerate_settings() == {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
 
 
-def test_the_commit_is_a_hash_or_unknown():
-    commit = code_commit()
-    assert commit is None or len(commit.removesuffix("+changes")) == 40
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def write(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch) -> Path:
+    """A checkout of a commit, as if the scripts ran from there."""
+    root = tmp_path / "checkout"
+    write(root, "scripts/train.py", "recipes/test_sets/hans.yaml", "README.md")
+    (root / ".gitignore").write_text("outputs/\n__pycache__/\n")
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "first")
+    monkeypatch.setattr(lineage, "ROOT", root)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("outputs/model/lineage.json", ""),
+        ("notes.txt", ""),
+        ("recipes/mine/start.yaml", ""),
+        ("scripts/__pycache__/train.pyc", ""),
+        ("scripts/helper.py", "+changes"),
+        ("scripts/blindspots/data/new.py", "+changes"),
+        ("recipes/test_sets/mine.yaml", "+changes"),
+        ("scripts/train.py", ""),
+        ("README.md", ""),
+    ],
+)
+def test_a_new_file_is_a_change_of_the_code_where_it_decides_what_runs(checkout, name, ending):
+    write(checkout, name)
+    assert code_commit() == git(checkout, "rev-parse", "HEAD") + ending
+
+
+@pytest.mark.parametrize("name", ["scripts/train.py", "README.md"])
+def test_a_changed_file_is_a_change_wherever_it_is(checkout, name):
+    (checkout / name).write_text("y")
+    assert code_commit() == git(checkout, "rev-parse", "HEAD") + "+changes"
+
+
+@pytest.mark.parametrize("folder", ["outputs/copy", "copy"])
+def test_a_copy_within_another_checkout_is_not_of_its_commit(checkout, monkeypatch, folder):
+    write(checkout, f"{folder}/scripts/train.py", f"{folder}/recipes/test_sets/hans.yaml")
+    monkeypatch.setattr(lineage, "ROOT", checkout / folder)
+    assert code_commit() is None
+
+
+def test_outside_a_checkout_and_without_git_there_is_no_commit(checkout, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert code_commit() is None
+    assert lineage.code_repository() is None
+    monkeypatch.undo()
+    monkeypatch.setattr(lineage, "ROOT", tmp_path)
+    assert code_commit() is None
 
 
 @pytest.mark.parametrize(

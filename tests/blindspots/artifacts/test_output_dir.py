@@ -70,7 +70,7 @@ def test_a_swap_keeps_what_was_there_until_it_is_recovered_or_replaced(tmp_path)
     for text in ("first", "second"):
         (tmp_path / "new").mkdir()
         (tmp_path / "new" / "note").write_text(text)
-        swap_folder(tmp_path / "new", final, replaced)
+        swap_folder(tmp_path / "new", final, replaced, strange)
         assert held(final) == text
     recover_folder(final, replaced)  # nothing is lost, so nothing comes back
     assert (held(final), held(replaced)) == ("second", "first")
@@ -127,6 +127,33 @@ def test_files_of_somebody_else_are_never_replaced(tmp_path):
     with pytest.raises(UserError, match=r"output_dir .*b is a file; name a folder"):
         write(tmp_path / "b", "new")
     assert (tmp_path / "b").read_text() == "a file"
+
+
+@pytest.mark.parametrize(("former", "added"), [("old", "a/remarks.txt"), (None, "a/remarks.txt"), (None, "a")])
+def test_what_somebody_puts_there_during_the_run_is_kept_and_so_is_what_was_made(tmp_path, former, added):
+    if former:
+        write(tmp_path / "a", former)
+
+    def meanwhile():
+        with whole_folder(tmp_path / "a", "note", strange) as new:
+            (new / "note").write_text("new")
+            (tmp_path / added).parent.mkdir(exist_ok=True)
+            (tmp_path / added).write_text("mine")
+
+    with pytest.raises(UserError, match=rf"{added} was put there during the run, so nothing was replaced") as told:
+        meanwhile()
+    assert (tmp_path / added).read_text() == "mine"
+    assert former is None or held(tmp_path / "a") == former
+    finished = tmp_path / ".a.work/new"
+    assert held(finished) == "new"
+    assert str(finished) in str(told.value)
+    with pytest.raises(UserError, match=r"output_dir .*a (holds remarks\.txt, which|is a file)"):
+        write(tmp_path / "a", "newer")
+    assert held(finished) == "new"
+    (tmp_path / added).rename(tmp_path / "kept")
+    write(tmp_path / "a", "newer")
+    assert held(tmp_path / "a") == "newer"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "kept"]
 
 
 def test_an_empty_folder_may_be_written_to(tmp_path):

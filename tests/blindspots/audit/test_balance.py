@@ -12,7 +12,7 @@ from blindspots.audit import balance
 from blindspots.audit import rows as rows_module
 from blindspots.audit.findings import NotComputedError
 from blindspots.audit.rows import Columns, opened
-from blindspots.audit.tally import ALL, HYPOTHESIS, OVERLAP, tally
+from blindspots.audit.tally import ALL, HYPOTHESIS, OVERLAP, PREMISE, tally
 from blindspots.config.errors import UserError
 from blindspots.data.nli import LABELS
 from blindspots.demo.corpus import mnli_like
@@ -68,6 +68,17 @@ def test_counts_do_not_depend_on_the_batches(corpora, monkeypatch):
     assert (whole.labels, whole.usable, whole.signs) == (parts.labels, parts.usable, parts.signs)
     assert (whole.heuristics.sort_index() == parts.heuristics.sort_index()).all(axis=None)
     assert all((whole.histograms[key] == parts.histograms[key]).all() for key in whole.histograms)
+
+
+@pytest.mark.parametrize("batch", [1, 50])
+def test_texts_of_thousands_of_words_count_as_long_as_they_are(folder, monkeypatch, batch):
+    monkeypatch.setattr(rows_module, "BATCH_ROWS", batch)
+    premises = [" ".join(["word"] * words) for words in (3000, 10, 5000)]
+    counts = counted(folder("long", premise=premises, hypothesis=["a b"] * 3, label=[0, 1, 2]))
+    assert counts.moments(PREMISE).mean == pytest.approx(8010 / 3)
+    assert counts.moments(PREMISE, "contradiction").mean == 5000
+    section = balance.lengths(counts, counts)
+    assert section.tables["words of the premise, quantiles"][0]["longest"] == 5000
 
 
 def test_lengths_and_overlap_by_hand(folder):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from blindspots.check.render import shown_verdict
 from blindspots.check.sequential import HARMS, NO_HARM, UNDECIDED, SequentialTest, levels, overall
 
 LOOKS = (3, 5, 8)
@@ -31,6 +32,23 @@ def test_a_clear_harm_and_a_clear_absence_of_it_are_told_at_the_first_look():
 
 def test_a_drop_within_the_margin_does_no_harm():
     assert look(SequentialTest(LOOKS, {"a": 0.05}, 0.05), 5, a=-0.02)["a"].verdict == NO_HARM
+
+
+@pytest.mark.parametrize(
+    ("original", "own"),
+    [
+        ([0.012, 0.017, 0.015, 0.013, 0.016], [0.0] * 5),  # the set takes all that there is
+        ([0.0] * 5, [0.0] * 5),
+        ([0.012, 0.017, 0.015, 0.013, 0.016], [0.014, 0.015, 0.016, 0.015, 0.014]),
+        ([0.0, 0.1, 0.0, 0.05, 0.0], [0.0, 0.1, 0.0, 0.05, 0.0]),  # above the margin, but not surely
+    ],
+)
+def test_where_the_original_score_lies_within_the_margin_of_0_no_harm_is_never_told(original, own):
+    test = SequentialTest(LOOKS, {"a": 0.02}, 0.05)
+    for seeds in (3, 5):
+        (found,) = test.look({"a": (own[:seeds], original[:seeds])})
+        assert (found.verdict, found.room, test.more_seeds(found)) == (UNDECIDED, False, None)
+        assert "harm could not be seen" in shown_verdict(found)
 
 
 def test_the_margin_of_each_headline_is_its_own():

@@ -77,6 +77,58 @@ def test_a_float_is_a_float_however_it_is_written(recipe, written):
     assert training["learning_rate"] == 1e-5
 
 
+@pytest.mark.parametrize("written", ["010", "08", "0x10", "0b1", "1_000", "1:30", "1_0.5", "010.5"])
+@pytest.mark.parametrize("key", ["seed", "learning_rate"])
+def test_a_number_that_is_not_decimal_is_refused_in_a_recipe_and_as_a_flag(recipe, key, written):
+    said = rf"{key} wants (int|float), got '{written}'; write a number in decimal digits, without leading zeros"
+    for words in (
+        [recipe(f"output_dir: out\n{key}: {written}\n")],
+        [recipe(f"output_dir: out\n{key}: '{written}'\n")],
+        ["--output_dir", "out", f"--{key}", written],
+    ):
+        with pytest.raises(RecipeError, match=said):
+            task(*words)
+
+
+@pytest.mark.parametrize("written", ["[2:30]", "[010]", "[10, 1_000]"])
+def test_so_is_one_within_a_list(recipe, written):
+    words = ["--output_dir", "o", "--kind", "original"]
+    for argv in ([recipe(f"sizes: {written}\n"), *words], [*words, "--sizes", written]):
+        with pytest.raises(RecipeError, match=r"sizes wants list of int, got .*in decimal digits"):
+            parse_recipe(VariantsRecipe, argv=argv)
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "value"),
+    [
+        ("seed", "10", 10),
+        ("seed", "'10'", 10),
+        ("seed", "+3", 3),
+        ("learning_rate", "5.", 5.0),
+        ("learning_rate", ".5", 0.5),
+        ("learning_rate", "10", 10.0),
+        ("learning_rate", "'1.0e-3'", 1e-3),
+        ("adam_epsilon", "1E-8", 1e-8),
+    ],
+)
+def test_a_recipe_and_a_flag_mean_the_same_number(recipe, key, written, value):
+    of_recipe = task(recipe(f"output_dir: out\n{key}: {written}\n"))[1]
+    of_flag = task("--output_dir", "out", f"--{key}", written.strip("'"))[1]
+    assert of_recipe == of_flag == {key: value}
+    assert type(of_recipe[key]) is type(value)
+
+
+@pytest.mark.parametrize("written", [".inf", "-.inf", ".nan", "inf", "nan", "1e999"])
+def test_a_number_is_finite(recipe, written):
+    with pytest.raises(RecipeError, match="learning_rate wants a finite number"):
+        task(recipe(f"output_dir: out\nlearning_rate: {written}\n"))
+
+
+def test_text_may_look_like_a_number_of_another_notation(recipe):
+    ours, _, _ = task(recipe("output_dir: 010\ntrain_config: 0x10\nhub_name: 1:30\n"))
+    assert (ours.output_dir, ours.train_config, ours.hub_name) == ("010", "0x10", "1:30")
+
+
 @settings(max_examples=25)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_any_float_survives_the_command_line(value):
@@ -140,7 +192,7 @@ def test_null_takes_a_value_back(recipe):
         ("seed: 1\n", r"output_dir is required: folder of the finished artifact"),
         ("", r"is empty"),
         ("# only a comment\n", r"is empty"),
-        ("- a\n- b\n", r"must hold one `key: value` a line, not a list"),
+        ("- a\n- b\n", r"must hold one `key: value` per line, not a list"),
         ("seed: [1\n", r"is not valid YAML"),
     ],
 )

@@ -1,5 +1,7 @@
 """Flat YAML files: what is read, and the one line that a file that cannot be read earns."""
 
+import math
+
 import pytest
 
 from blindspots.config.errors import RecipeError
@@ -27,6 +29,28 @@ def test_values_but_yes_and_no_are_what_yaml_makes_of_them():
     assert parse_yaml(text, "x") == ["yes", "No", "on", "OFF", True, False, "trueish", 1, 1.5, None, "true", "n"]
 
 
+@pytest.mark.parametrize("text", "010 0250 00 08 0x10 0b1 1_000 1:30 1_0.5 1:30.5 010.5".split())
+def test_a_number_that_is_not_decimal_is_text(text):
+    assert parse_yaml(text, "x") == text
+    assert parse_yaml(f"[{text}]", "x") == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0", 0), ("-1", -1), ("+3", 3), ("10", 10), (".5", 0.5), ("5.", 5.0), ("1.0e-3", 0.001), ("-0.5E+2", -50.0)],
+)
+def test_a_decimal_number_is_a_number(text, value):
+    found = parse_yaml(text, "x")
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_a_tag_makes_no_number_of_what_is_not_decimal():
+    assert parse_yaml("[!!int '10', !!float 1, !!float 1e-5, !!float .inf]", "x") == [10, 1.0, 1e-5, math.inf]
+    for text in ("!!int 010", "!!int 1:30", "!!int 1_000", "!!float 1:30.5", "!!float '0x10'"):
+        with pytest.raises(RecipeError, match=r"x holds a value that can't be read: .* is not a decimal number"):
+            parse_yaml(text, "x")
+
+
 def test_a_mapping_may_be_used_again():
     assert parse_yaml("a: &a {1: x, b: y}\nc: {<<: *a, b: z}\n", "x")["c"] == {"1": "x", "b": "z"}
 
@@ -44,7 +68,7 @@ def test_a_missing_file_names_the_nearest(tmp_path):
         ("seed: 1\nseed: 1\n", "seed is given two values; keep one"),
         ("headlines:\n  a: 1\n  a: 2\n", "a is given two values; keep one"),
         ("# only a comment\n", "is empty"),
-        ("- a\n", "must hold one `key: value` a line, not a list"),
+        ("- a\n", "must hold one `key: value` per line, not a list"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path, text, message):

@@ -21,6 +21,15 @@ def test_a_task_model_reads_the_template(pairs):
     assert task_texts(pairs) == task_texts(pairs[:]) == expected
 
 
+def test_a_text_stands_for_a_pair_only_where_there_is_none():
+    """A test set may have a column that is called text beside its pairs."""
+    pair = {"premise": ["A dog ran."], "hypothesis": ["A dog."]}
+    for rows in (pair | {"text": ["a passage"]}, Dataset.from_dict(pair | {"text": ["a passage"]})):
+        assert task_texts(rows) == [task_input("A dog ran.", "A dog.")]
+        assert task_texts(rows, None) == [("A dog ran.", "A dog.")]
+    assert task_texts({"text": ["a passage"]}) == ["a passage"]
+
+
 def test_a_label_is_the_id_that_the_head_gives_its_name(world, pairs):
     tokenizer = load_tokenizer(fetch(str(world / "start"), "model"))
     label2id = {"contradiction": 0, "entailment": 1, "neutral": 2}

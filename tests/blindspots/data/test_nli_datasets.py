@@ -122,6 +122,12 @@ def test_a_label_that_is_missing_is_refused_beside_those_that_are_not_agreed_on(
         nli_pairs(rows, "dev.tsv")
 
 
+def test_a_bad_row_behind_one_without_a_label_keeps_its_number():
+    rows = Dataset.from_dict(GLUE | {"sentence2": ["h", "h", "h", " "]})
+    with pytest.raises(UserError, match=r"dev\.tsv, row 3: the hypothesis is empty"):
+        nli_pairs(rows, "dev.tsv")
+
+
 def source(world, name):
     return Source(name, world / "corpus" / name, None, "dataset")
 

@@ -21,6 +21,13 @@ def test_labels_that_are_text_are_named_in_alphabetical_order():
     assert labelled_texts(Dataset.from_dict(TEXTS), ["text"], "x").features["label"].names == ["no", "yes"]
 
 
+@pytest.mark.parametrize("names", [["no", "NO", "yes"], [" no", "yes"]])
+def test_names_of_a_class_label_that_a_model_could_not_tell_apart_are_refused(names):
+    rows = Dataset.from_dict(TEXTS | {"label": [0, 1]}).cast_column("label", ClassLabel(names=names))
+    with pytest.raises(UserError, match=r"x: the label"):
+        labelled_texts(rows, ["text"], "x")
+
+
 def test_two_texts_stand_on_two_lines():
     rows = Dataset.from_dict(TEXTS | {"other": ["b", "c\nd"]})
     assert labelled_texts(rows, ["text", "other"], "x")["text"][:] == ["One line.\nb", "Two.\nc d"]
@@ -41,6 +48,8 @@ def test_a_row_without_a_unit_is_one_itself():
         ({"label": ["yes", None]}, ["text"], "x, row 1: the label is missing"),
         ({"label": ["yes", "yes"]}, ["text"], "x: every row has the label yes"),
         ({"id": ["a", "a"]}, ["text"], "x: id a occurs more than once"),
+        ({"label": ["yes", "no "]}, ["text"], "x: the label 'no ' has white space around it"),
+        ({"label": ["Yes", "yes"]}, ["text"], "x: the labels 'Yes' and 'yes' differ only in case"),
     ],
 )
 def test_a_text_that_can_not_be_used_is_an_error(changed, columns, message):

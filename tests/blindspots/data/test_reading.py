@@ -300,6 +300,26 @@ def test_a_parquet_split_with_other_rows_than_the_readme_states_is_refused(write
     refused("mine, split train: 2 rows, but its README states 3. Fetch the files again", folder)
 
 
+@pytest.mark.parametrize(("number", "stated"), [(3, True), (-2, True), (3, False)])
+def test_a_label_of_parquet_without_a_name_is_refused(tmp_path, number, stated):
+    """Whether the README or the file itself names the labels; the library compares neither with the numbers."""
+    names = ["entailment", "neutral", "contradiction"]
+    named = Dataset.from_dict({"label": [0, -1, None]}).cast_column("label", ClassLabel(names=names))
+    table = named.data.table.set_column(0, "label", pa.array([0, -1, number]))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    pq.write_table(
+        table.replace_schema_metadata(None if stated else named.data.schema.metadata), folder / "train.parquet"
+    )
+    if stated:
+        feature = {"name": "label", "dtype": {"class_label": {"names": dict(zip("012", names))}}}
+        files = {"config_name": "default", "data_files": [{"split": "train", "path": "train.parquet"}]}
+        (folder / "README.md").write_text(readme(files, dataset_info={"features": [feature]}))
+    refused(f"mine.*split train: label {number} has no name; the names are entailment, neutral, contradiction", folder)
+    pq.write_table(named.data.table, folder / "train.parquet")
+    assert texts(folder) == [0, -1, None]
+
+
 def test_an_arrow_file_without_rows_says_so(tmp_path):
     schema = pa.schema({"premise": pa.string()})
     with pa.OSFile(str(tmp_path / "rows.arrow"), "wb") as file, pa.ipc.new_stream(file, schema):

@@ -143,7 +143,6 @@ def test_a_slice_that_nothing_needs_may_be_missing_and_one_that_is_needed_may_no
     for needing in (
         {"headlines": {"made_animals": {"category": "animals"}}},
         {"stratify": "category"},
-        {"cluster": "category"},
         {"allowed": {"category": ["animals"]}},
     ):
         with pytest.raises(UserError, match="mine test has no column category; it has premise"):
@@ -157,7 +156,26 @@ def test_a_slice_with_a_value_that_is_not_allowed_names_the_row(made):
         read_test_set(checked, made(category=["animals", "animals", "plants"]))
 
 
-def test_clusters_follow_the_first_column_that_is_there_else_rows_stand_alone(made):
+@pytest.mark.parametrize("named", ["promtID", ["promtID", "premisse"]])
+def test_clusters_by_columns_that_are_not_there_are_refused(made, named):
+    """Else rows that depend on one another would pass for independent ones."""
+    with pytest.raises(UserError, match=r"mine test has no column promtID.*rows of Made belong together; it has prem"):
+        read_test_set(made_set(cluster=named), made())
+
+
+def test_wanli_without_its_pairs_ids_is_refused_with_what_to_do(tmp_path):
+    row = {"premise": "p", "hypothesis": "h", "label": "entailment", "genre": "generated"}
+    write_configs(tmp_path, {"default": {"test": Dataset.from_list([row])}})
+    with pytest.raises(UserError, match=r"has no column pairID, .* Add the column, or correct cluster in wanli\.yaml"):
+        read_test_set(test_sets.test_set("wanli"), Source("mine", tmp_path, None, "dataset"))
+
+
+def test_a_cluster_may_have_the_datasets_own_name_of_a_column_of_ours(made):
+    assert read_test_set(made_set(cluster="sentence1"), made())["cluster"] == MADE["sentence1"]
+    assert read_test_set(made_set(cluster=["promptID", "pairID"]), made())["cluster"] == ["7", "8", "9"]
+
+
+def test_clusters_follow_the_first_column_that_is_there_and_without_a_name_rows_stand_alone(made):
     several = made_set(cluster=["promptID", "premise"])
     assert read_test_set(several, made(promptID=[4, 5, 4]))["cluster"] == ["4", "5", "4"]
     assert read_test_set(several, made())["cluster"] == MADE["sentence1"]
@@ -170,6 +188,19 @@ def test_rows_without_a_label_are_dropped_or_refused_and_the_rest_keep_their_num
     assert (kept["id"], kept["gold"]) == (["x1"], ["neutral"])
     with pytest.raises(UserError, match="mine test, row 2: the label is missing"):
         read_test_set(made_set(), unlabelled)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"sentence1": ["p", "p", " "]}, "row 2: the premise is empty"),
+        ({}, "row 2: category 'others' is not one"),
+    ],
+)
+def test_a_bad_row_behind_one_without_a_label_keeps_its_number(made, changed, message):
+    checked = made_set(slices=["category"], allowed={"category": ["animals", ""]})
+    with pytest.raises(UserError, match=f"mine test, {message}"):
+        read_test_set(checked, made(gold_label=["-", "neutral", "neutral"], **changed))
 
 
 def test_labels_of_other_names_are_mapped_and_folded_ones_are_kept(made):

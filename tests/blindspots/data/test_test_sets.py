@@ -161,7 +161,7 @@ def test_an_unknown_key_is_named_with_those_that_there_are(made, key):
         ),
         *(
             ({"slices": ["genre", name]}, f"slices names {name}, which is a column of ours")
-            for name in ("label", "prediction", "test_set", "id", "cluster", "accuracy", "logit_neutral")
+            for name in ("label", "prediction", "test_set", "id", "text", "cluster", "accuracy", "logit_neutral")
         ),
         *(
             ({"headlines": {name: {}}}, f"{name} is a name of ours")

@@ -21,7 +21,9 @@ def made() -> dict[str, np.ndarray]:
 def effects(made, **changes) -> dict:
     used = made | changes
     cues = {"cue": used["cue"], "noise": used["noise"]}
-    found = cue_effects(used["people"], used["model"], cues, used["units"], used.get("position", True))
+    found = cue_effects(
+        used["people"], used["model"], cues, used["units"], used.get("position", True), used.get("level", 0.95)
+    )
     return {effect.cue: effect for effect in found}
 
 
@@ -73,6 +75,31 @@ def test_a_cue_that_does_not_vary_is_left_out_and_one_unit_is_an_error(made):
     assert list(effects(made, noise=np.ones(400))) == ["position", "cue"]
     with pytest.raises(ValueError, match="at least two units"):
         effects(made, units=np.zeros(400))
+
+
+@pytest.mark.parametrize("units", [1, 2, 4])
+def test_a_cue_that_varies_in_few_units_has_no_effect_and_changes_no_other(made, units):
+    rare = np.where(made["units"] < units, made["noise"], 0.0)
+    found = effects(made, noise=rare)
+    assert np.isnan([found["noise"].people, found["noise"].model, found["noise"].difference]).all()
+    without = cue_effects(made["people"], made["model"], {"cue": made["cue"]}, made["units"])
+    assert [found["position"], found["cue"]] == without
+
+
+def test_few_units_widen_the_interval(made):
+    rare = np.where(made["units"] < 6, made["noise"], 0.0)
+    one, other = (effects(made, noise=rare, level=level)["noise"].model for level in (0.95, 0.99))
+    ratio = (other.high - other.low) / (one.high - one.low)
+    assert ratio == pytest.approx(stats.t.ppf(0.995, 5) / stats.t.ppf(0.975, 5))
+
+
+@pytest.mark.parametrize("chosen", [np.ones(400), "cue"])
+def test_choices_without_exception_have_no_finite_effect(made, chosen):
+    chosen = (made["cue"] > 0).astype(float) if isinstance(chosen, str) else chosen
+    for changed in ({"model": chosen}, {"people": chosen}):
+        found = effects(made, **changed)
+        assert list(found) == ["position", "cue", "noise"]
+        assert all(np.isnan(effect[1:]).all() for effect in found.values())
 
 
 def test_pearson_of_codes_takes_ties_for_a_third_number():

@@ -6,11 +6,18 @@ import pandas as pd
 import pytest
 import torch
 from datasets import Dataset
+from transformers import BloomConfig, BloomForCausalLM
 
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import UserError
 from blindspots.evaluation.people import FILE
-from blindspots.evaluation.references import answers, predict_references, read_references, reference_nll
+from blindspots.evaluation.references import (
+    answers,
+    predict_references,
+    read_references,
+    reference_nll,
+    require_answerable,
+)
 from blindspots.modeling.generators import load_generator
 from blindspots.modeling.loading import load_tokenizer
 
@@ -60,8 +67,24 @@ def test_the_mean_loss_is_that_of_all_tokens(generator, tmp_path):
     assert found["units"] == 2
 
 
-def test_an_answer_that_is_too_long_is_an_error(generator):
-    model, tokenizer = generator
-    rows = Dataset.from_dict({"prompt": ["A dog"], "completion": [" runs" * 5000]})
-    with pytest.raises(UserError, match=r"tokens is longer than the model's \d+ positions"):
-        reference_nll(model, tokenizer, rows, 100)
+@pytest.mark.parametrize(
+    ("completion", "answer_tokens", "message"),
+    [
+        (" runs" * 5000, 4, r"The longest row of people takes \d+ tokens, more than the model's 256 positions"),
+        (" runs.", 255, r"The longest prompt of people with answer_tokens 255 takes \d+ tokens, more than"),
+    ],
+)
+def test_rows_and_answers_beyond_the_models_positions_are_refused(generator, completion, answer_tokens, message):
+    rows = Dataset.from_dict({"prompt": ["A dog"], "completion": [completion]})
+    with pytest.raises(UserError, match=message):
+        require_answerable(*generator, rows, answer_tokens)
+    require_answerable(*generator, ROWS, 64)
+
+
+def test_a_model_without_positions_takes_rows_of_any_length(generator):
+    torch.manual_seed(0)
+    config = BloomConfig(vocab_size=400, hidden_size=32, n_layer=1, n_head=2)
+    model, tokenizer = BloomForCausalLM(config), generator[1]
+    require_answerable(model, tokenizer, ROWS, 10**6)
+    nll, _ = reference_nll(model, tokenizer, ROWS, 1000)
+    assert (nll > 0).all()

@@ -264,8 +264,29 @@ def test_models_that_never_differ_have_p_1_and_no_width():
     assert effect[:4] == (0, 0, 0, 1)
 
 
-def test_models_that_always_differ_alike_are_sure():
+def test_models_that_always_differ_alike_are_sure_where_nothing_bounds_them():
     assert crossed_interval([0.7] * 3, [0.5] * 3).p == 0
+
+
+@pytest.mark.parametrize("n", [2, 4, 8, 200])
+@pytest.mark.parametrize("apart", [0, 1])
+def test_bounded_differences_that_are_all_alike_have_an_interval_of_their_number(n, apart):
+    rows, units = one([apart] * n, [0] * n, np.arange(n), bound=1), crossed_interval([apart] * n, [0] * n, bound=1)
+    few = crossed_interval(np.full((n, 300), apart), np.zeros((n, 300)), np.arange(300), bound=1)
+    assert rows == pytest.approx(units)
+    assert few.low == pytest.approx(units.low)
+    assert rows.estimate == pytest.approx(apart)
+    assert rows.low == pytest.approx(max(-1, apart - (1 + apart) * wilson(0, n).high))
+    assert rows.high == (1 if apart else pytest.approx(wilson(0, n).high))
+    assert rows.low < apart
+    assert (rows.p > 0.05) == (rows.low <= 0)
+
+
+@pytest.mark.parametrize(("n", "true"), [(4, 0.9), (20, 0.98)])
+def test_few_bounded_differences_are_covered(n, true):
+    rng = np.random.default_rng(0)
+    effects = [one(rng.random(n) < true, np.zeros(n), np.arange(n), bound=1) for _ in range(200)]
+    assert np.mean([effect.low <= true <= effect.high for effect in effects]) > 0.9
 
 
 def test_whole_clusters_make_a_wider_interval_than_rows():
@@ -317,7 +338,7 @@ def test_hans_takes_less_than_a_second():
 
 
 def test_seeds_for_the_gap_of_the_paper():
-    """Mean gap .19 between original and synthetic, seed sd .12: 7 seeds an arm by the normal rule, 8 by t."""
+    """Mean gap .19 between original and synthetic, seed sd .12: 7 seeds per arm by the normal rule, 8 by t."""
     assert seeds_for_power(0.19, 0.12, paired=False) == 8
 
 

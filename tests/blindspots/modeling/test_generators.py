@@ -9,7 +9,7 @@ import pytest
 import torch
 from made_generator import made_adapter
 from peft import IA3Config, get_peft_model
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, BloomConfig, GPT2Config, LlamaConfig
 from trl import ModelConfig
 
 from blindspots.artifacts.inputs import Source, fetch
@@ -22,6 +22,7 @@ from blindspots.modeling.generators import (
     load_generator,
     longest_completion,
     prompt_ids,
+    require_generator_positions,
     require_generator_tokenizer,
     served_name,
 )
@@ -128,6 +129,22 @@ def test_an_adapter_of_a_quantised_base_is_merged_into_what_quantisation_left_of
     assert (logits_of(whole) - expected).abs().mean() > 0.1 * expected.abs().mean()
 
 
+@pytest.mark.parametrize("precision", [{"load_in_4bit": True}, {"load_in_8bit": True}], ids=["nf4", "int8"])
+def test_an_adapter_without_a_lineage_yet_is_merged_into_the_base_that_it_is_said_to_be_tuned_on(
+    adapter, tmp_path, precision
+):
+    pytest.importorskip("bitsandbytes")
+    tuned = ModelConfig(dtype="bfloat16", **precision)
+    wide, _ = tiny_base(["a text"], seed=0, hidden_size=64, layers=2)
+    wide.save_pretrained(tmp_path / "wide")
+    source, _ = adapter(tmp_path / "wide", loading={"dtype": "bfloat16", **quantized_loading(tuned)})
+    found = load_generator(source, "float32", tuned)
+    whole = load_generator(source, "float32")
+    (source.path / "lineage.json").write_text(json.dumps(LINEAGE | {"recipe": {"dtype": "bfloat16", **precision}}))
+    assert logits_of(found).equal(logits_of(load_generator(source, "float32")))
+    assert not logits_of(found).equal(logits_of(whole))
+
+
 def test_half_precision_may_hold_an_adapter_and_says_where_it_does_not(adapter):
     source, expected = adapter()
     merged = load_generator(source, "bfloat16")
@@ -149,6 +166,27 @@ def test_only_lora_adapters_are_merged(world, tmp_path):
 
 
 # How long completions are
+
+
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [
+        (GPT2Config(n_positions=16), 16),
+        (LlamaConfig(max_position_embeddings=16), 16),
+        (BloomConfig(), None),
+    ],
+    ids=["gpt2", "llama", "bloom"],
+)
+def test_a_generator_is_held_to_its_positions_where_it_has_a_number_of_them(config, limit):
+    """GPT-2 has no embeddings beyond them, and a Llama runs past them unnoticed."""
+    with torch.device("meta"):
+        config.num_hidden_layers, config.hidden_size, config.num_attention_heads = 1, 32, 2
+        model = AutoModelForCausalLM.from_config(config)
+    require_generator_positions(model, 16, "A row")
+    if limit is None:
+        return require_generator_positions(model, 10**6, "A row")
+    with pytest.raises(UserError, match="A row takes 17 tokens, more than the model's 16 positions"):
+        require_generator_positions(model, 17, "A row")
 
 
 def test_completions_are_as_long_as_the_longest_that_a_generator_was_trained_on(world, tmp_path):

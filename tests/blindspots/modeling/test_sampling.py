@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 
 def recipe(**keys) -> SynthesisRecipe:
-    return SynthesisRecipe(output_dir="unused", generator="unused", **({"max_new_tokens": 512} | keys))
+    return SynthesisRecipe(output_dir="unused", generator="unused", **({"max_new_tokens": 200} | keys))
 
 
 @pytest.fixture
@@ -39,6 +39,12 @@ def test_the_same_seed_writes_the_same_and_another_seed_something_else(engine):
     assert len(one) == 40
     assert one == same
     assert one != other
+
+
+def test_completions_longer_than_the_models_positions_are_refused(engine):
+    """The base has 256, of which the prompt takes some."""
+    with pytest.raises(UserError, match=r"max_new_tokens 256 takes \d+ tokens, more than the model's 256 positions"):
+        engine(max_new_tokens=256)
 
 
 def test_completions_end_with_the_end_marker_or_at_the_limit(engine):

@@ -80,7 +80,7 @@ def test_several_seeds_decide_at_a_single_start():
 
 
 def test_the_seeds_needed_from_one_seed_take_the_published_spread():
-    # McCoy et al. (2020): sd .124 on LO-non-entailment; a gap of .19 needs about 8 seeds an arm.
+    # McCoy et al. (2020): sd .124 on LO-non-entailment; a gap of .19 needs about 8 seeds per arm.
     assert gap(points([0.19] * 2), metric="hans_lo_non_entailment").needed == 8
     assert gap(points([0.0] * 2)).needed is None
 

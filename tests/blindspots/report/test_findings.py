@@ -1,5 +1,8 @@
 """Findings: a table of means and differences, and sentences on what moved."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from blindspots.config.paths import PAPER_POINTS
@@ -27,7 +30,7 @@ def test_several_seeds_have_means_and_intervals_over_all_places(make_grid):
     readings = compared(grid)
     found = findings(grid, readings)
     assert found.where.startswith(
-        "Means over 2 start sizes, 3 set sizes and 3 seeds; differences between kinds in the "
+        "Means over 2 start sizes, 3 set sizes and 3 seeds; differences between kinds at the "
     )
     assert found.table["kind"].tolist() == [
         *("original", "synthetic", "biased synthetic"),
@@ -45,7 +48,28 @@ def test_several_seeds_have_means_and_intervals_over_all_places(make_grid):
     *sentences, last = found.sentences
     assert len(sentences) == 3
     assert sentences[2].startswith("Biased synthetic rather than synthetic data: on lexical overlap ")
-    assert last.startswith("The intervals are over 3 seeds, and say nothing beyond what these share: one generator, ")
+    assert last.startswith("The intervals are over 3 seeds. They do not cover variation in what these share: one gen")
+
+
+@pytest.mark.parametrize(
+    ("missing", "used"),
+    [
+        (["n900-synthetic-n240-s1"], "5 of 6 places (a start and a set size) and 3 of 3 seeds"),
+        ([f"n{start}-synthetic-n{size}-s2" for start in (0, 900) for size in (60, 120, 240)], "6 of 6 places"),
+    ],
+)
+def test_a_difference_that_leaves_out_models_says_so(make_grid, missing, used):
+    recipe = make_grid(seeds=[0, 1, 2])
+    for name in missing:
+        shutil.rmtree(Path(recipe.models) / name)
+    grid = read_grid(recipe)
+    said = [one for one in findings(grid, compared(grid)).sentences if one.startswith("Models are missing")]
+    assert [one.split(" is over ")[0] for one in said] == [
+        "Models are missing: synthetic - original",
+        "Models are missing: biased synthetic - synthetic",
+    ]
+    assert all(used in one for one in said)
+    assert len(missing) == 1 or all("2 of 3 seeds" in one for one in said)
 
 
 def test_points_without_probabilities_are_told_by_their_accuracies():

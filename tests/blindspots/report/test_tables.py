@@ -17,6 +17,7 @@ from blindspots.data.nli_datasets import PAIR_FEATURES
 from blindspots.report.collect import Grid, read_grid
 from blindspots.report.points import read_points
 from blindspots.report.tables import (
+    COUNTS,
     accuracy,
     band_units,
     grid_table,
@@ -105,6 +106,21 @@ def test_counts_of_another_file(tmp_path):
         read_counts(tmp_path / "counts.csv")
     with pytest.raises(UserError, match="no counts"):
         read_counts(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("rows", "lacking"),
+    [
+        (["a,raw,neutral", "a,raw,contradiction"], "entailment by raw words for a"),
+        (["a,raw,entailment", "a,stripped,entailment", "b,stripped,entailment"], "entailment by raw words for b"),
+        (["a,raw,entailment", "b,raw,entailment", "b,raw,neutral"], "neutral by raw words for a"),
+    ],
+)
+def test_counts_that_are_not_those_of_every_generator_are_refused(tmp_path, rows, lacking):
+    file = tmp_path / "counts.csv"
+    file.write_text("\n".join([",".join(COUNTS), *(f"{row},1,10,2,10" for row in rows)]))
+    with pytest.raises(UserError, match=lacking):
+        read_counts(file)
 
 
 def test_the_table_of_a_report_holds_its_counts(tmp_path):

@@ -77,6 +77,16 @@ def test_half_of_few_annotated_rows_is_no_proof_of_half(instructed):
     assert comparison["sections"]["annotated"]["about"].startswith("Share of rows with an error")
 
 
+def test_the_highest_of_several_annotated_sets_is_corrected_for_their_number(instructed):
+    """115 of 200 lie surely above a half alone, and not as the highest of four."""
+    verdicts = []
+    for sets in ("a", "abcd"):
+        annotated = {name: [100, 200] for name in sets} | {"a": [115, 200]}
+        comparison = instructed(instruction_rows(), instruction_rows(seed=1), annotated=annotated)
+        verdicts.append(claim(comparison, "At least half of the instructions are corrupt in some set (a)")["verdict"])
+    assert verdicts == ["supported", "undecided"]
+
+
 @pytest.mark.parametrize(
     ("keys", "error", "message"),
     [

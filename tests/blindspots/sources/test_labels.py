@@ -76,7 +76,7 @@ def test_one_label_each_has_agreement_but_no_alpha(compared):
     rows = labelled_rows()
     rows = rows.assign(**{name: rows[name].str[0] for name in ("people", "sharp", "random")})
     comparison = compared(rows, **KEYS)
-    assert "human: alpha not computed, it has one label an item." in comparison["sections"]["alpha"]["notes"]
+    assert "human: alpha not computed, it has one label per item." in comparison["sections"]["alpha"]["notes"]
     assert found(comparison, "alpha", "sharp: agreement beyond chance")["low"] > 0.2
     assert claim(comparison, "sharp's labels over-represent the majority's")["verdict"] == "undecided"
 

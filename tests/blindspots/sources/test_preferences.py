@@ -1,5 +1,7 @@
 """Preferences: a model that follows length, an inverted column shown both ways, claims that need two intervals."""
 
+import math
+
 import pytest
 from made_sources import claim, found, preference_rows
 
@@ -62,6 +64,20 @@ def test_a_difference_without_an_effect_of_the_model_supports_nothing(compared):
     assert lean["corrected"]["low"] > 0
     assert lean["needed"]["low"] < 0
     assert lean["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize("rare", [True, False])
+def test_an_effect_that_cannot_be_told_supports_nothing_and_the_page_says_why(compared, rare):
+    """A cue of one pair, or a model that always takes the first text."""
+    rows = preference_rows()
+    rows = rows.assign(good_1=rows["good_1"].where(rows.index == 0, 0.0)) if rare else rows.assign(model=0)
+    comparison = compared(rows, **KEYS)
+    lean = claim(comparison, "gpt leans more on entailment than people do")
+    assert math.isnan(lean["corrected"]["low"])
+    assert lean["verdict"] == "undecided"
+    assert lean["moved_by"].startswith("No effect can be told for a cue that varies in fewer than 5 units")
+    assert comparison["sections"]["cues"]["notes"] == [lean["moved_by"]]
+    assert math.isnan(found(comparison, "cues", "gpt: length, beside people")["estimate"]) == (not rare)
 
 
 def test_published_numbers_stand_beside_ours(compared):

@@ -21,7 +21,7 @@ from blindspots.demo.corpus import mnli_like
 from blindspots.modeling.adapters import read_model_config
 from blindspots.modeling.classifier import load_classifier
 from blindspots.training.devices import GIB
-from blindspots.training.estimate import Footprint, Plan, footprint, report, require_fit
+from blindspots.training.estimate import Footprint, Plan, footprint, report, require_fit, trained_tokens
 from blindspots.training.run import training_arguments
 
 # The shape of Llama-2-7B is that of LlamaConfig's defaults.
@@ -132,6 +132,23 @@ def test_the_table_has_a_row_for_each_accelerate_config_and_scales_hours_with_de
     assert fits
     assert cells["single_gpu"][7] == "no"  # full tuning of 7B takes 37 + 25 + 50 GiB
     assert cells["zero3"][7] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("keys", "recipe", "tokens"),
+    [
+        ({"num_train_epochs": 2}, {}, 2 * 6500),
+        ({"max_steps": 3, "per_device_train_batch_size": 4}, {}, 3 * 4 * 65 * 8),
+        ({"max_steps": 3, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, {}, 3 * 8 * 65 * 8),
+        ({"max_steps": 3, "per_device_train_batch_size": 500}, {}, 3 * 6500 * 8),  # a batch is all 100 rows
+        ({"max_steps": 3, "per_device_train_batch_size": 4}, {"global_batch_size": 4}, 3 * 4 * 65),
+        ({"max_steps": 3}, {"tokens_per_batch": 130}, 3 * 130 * 8),
+    ],
+)
+def test_a_run_of_max_steps_takes_the_tokens_of_so_many_steps(keys, recipe, tokens):
+    """100 rows of 65 tokens on eight devices."""
+    recipe = TaskRecipe(output_dir="unused", **recipe)
+    assert trained_tokens(recipe, arguments(**keys), [65] * 100, devices=8) == pytest.approx(tokens)
 
 
 ESTIMATE = {"estimate": True, "train_dataset": "unused"}

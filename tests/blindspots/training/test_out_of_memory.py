@@ -1,7 +1,8 @@
-"""Out of memory: smaller batches of the same sum where the recipe allows it, else one line."""
+"""Out of memory: batches in pieces where the recipe allows it, else one line."""
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,44 +16,38 @@ from blindspots.training.out_of_memory import memory_errors_in_words, smaller_ba
 OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nOf the allocated memory ...")
 
 
-def batches(recipe: TaskRecipe, keys: dict, fits: int) -> list[tuple[int, int]]:
-    """Batch (rows or tokens) and accumulation steps of each try of a script, on a device that holds `fits`."""
-    tried = []
-    while True:
-        batch = recipe.tokens_per_batch or keys["per_device_train_batch_size"]
-        tried.append((batch, keys.get("gradient_accumulation_steps", 1)))
-        if batch <= fits:
-            return tried
-        recipe, keys = smaller_batches(OUT_OF_MEMORY, recipe, keys)
+def training(rows: int = 8) -> SimpleNamespace:
+    """Of the arguments of a training run the one that is read."""
+    return SimpleNamespace(per_device_train_batch_size=rows)
 
 
-@settings(max_examples=15)  # each smaller batch collects garbage first
-@given(st.integers(1, 512), st.integers(1, 8), st.integers(1, 512), st.booleans())
-def test_the_batch_shrinks_until_it_fits_and_its_sum_stays(batch, steps, fits, by_tokens):
-    recipe = TaskRecipe(output_dir="unused", smaller_batches=True, tokens_per_batch=batch if by_tokens else None)
-    tried = batches(recipe, {"per_device_train_batch_size": batch, "gradient_accumulation_steps": steps}, fits)
-    assert {rows * accumulated for rows, accumulated in tried} == {batch * steps}
-    assert tried[-1][0] <= fits
-    assert [rows for rows, _ in tried] == sorted({rows for rows, _ in tried}, reverse=True)
+def tries(recipe: TaskRecipe, rows: int, fits: int) -> list[int]:
+    """In how many pieces each try of a script computes a batch, on a device that holds `fits` rows or tokens."""
+    batch, tried = recipe.tokens_per_batch or rows, [1]
+    while batch / tried[-1] > fits:
+        tried.append(smaller_batches(OUT_OF_MEMORY, recipe, training(rows), tried[-1]))
+    return tried
 
 
-@pytest.mark.parametrize("tokens", [None, 512])
-def test_all_other_keys_stay(tokens):
-    recipe = TaskRecipe(output_dir="unused", smaller_batches=True, tokens_per_batch=tokens, max_length=7)
-    keys = {"learning_rate": 0.1} | ({} if tokens else {"per_device_train_batch_size": 6})
-    smaller, training = smaller_batches(OUT_OF_MEMORY, recipe, keys)
-    assert (smaller.max_length, smaller.smaller_batches, training["learning_rate"]) == (7, True, 0.1)
-    assert smaller.tokens_per_batch == (256 if tokens else None)
-    assert training.get("per_device_train_batch_size") == (None if tokens else 3)
-    assert training["gradient_accumulation_steps"] == 2
-    assert "gradient_accumulation_steps" not in keys  # what the recipe gave is kept as it was
+@settings(max_examples=15)  # each try collects garbage first
+@given(st.integers(1, 512), st.integers(1, 512), st.booleans())
+def test_pieces_get_smaller_until_one_fits(batch, fits, by_tokens):
+    tokens = batch if by_tokens else None
+    recipe = TaskRecipe(output_dir="unused", smaller_batches=True, tokens_per_batch=tokens)
+    tried = tries(recipe, batch, fits)
+    assert tried == sorted(set(tried))
+    assert batch / tried[-1] <= fits
+    assert tried[-1] <= batch
 
 
-def test_a_smaller_batch_is_reported(capsys):
-    smaller_batches(OUT_OF_MEMORY, TaskRecipe(output_dir="unused", smaller_batches=True), {})
+def test_more_pieces_are_reported(capsys):
+    recipe = TaskRecipe(output_dir="unused", smaller_batches=True)
+    assert smaller_batches(OUT_OF_MEMORY, recipe, training(), 1) == 2
     said = capsys.readouterr().out
     assert "ran out of memory with a batch of 8 rows (CUDA out of memory. Tried to allocate 20.00 GiB.)" in said
-    assert "continuing with 4 and 2 accumulation step(s)" in said
+    assert "continuing with each batch in 2 pieces" in said
+    assert smaller_batches(OUT_OF_MEMORY, recipe, training(), 2) == 4
+    assert "a batch of 8 rows in 2 pieces (CUDA" in capsys.readouterr().out
 
 
 def test_what_the_failed_try_held_is_freed():
@@ -71,7 +66,7 @@ def test_what_the_failed_try_held_is_freed():
     try:
         train()
     except RuntimeError as error:
-        smaller_batches(error, TaskRecipe(output_dir="unused", smaller_batches=True), {})
+        smaller_batches(error, TaskRecipe(output_dir="unused", smaller_batches=True), training(), 1)
         assert models[0]() is None
     finally:
         gc.enable()
@@ -89,25 +84,20 @@ def test_what_cannot_be_helped_is_reported_in_one_line(monkeypatch, allowed, pro
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     recipe = TaskRecipe(output_dir="unused", smaller_batches=allowed)
     with pytest.raises(UserError, match=said) as error:
-        batches(recipe, {"per_device_train_batch_size": rows}, fits=0)
+        tries(recipe, rows, fits=0)
     assert "\n" not in str(error.value)
 
 
 def test_an_operation_that_the_device_lacks_is_reported_in_one_line():
     error = NotImplementedError("FlexAttention does not support backward on CPU.\nMore.")
     with pytest.raises(UserError, match=r"This device can't train the model: FlexAttention .* on CPU") as told:
-        smaller_batches(error, TaskRecipe(output_dir="o"), {})
+        smaller_batches(error, TaskRecipe(output_dir="o"), training(), 1)
     assert "\n" not in str(told.value)
 
 
 def test_a_batch_of_tokens_is_reported_as_such():
     with pytest.raises(UserError, match="a batch of 512 tokens"):
-        smaller_batches(OUT_OF_MEMORY, TaskRecipe(output_dir="unused", tokens_per_batch=512), {})
-
-
-def test_the_library_default_is_the_batch_of_a_recipe_without_one():
-    with pytest.raises(UserError, match="a batch of 8 rows"):
-        smaller_batches(OUT_OF_MEMORY, TaskRecipe(output_dir="unused"), {})
+        smaller_batches(OUT_OF_MEMORY, TaskRecipe(output_dir="unused", tokens_per_batch=512), training(), 1)
 
 
 @pytest.mark.parametrize(
@@ -126,5 +116,5 @@ def test_an_error_outside_of_training_does_not_start_another_try(error, raised, 
 def test_an_error_of_training_that_is_not_of_memory_is_passed_on():
     error = RuntimeError("something else")
     with pytest.raises(RuntimeError, match="something else") as raised:
-        smaller_batches(error, TaskRecipe(output_dir="unused", smaller_batches=True), {})
+        smaller_batches(error, TaskRecipe(output_dir="unused", smaller_batches=True), training(), 1)
     assert raised.value is error

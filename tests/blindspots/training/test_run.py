@@ -141,6 +141,16 @@ def test_processes_must_divide_a_batch_that_is_split(monkeypatch, tmp_path):
         training_arguments(TrainingArguments, recipe, keys, tmp_path)
 
 
+def test_batches_that_one_process_deals_out_are_refused_for_several(monkeypatch, tmp_path):
+    """accelerate fills the last ones with rows of the first."""
+    keys = {"accelerator_config": {"dispatch_batches": True}, "use_cpu": True}
+    recipe = TaskRecipe(output_dir="unused")
+    training_arguments(TrainingArguments, recipe, keys, tmp_path)
+    monkeypatch.setattr(TrainingArguments, "world_size", 2)
+    with pytest.raises(RecipeError, match="dispatch_batches would fill the last batches of an epoch"):
+        training_arguments(TrainingArguments, recipe, keys, tmp_path)
+
+
 def test_train_and_dev_are_read_by_role(world):
     recipe = TaskRecipe(output_dir="unused", train_dataset=str(world / "corpus/mnli"))
     sources = training_sources(recipe)

@@ -1,48 +1,16 @@
-"""Batches of equal token count, and a task model's loss that does not depend on how rows are spread over batches."""
+"""A loss that does not depend on how rows are spread over batches, and each row once per epoch."""
 
 from pathlib import Path
 
 import pytest
 import torch
 from datasets import Dataset
-from hypothesis import example, given
-from hypothesis import strategies as st
 from transformers import DataCollatorWithPadding, LlamaForSequenceClassification, Trainer, TrainingArguments
+from trl import RewardConfig
 
 from blindspots.config.errors import UserError
 from blindspots.demo.base_model import tiny_base
-from blindspots.training.trainers import TaskTrainer, TokenBatchSampler
-
-LENGTHS = st.lists(st.integers(1, 90), min_size=1, max_size=120)
-
-
-@given(LENGTHS, st.integers(90, 300), st.integers(1, 8), st.integers(0, 3))
-@example([1, 46, 46], 90, 2, 0)  # three batches of one row
-@example([90] * 15, 90, 8, 0)  # seven pairs must be joined
-@example([90, 90, 1, 1, 1], 90, 4, 1)  # splitting would be enough
-def test_every_process_draws_as_many_batches_and_together_every_row_once(lengths, batch_tokens, processes, epoch):
-    if len(lengths) < processes:
-        with pytest.raises(UserError, match="rows can't be spread over"):
-            TokenBatchSampler(lengths, batch_tokens, 0, processes)
-        return
-    parts = []
-    for rank in range(processes):
-        sampler = TokenBatchSampler(lengths, batch_tokens, 0, processes, rank)
-        sampler.set_epoch(epoch)
-        parts.append(list(sampler))
-        assert len(parts[-1]) == len(sampler)
-    assert sorted(row for part in parts for batch in part for row in batch) == list(range(len(lengths)))
-    padded = [len(batch) * max(lengths[row] for row in batch) for part in parts for batch in part]
-    beyond = [size for size in padded if size > max(batch_tokens, max(lengths))]
-    assert len(beyond) < processes  # only batches that had to be joined
-
-
-def test_epochs_differ_and_an_epoch_is_the_same_twice():
-    sampler = TokenBatchSampler([5, 9, 5, 7] * 20, 40, seed=0)
-    first, again = list(sampler), list(sampler)
-    sampler.set_epoch(1)
-    assert first == again
-    assert list(sampler) != first
+from blindspots.training.trainers import PreferenceTrainer, TaskTrainer
 
 
 @pytest.fixture
@@ -191,6 +159,60 @@ def test_training_stops_at_the_first_gradient_that_is_not_finite(new_trainer, va
         trainer.train()
     assert [path.name for path in Path(trainer.args.output_dir).glob("checkpoint-*")] == ["checkpoint-2"]
     assert weight.isfinite().all()
+
+
+def test_rows_that_batch_rebalance_would_repeat_are_an_error_before_the_first_step(new_trainer):
+    """64 rows in steps of 21 leave 1 row for 3 batches."""
+    given = {"train_sampling_strategy": "batch_rebalance", "per_device_train_batch_size": 7}
+    with pytest.raises(UserError, match="has 1, to which batch_rebalance would add others again for 3 batches"):
+        new_trainer(gradient_accumulation_steps=3, **given).train()
+    new_trainer(gradient_accumulation_steps=3, max_steps=2, **given).train()  # it ends before them
+
+
+# A reward model
+
+
+@pytest.fixture
+def new_reward_trainer(tmp_path):
+    base, tokenizer = tiny_base(["a b c"], 0, hidden_size=16, layers=1)
+    base.config.num_labels, base.config.pad_token_id = 1, tokenizer.pad_token_id
+    torch.manual_seed(0)
+    weights = LlamaForSequenceClassification(base.config).state_dict()
+    pairs = Dataset.from_dict(
+        {"chosen": ["a b c" * (row + 1) for row in range(6)], "rejected": ["c a" * (7 - row) for row in range(6)]}
+    )
+
+    def new(model=None, **given) -> PreferenceTrainer:
+        if model is None:
+            model = LlamaForSequenceClassification(base.config)
+            model.load_state_dict(weights)
+        common = {"use_cpu": True, "bf16": False, "report_to": "none", "disable_tqdm": True, "save_strategy": "no"}
+        common |= {"logging_steps": 1, "gradient_checkpointing": False, "max_grad_norm": 0, "optim": "sgd"}
+        arguments = RewardConfig(str(tmp_path), learning_rate=1e-2, num_train_epochs=1, **common, **given)
+        return PreferenceTrainer(model, arguments, train_dataset=pairs, processing_class=tokenizer)
+
+    return new
+
+
+def test_every_pair_of_a_step_counts_the_same(new_reward_trainer):
+    """6 pairs at once, and 4 and 2."""
+    whole = new_reward_trainer(per_device_train_batch_size=6)
+    parts = new_reward_trainer(per_device_train_batch_size=4, gradient_accumulation_steps=2)
+    assert losses(parts) == pytest.approx(losses(whole), rel=1e-5)
+    for one, other in zip(whole.model.parameters(), parts.model.parameters()):
+        assert one.allclose(other, atol=1e-6)
+
+
+@pytest.mark.parametrize("flag", ["is_loaded_in_4bit", "is_loaded_in_8bit"])
+def test_what_a_reward_model_trains_beside_quantised_weights_stays_float32(new_reward_trainer, flag):
+    """TRL makes bfloat16 of it, in which small updates are rounded away."""
+    quantised = new_reward_trainer().model
+    setattr(quantised, flag, True)
+    made = new_reward_trainer(quantised)
+    assert {p.dtype for p in made.model.parameters() if p.requires_grad} == {torch.float32}
+
+
+# Processes
 
 
 @pytest.mark.parametrize("processes", [1, 4])

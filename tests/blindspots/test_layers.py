@@ -1,4 +1,4 @@
-"""The rooms of the package: each imports from those above it only, and no modules import one another in a circle.
+"""The layers of the package: each imports from those above it only, and no modules import one another in a circle.
 
 Imports are read from the source, so that those inside functions and those for type checkers count too.
 """
@@ -14,7 +14,7 @@ import pytest
 from blindspots.config.paths import ROOT
 
 PACKAGE = ROOT / "scripts" / "blindspots"
-ROOMS = (
+LAYERS = (
     "config",
     "artifacts",
     "data",
@@ -76,18 +76,18 @@ def imports(package: Path) -> dict[str, set[str]]:
     return graph
 
 
-def room(name: str) -> str | None:
-    """The room of a module, None for the package itself."""
+def layer(name: str) -> str | None:
+    """The layer of a module, None for the package itself."""
     return name.split(".")[1] if "." in name else None
 
 
 def imports_from_below(graph: dict[str, set[str]]) -> list[str]:
-    """The imports that go to a room further down than the importing module's own, as `module <- imported`."""
+    """The imports that go to a layer further down than the importing module's own, as `module <- imported`."""
     return [
         f"{name} <- {imported}"
         for name, others in graph.items()
         for imported in sorted(others)
-        if room(name) and room(imported) and ROOMS.index(room(imported)) > ROOMS.index(room(name))
+        if layer(name) and layer(imported) and LAYERS.index(layer(imported)) > LAYERS.index(layer(name))
     ]
 
 
@@ -105,11 +105,11 @@ def graph() -> dict[str, set[str]]:
     return imports(PACKAGE)
 
 
-def test_every_module_is_in_a_room_of_the_list(graph):
-    assert {room(name) for name in graph} - {None} == set(ROOMS)
+def test_every_module_is_in_a_layer_of_the_list(graph):
+    assert {layer(name) for name in graph} - {None} == set(LAYERS)
 
 
-def test_no_module_imports_from_a_room_below_its_own(graph):
+def test_no_module_imports_from_a_layer_below_its_own(graph):
     assert imports_from_below(graph) == []
 
 
@@ -160,7 +160,7 @@ def test_an_import_is_found_however_it_is_written(made, source):
     assert imports_from_below(graph) == ["blindspots.data.nli <- blindspots.training.run"]
 
 
-def test_a_circle_is_found_within_a_room_too(made):
+def test_a_circle_is_found_within_a_layer_too(made):
     graph = made(
         data__of__a="from blindspots.data.b import x",
         data__of__b="def f():\n    from blindspots.data import c\n",
