@@ -137,8 +137,8 @@ def crossed_interval(
     The variance is that of a two-way random model: of units, plus of clusters, less of their interaction, which is in
     both (Cameron, Gelbach & Miller 2011), and never less than one of the two alone. Student's t has Satterthwaite's
     degrees of freedom: close to units - 1 where units vary most, many where rows do, one for two units. From one unit
-    only rows vary. Coverage by simulation: results/statistics.md. Where nothing varies and there is a bound, units
-    or clusters that were not drawn may lie at it: at most the share that is the upper Wilson limit of none in as many.
+    only rows vary. Coverage by simulation: results/statistics.md. Where all clusters are alike and there is a bound,
+    clusters that were not drawn may lie at it: at most the share that is the upper Wilson limit of none in as many.
     Raises ValueError where nothing is drawn twice, and for paired units of different number.
     """
     values, weights, arms = _units(first, second, paired, groups)
@@ -160,9 +160,9 @@ def crossed_interval(
     if (several[0] and df_units < 2) or (several[1] and df_rows < 2):
         df = 1  # Satterthwaite's rule is too liberal for two units: coverage .90
     error = math.sqrt(variance)
-    if error < _ROUNDING and math.isfinite(bound):
-        df = min(count for count, drawn in zip(sums.shape, several) if drawn) - 1
-        error = wilson(0, df + 1, level).high * (bound + abs(estimate)) / float(stats.t.ppf((1 + level) / 2, df))
+    if error < _ROUNDING and several[1] and math.isfinite(bound):
+        df = sizes.size - 1
+        error = wilson(0, sizes.size, level).high * (bound + abs(estimate)) / float(stats.t.ppf((1 + level) / 2, df))
     return t_interval(estimate, error, df, bound, level)
 
 

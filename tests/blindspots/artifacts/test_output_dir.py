@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from queue import Queue
 from threading import Event, Thread
 
 import pytest
@@ -79,8 +80,9 @@ def test_a_swap_keeps_what_was_there_until_it_is_recovered_or_replaced(tmp_path)
     assert held(final) == "first"
 
 
-def test_two_that_write_one_folder_at_once_do_it_one_after_the_other(tmp_path, capsys):
-    inside, leave = Event(), Event()
+def test_two_that_write_one_folder_at_once_do_it_one_after_the_other(tmp_path, monkeypatch):
+    inside, leave, told = Event(), Event(), Queue()
+    monkeypatch.setattr(output_dir, "print", lambda text, **_: told.put(text), raising=False)
 
     def slowly():
         with whole_folder(tmp_path / "a", "note", strange) as new:
@@ -93,10 +95,7 @@ def test_two_that_write_one_folder_at_once_do_it_one_after_the_other(tmp_path, c
     first.start()
     inside.wait()
     second.start()
-    said = ""
-    while not said:  # the second one says that it waits
-        said = capsys.readouterr().out
-    assert said == f"{tmp_path / 'a'}: waiting for another run that is writing it.\n"
+    assert told.get(timeout=60) == f"{tmp_path / 'a'}: waiting for another run that is writing it."
     leave.set()
     first.join()
     second.join()
