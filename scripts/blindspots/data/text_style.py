@@ -11,7 +11,7 @@ import numpy as np
 
 WORDS, SENTENCE_LENGTH, WORD_LENGTH = "words", "words a sentence", "letters a word"
 READABILITY, DIFFERENT = "readability index", "different words"
-INFORMAL, LONG_WORDS, NOUNS = "informal cues a 100 words", "long words a 100 words", "abstract nouns a 100 words"
+INFORMAL, LONG_WORDS, NOUNS = "informal cues per 100 words", "long words per 100 words", "abstract nouns per 100 words"
 MEASURES = {
     WORDS: "white-space tokens with a letter or digit",
     SENTENCE_LENGTH: "words over sentence ends",

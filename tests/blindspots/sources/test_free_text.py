@@ -25,7 +25,7 @@ def test_planted_differences_are_found_in_their_group_only(compared):
         for how in ("fewer informal cues", "more abstract nouns"):
             one = claim(comparison, f"Text of {model} is more formal than people's: {how}")
             assert one["verdict"] == supported, (model, how)
-    informal = found(comparison, "style", "formal: informal cues a 100 words, beside people")
+    informal = found(comparison, "style", "formal: informal cues per 100 words, beside people")
     assert informal["difference"]["high"] < 0
     assert informal["n"] == 60
     assert len(comparison["sections"]["style"]["findings"]) == 2 * len(MEASURES)
