@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-WORDS, SENTENCE_LENGTH, WORD_LENGTH = "words", "words a sentence", "letters a word"
+WORDS, SENTENCE_LENGTH, WORD_LENGTH = "words", "words per sentence", "letters per word"
 READABILITY, DIFFERENT = "readability index", "different words"
 INFORMAL, LONG_WORDS, NOUNS = "informal cues per 100 words", "long words per 100 words", "abstract nouns per 100 words"
 MEASURES = {

@@ -80,9 +80,9 @@ def test_q_is_scipys_and_the_level_of_a_claim_allows_for_all_differences(texts):
 
 
 def test_a_difference_is_that_of_a_paired_t_test(texts):
-    machine, people, _ = texts.values["formal", "letters a word"]
+    machine, people, _ = texts.values["formal", "letters per word"]
     theirs = stats.ttest_rel(machine, people)
-    ours = texts.effects["formal", "letters a word"]
+    ours = texts.effects["formal", "letters per word"]
     assert ours.estimate == pytest.approx((machine - people).mean())
     limits = theirs.confidence_interval(0.95)
     assert (ours.low, ours.high) == pytest.approx((limits.low, limits.high), abs=0.02)
