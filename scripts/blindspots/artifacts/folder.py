@@ -50,7 +50,7 @@ ARTIFACT_FILE = re.compile(
 class OutputFolder:
     """Where an artifact goes and where it is made: `<parent>/.<name>.work` until it is whole.
 
-    output_dir: as the recipe names it. commit: of the code that began the run.
+    output_dir: as the recipe names it. commit: of the code that began the run; the first process, which saves, knows.
     """
 
     output_dir: Path
@@ -100,7 +100,7 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[s
     see `checked_output`. Only an empty folder or a former artifact of the same type is replaced. Also for a folder
     whose name no artifact can have: nothing could be made from it.
     """
-    folder = OutputFolder(Path(recipe.output_dir), artifact_type, time.time(), code_commit())
+    folder = OutputFolder(Path(recipe.output_dir), artifact_type, time.time())
     if not is_folder_name(folder.name):
         raise UserError(
             f"output_dir {recipe.output_dir}: {folder.name!r} can't be the name of an artifact; name a folder that "
@@ -111,6 +111,7 @@ def output_folder(recipe: ArtifactRecipe, artifact_type: str, *libraries: dict[s
     if not is_main_process():
         yield folder
         return
+    folder.commit = code_commit()
     with locked(recipe.output_dir, recipe.wait_for_lock), full_disk_in_words(recipe.output_dir):
         checked_output(recipe.output_dir, what, lambda there: strange_file(there, artifact_type), inputs)
         folder.started = time.time()  # without the wait for another run

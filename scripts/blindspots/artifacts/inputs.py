@@ -64,6 +64,11 @@ class Source:
             **({"metadata_sha256": hash_json(yaml.safe_dump(metadata))} if metadata else {}),
         }
 
+    def version(self) -> dict[str, str | None]:
+        """Of `record`, what tells the rows or weights that were read from others: Hub commit and hashes."""
+        record = self.record("")
+        return {key: record[key] for key in ("revision", "content_sha256", "metadata_sha256") if key in record}
+
     def _metadata(self) -> dict[str, Any]:
         """What of a README decides which rows and labels of a local dataset are read."""
         local = self.revision is None and self.repo_type == "dataset" and self.path.is_dir()

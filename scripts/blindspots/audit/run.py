@@ -126,9 +126,7 @@ def find_duplicates(recipe: AuditRecipe, sources: dict[str, Source], sets: dict[
 
 def identity(source: Source) -> dict[str, str | None]:
     """Name, Hub commit and content hash of an input."""
-    record = source.record("")
-    keys = [key for key in ("revision", "content_sha256", "metadata_sha256") if key in record]
-    return {"name": shown_name(source)} | {key: record[key] for key in keys}
+    return {"name": shown_name(source)} | source.version()
 
 
 def described(source: Source, counts) -> dict[str, Any]:

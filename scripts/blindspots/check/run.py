@@ -177,8 +177,7 @@ def described(found: CheckedSet) -> SetResult:
 
 def identity(source: Source) -> dict[str, Any]:
     """Name, commit and content hash of a dataset."""
-    record = source.record("dataset")
-    return {key: record[key] for key in ("name", "revision", "content_sha256", "metadata_sha256") if key in record}
+    return {"name": source.name} | source.version()
 
 
 def judge(one: SetResult, grid: Grid, recipe: CheckRecipe, test: SequentialTest) -> None:

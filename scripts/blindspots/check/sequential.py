@@ -99,8 +99,8 @@ class SequentialTest:
         level = self.levels[len(own)] / len(self.margins)
         effect = crossed_interval(own, original, bound=1.0, level=1 - 2 * level)
         known = effect.standard_error, effect.df
-        left = crossed_interval(original, np.zeros_like(original))
-        p_room = one_sided_p(left.estimate, left.standard_error, left.df, margin)
+        above_zero = crossed_interval(original, np.zeros_like(original))
+        p_room = one_sided_p(above_zero.estimate, above_zero.standard_error, above_zero.df, margin)
         return HeadlineVerdict(
             metric,
             margin,

@@ -12,7 +12,7 @@ from blindspots.data.kinds import compared_kinds, label_of
 from blindspots.data.test_sets import test_set
 from blindspots.evaluation.statistics import Effect, crossed_interval, one_sided_p, seeds_for_power
 from blindspots.report.collect import HANS, LO_NE, MNLI, START, Grid
-from blindspots.report.design import GENERATOR, TEST_ROWS, Design, design
+from blindspots.report.design import GENERATOR, Design, design
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 # Fewer equal signs than six cannot reach p < .05 in a two-sided sign test.
@@ -239,8 +239,8 @@ def _over_units(
     else:
         effect = crossed_interval(*units, rows.units, strata=rows.strata, **limits)
         reading.basis = found.unit + ("" if rows.units is None else " and test rows")
-        if rows.units is None:
-            reading.shared = ", ".join(filter(None, (reading.shared, TEST_ROWS)))
+    if found.unit == GENERATOR or rows.units is None:
+        reading.shared = ", ".join(filter(None, (reading.shared, "the test rows")))
     _judge(reading, effect, rule, level)
     if rows.subcases is not None:
         wide = crossed_interval(*units, rows.subcases, **limits)

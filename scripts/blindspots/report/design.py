@@ -9,8 +9,6 @@ from blindspots.grid import Cell, generator_of, start_of
 from blindspots.report.collect import START, Grid
 
 GENERATOR, START_DRAW, SEED = "generators", "starts", "seeds"
-# What every unit shares where the rows do not vary.
-TEST_ROWS = "the test rows"
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,8 @@ class Design:
     unit: GENERATOR for a difference of synthetic data of several generators; START_DRAW for one with the start itself,
         where several replicates continue one start; else SEED, a replicate.
     members: the unit of each replicate, shape [replicates].
-    shared: what all units share, in words. one_generator: whether synthetic data are in it, all of one generator.
+    shared: what the data of all units share, in words. one_generator: whether synthetic data are in it, all of one
+        generator.
     """
 
     unit: str
@@ -71,6 +70,4 @@ def design(grid: Grid, seeds: list[int], kinds: list[str]) -> Design:
         shared.append("one start" if len(set(continued)) == 1 else f"{len(set(continued))} starts")
     if not grid.axes.own_sets and set(kinds) != {START}:
         shared.append("each generator's sets" if several else "the sets")
-    if several:
-        shared.append(TEST_ROWS)
     return Design(unit, np.array(members), ", ".join(shared), synthetic and not several)
