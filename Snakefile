@@ -303,7 +303,7 @@ if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
 def start_rows(wildcards):
     """The rows that a start is tuned on, none for start 0."""
     start = Cell(int(wildcards.start), int(wildcards.seed))
-    return f"{OUT}/mnli --train_config {start_config(GRID, start)}" if start.start else "null"
+    return f"{OUT}/mnli --train_config {start_config(GRID, start)}" if start.start else "null --train_config null"
 
 
 def cell_of(wildcards):

@@ -151,7 +151,7 @@ def test_the_group_whose_removal_helps_is_blamed_and_the_set_is_saved_without_it
     assert check(file, *KEYS, *LOOKS, "--explain", "true", "--explain_seeds", 4) == 0
     (cleaned,) = Path("outputs/demo-check-n30").glob("cleaned-mine_*")
     said = capsys.readouterr().out
-    assert f"mine: Models are surely better without one group: {group}." in said
+    assert f"mine: Models are significantly better without one group: {group}." in said
     assert f"the set without that group: {cleaned}" in said
     (page,) = Path().glob("outputs/checks/mine_*/index.html")
     assert f"<code>{cleaned}</code>" in page.read_text()
@@ -252,7 +252,9 @@ def test_rows_that_were_planted_are_found_with_the_models_of_the_demo(tmp_path):
     command = [sys.executable, "scripts/check_dataset.py", "recipes/check/demo.yaml", "planted.jsonl", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode in (1, 3), done.stdout[-2000:] + done.stderr[-2000:]
-    assert "planted: Models are surely better without one group: entailment with lexical overlap." in done.stdout
+    assert (
+        "planted: Models are significantly better without one group: entailment with lexical overlap." in done.stdout
+    )
     (cleaned,) = tmp_path.glob("outputs/demo-check-n1500/cleaned-planted_*")
     pairs = pool_pairs(fetch(str(cleaned), "dataset"))
     overlap = [row for row in planted if lexical_overlap(row["premise"], row["hypothesis"], True)]

@@ -45,7 +45,7 @@ class Removal:
 
     @property
     def helps(self) -> bool:
-        """Whether models are surely better without the group."""
+        """Whether models are significantly better without the group."""
         return self.p <= ALPHA and self.estimate > 0
 
 
@@ -53,8 +53,8 @@ class Removal:
 class Explanation:
     """What every removal does, to models tuned on `size` rows.
 
-    not_tried: other groups, and why. blamed: the group without which models are surely better, most per row left out;
-    None where there is none. original: by headline, mean of the models tuned on original rows.
+    not_tried: other groups, and why. blamed: the group without which models are significantly better, most per row
+    left out; None where there is none. original: by headline, mean of the models tuned on original rows.
     """
 
     size: int

@@ -99,7 +99,7 @@ def blame(one: SetResult) -> str:
     if first is None:
         return f"No group of rows was found to do harm over {one.explained.seeds} seeds."
     also = f" They gain less per row left out without: {'; '.join(others)}." if others else ""
-    return f"Models are surely better without one group: {first}.{also}"
+    return f"Models are significantly better without one group: {first}.{also}"
 
 
 def explanation_lines(result: CheckResult) -> list[str]:

@@ -41,7 +41,7 @@ class HeadlineVerdict:
         decides, may tell more. sd: of the difference, over seeds.
     p_harm, p_no_harm: of Student's one-sided tests against -margin, corrected by Holm for the number of headlines; the
         latter at least that of a test that the score on original rows lies above the margin.
-    room: whether it surely does, so that it can fall by more than the margin.
+    room: whether it does so significantly, so that it can fall by more than the margin.
     decided_at: seeds of the look that gave the verdict. more_seeds: from `SequentialTest.more_seeds`, of an undecided
         headline.
     """

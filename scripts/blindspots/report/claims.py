@@ -91,9 +91,9 @@ def weak_starts_gain(grid: Grid) -> Claim:
     weak, _ = weak_and_strong(grid)
     gain = read(grid, MNLI, "synthetic - start", same_cells(grid, SYNTHETIC, START, weak), ABOVE_ZERO)
     rule = (
-        f"Over the weak starts, MNLI matched rises from the start to synthetic (surely above 0) and the mean of "
-        f"synthetic - original lies within ±{MARGIN} (two one-sided tests). Contradicted where it falls or the "
-        "difference is surely larger."
+        f"Over the weak starts, MNLI matched rises from the start to synthetic (significantly above 0) and the mean "
+        f"of synthetic - original lies within ±{MARGIN} (two one-sided tests). Contradicted where it falls or the "
+        "difference is significantly larger."
     )
     statement = "Weak starts gain on MNLI matched from synthetic data about as much as from original data."
     notes = _named("Weak starts", weak)
@@ -116,8 +116,8 @@ def strong_starts_do_not(grid: Grid) -> Claim:
         for kind in (ORIGINAL, SYNTHETIC)
     ]
     rule = (
-        f"Over the strong starts, the mean gain on MNLI matched lies surely below {MARGIN} for original and for "
-        "synthetic; contradicted where one lies surely above."
+        f"Over the strong starts, the mean gain on MNLI matched lies significantly below {MARGIN} for original and "
+        "for synthetic; contradicted where one lies significantly above."
     )
     statement = "Strong starts gain on MNLI matched from neither original nor synthetic data."
     return judged(Claim("C2", statement, rule, readings, notes=_named("Strong starts", strong)))
@@ -127,10 +127,11 @@ def up_with_down(grid: Grid) -> Claim:
     """C3."""
     starts = grid.axis("start") if len(grid.models) else []
     rule = (
-        "A start shows the pattern where, of synthetic - start, MNLI matched lies surely above 0 and HANS surely "
-        f"below (intervals corrected for {len(starts)} starts x 2). Supported where exactly one start shows it, "
-        "20,000 if the grid has that start, and every other surely does not; contradicted where two or more show it, "
-        "where all surely do not, or where only another start than 20,000 can."
+        "A start shows the pattern where, of synthetic - start, MNLI matched lies significantly above 0 and HANS "
+        f"significantly below (intervals corrected for {len(starts)} starts x 2). Supported where exactly one start "
+        "shows it, 20,000 if the grid has that start, and no other can (MNLI matched significantly below 0 or HANS "
+        "significantly above); contradicted where two or more show it, where none can, or where only another start "
+        "than 20,000 can."
     )
     statement = "Synthetic data raises MNLI matched while it lowers HANS only at the start of 20K rows."
     claim = Claim("C3", statement, rule, [])
@@ -178,8 +179,8 @@ def drop_at_largest(grid: Grid) -> Claim:
     """C4."""
     sizes = grid.axis("size") if len(grid.models) else []
     rule = (
-        "At the largest start, HANS after synthetic data of the middle size lies surely below that of the smallest "
-        "and below that of the largest size; contradicted where it surely lies above one of them."
+        "At the largest start, HANS after synthetic data of the middle size lies significantly below that of the "
+        "smallest and below that of the largest size; contradicted where it lies significantly above one of them."
     )
     claim = Claim(
         "C4", "At the start of 392K rows HANS falls and rises again with the size of synthetic data.", rule, []
@@ -202,9 +203,9 @@ def original_above(grid: Grid) -> Claim:
         "C5",
         "Original data leaves HANS at least as high as synthetic data does.",
         (
-            f"Over all starts and sizes, original - synthetic on HANS lies surely above -{MARGIN} (non-inferiority); "
-            f"contradicted where it lies surely below. Whether it lies above 0 (superiority) is a test of its own, "
-            "which stands beside."
+            f"Over all starts and sizes, original - synthetic on HANS lies significantly above -{MARGIN} "
+            "(non-inferiority); contradicted where it lies significantly below. Whether it lies above 0 (superiority) "
+            "is a test of its own, which stands beside."
         ),
         [read(grid, HANS, f"{estimand}, against -{MARGIN}", pairs, not_below(MARGIN))],
     )
@@ -220,9 +221,9 @@ def biased_is_worst(grid: Grid) -> Claim:
         "C6",
         "Biased synthetic data is the worst nearly everywhere; LO-non-entailment falls toward 0.",
         (
-            "Over all starts and sizes, original - biased and synthetic - biased lie surely above 0 on all three "
-            "metrics, and LO-non-entailment after biased data is surely lower at the largest than at the smallest "
-            "size."
+            "Over all starts and sizes, original - biased and synthetic - biased lie significantly above 0 on all "
+            "three metrics, and LO-non-entailment after biased data is significantly lower at the largest than at the "
+            "smallest size."
         ),
         [],
     )
@@ -260,9 +261,10 @@ def overlap_in_synthetic(table1: pd.DataFrame | None) -> Claim:
         "C7",
         "Lexical overlap is more frequent in synthetic data; its tie to entailment is only slightly stronger.",
         (
-            "The ratio of the rates of lexical overlap, synthetic to original, lies surely above 1 for all labels "
-            "together, and of the overlapping pairs the share that is entailed is surely higher in synthetic data, by "
-            f"surely less than {SLIGHTLY}. Words raw, as published; by words stripped of punctuation beside."
+            "The ratio of the rates of lexical overlap, synthetic to original, lies significantly above 1 for all "
+            "labels together, and of the overlapping pairs the share that is entailed is significantly higher in "
+            f"synthetic data, by significantly less than {SLIGHTLY}. Words raw, as published; by words stripped of "
+            "punctuation beside."
         ),
         [],
     )

@@ -60,7 +60,7 @@ def _row(reading: Reading, decides: bool) -> dict[str, str]:
 
 
 def sign(reading: Reading) -> str:
-    """On which side of 0 a reading that decides nothing surely lies."""
+    """On which side of 0 a reading that decides nothing lies significantly, empty for neither."""
     return {SUPPORTED: "above 0", CONTRADICTED: "below 0"}.get(reading.verdict, "")
 
 

@@ -87,8 +87,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Rule:
-    """What a difference is held against: supported where it surely lies above `above` and below `below`, contradicted
-    where it surely lies beyond one of them.
+    """What a difference is held against: supported where it lies significantly above `above` and below `below`,
+    contradicted where it lies significantly beyond one of them.
 
     needs_signs: from one seed it also needs a sign test of the starts.
     """

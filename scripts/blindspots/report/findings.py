@@ -109,8 +109,8 @@ def _sentence(estimand: str, moved: str) -> str:
 def what_moved(readings: list[Reading]) -> str:
     """Whether the threshold moved, or the ability to tell entailed overlapping pairs from others; empty without.
 
-    A shift of the threshold surely raises the mean probability of one side and surely lowers that of the other. The
-    criterion beside them is made of accuracies, which hardly move near the ends of their scale.
+    The threshold has moved where the mean probability of one side rises significantly and that of the other falls
+    significantly. The criterion beside them is made of accuracies, which hardly move near the ends of their scale.
     """
     by_metric = {reading.metric: reading for reading in readings}
     if not by_metric.keys() >= BOTH_SIDES:
@@ -140,7 +140,7 @@ def _left_out(grid: Grid, readings: list[Reading]) -> list[str]:
 
 
 def _direction(reading: Reading, up: str, down: str) -> str:
-    """In which direction a reading surely goes, empty where it is not sure."""
+    """In which direction a reading goes, empty where its interval holds 0."""
     if reading.low is None or reading.low <= 0 <= reading.high:
         return ""
     return up if reading.low > 0 else down

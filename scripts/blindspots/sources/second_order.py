@@ -19,7 +19,7 @@ WHAT = {TASK_LABELS: "labels", PREFERENCES: "choices", FREE_TEXT: "texts", INSTR
 
 @dataclass(frozen=True)
 class TrainedClaim(Claim):
-    """A claim about two models; learned: whether one of them surely does better than one that learned nothing."""
+    """A claim about two models; learned: whether one of them is significantly better than one that learned nothing."""
 
     learned: bool = True
 
@@ -93,7 +93,7 @@ def _of_nothing(trained: TrainedSet) -> tuple[str, np.ndarray]:
 
 
 def _learned(trained: TrainedSet, kind: str) -> bool:
-    """Whether a kind of model is surely right more often than one that learned nothing, row by row."""
+    """Whether a kind of model is right significantly more often than one that learned nothing, row by row."""
     nothing = np.tile(_of_nothing(trained)[1], (len(trained.seeds), 1))
     return difference(trained, trained.score[kind], nothing).low > 0
 
@@ -142,7 +142,7 @@ def claims(trained: TrainedSet, sets: list[TrainedSet]) -> Iterator[Claim]:
             corrected_as="accuracy on people's rows of unseen units, the model's minus people's, rows and units equal",
             sign=-1,
             moved_by=_moved(trained, kind, reference)
-            + ("" if learned else "; neither model surely beats it, so that a difference says nothing"),
+            + ("" if learned else "; neither model significantly beats it, so that a difference says nothing"),
             learned=learned,
         )
 

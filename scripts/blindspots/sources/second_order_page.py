@@ -16,8 +16,8 @@ of each and the order of training. Accuracy is against one person's label. Inter
 the test set, differences paired by seed and row."""
 HOW_JUDGED = (
     "Corrected: what decides; a claim is supported or contradicted where the whole interval lies on one side of 0. It "
-    "is uninterpretable where neither of its models surely beats one that learned nothing: that always gives the "
-    "commonest answer, or guesses between two texts. As published, here: the same difference under the published "
+    "is uninterpretable where neither of its models significantly beats one that learned nothing: that always gives "
+    "the commonest answer, or guesses between two texts. As published, here: the same difference under the published "
     "coding, split or choice of units, on these models. Published: of the paper's own models, which are others than "
     "these."
 )

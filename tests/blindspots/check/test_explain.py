@@ -91,7 +91,7 @@ def test_the_first_group_is_the_one_that_gains_most_per_row_left_out(monkeypatch
     ]
     one = SetResult("mine", "whole", explained=Explanation(30, 5, removals, {}, "small"))
     assert blame(one) == (
-        "Models are surely better without one group: small. They gain less per row left out without: large."
+        "Models are significantly better without one group: small. They gain less per row left out without: large."
     )
     one.explained.removals = removals[2:]
     assert blame(one) == "No group of rows was found to do harm over 5 seeds."

@@ -40,7 +40,7 @@ def test_a_drop_within_the_margin_does_no_harm():
         ([0.012, 0.017, 0.015, 0.013, 0.016], [0.0] * 5),  # the set takes all that there is
         ([0.0] * 5, [0.0] * 5),
         ([0.012, 0.017, 0.015, 0.013, 0.016], [0.014, 0.015, 0.016, 0.015, 0.014]),
-        ([0.0, 0.1, 0.0, 0.05, 0.0], [0.0, 0.1, 0.0, 0.05, 0.0]),  # above the margin, but not surely
+        ([0.0, 0.1, 0.0, 0.05, 0.0], [0.0, 0.1, 0.0, 0.05, 0.0]),  # above the margin, but not significantly
     ],
 )
 def test_where_the_original_score_lies_within_the_margin_of_0_no_harm_is_never_told(original, own):

@@ -125,7 +125,7 @@ def test_a_number_is_finite(recipe, written):
 
 
 def test_text_may_look_like_a_number_of_another_notation(recipe):
-    ours, _, _ = task(recipe("output_dir: 010\ntrain_config: 0x10\nhub_name: 1:30\n"))
+    ours, _, _ = task(recipe("output_dir: 010\ntrain_dataset: rows\ntrain_config: 0x10\nhub_name: 1:30\n"))
     assert (ours.output_dir, ours.train_config, ours.hub_name) == ("010", "0x10", "1:30")
 
 

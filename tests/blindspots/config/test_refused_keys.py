@@ -14,8 +14,8 @@ from blindspots.config import refused_keys
 from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.config.errors import RecipeError
 from blindspots.config.library_keys import class_keys, library_keys
-from blindspots.config.parser import parse_recipe
-from blindspots.config.recipes import GeneratorRecipe, TaskRecipe
+from blindspots.config.parser import own_keys, parse_recipe
+from blindspots.config.recipes import GeneratorRecipe, TaskRecipe, TrainingDataKeys
 from blindspots.config.refused_keys import REFUSED, RULES, TRACKERS
 
 TASK = (TaskRecipe, "TrainingArguments", "ModelConfig")
@@ -58,6 +58,9 @@ def test_a_key_of_our_own_with_the_name_of_a_refused_one_is_taken():
     [
         "--tokens_per_batch 512 --per_device_train_batch_size 8",
         "--tokens_per_batch 512 --train_sampling_strategy random",
+        "--train_config n100",
+        "--train_revision v0.1 --train_dataset null",
+        "--people_revision v0.1 --train_dataset rows",
         "--tokens_per_batch 512 --dataloader_drop_last",
         "--tokens_per_batch 512 --accelerator_config {split_batches: true}",
         "--gradient_accumulation_steps 1 --global_batch_size 8",
@@ -152,6 +155,8 @@ def test_a_task_model_takes_no_lora_of_a_generator():
     [
         "--dev_dataset dev --eval_strategy epoch --per_device_eval_batch_size 4 --eval_delay 1",
         "--dev_dataset dev --eval_on_start",
+        "--train_dataset rows --train_config n100 --train_revision v0.1",
+        "--train_dataset null --train_config null",
         "--tokens_per_batch 512 --data_seed 1",
         "--train_sampling_strategy batch_rebalance --data_seed 1",
         "--warmup_steps 0 --lr_scheduler_type constant",
@@ -222,8 +227,7 @@ def test_liger_needs_its_package():
 
 
 def test_every_key_of_a_rule_is_one_that_a_script_takes():
-    own = {"dev_dataset", "dev_revision", "as_published"}
-    taken = library_keys("SFTConfig").keys() | library_keys("ModelConfig").keys() | own
+    taken = library_keys("SFTConfig").keys() | library_keys("ModelConfig").keys() | own_keys(TrainingDataKeys).keys()
     assert {name for rule in RULES for name in rule.keys.split()} <= taken
 
 

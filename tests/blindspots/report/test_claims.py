@@ -143,7 +143,7 @@ def test_claims_on_hans_are_uninterpretable_where_a_start_has_no_ability(paper):
 
 
 def test_c5_tests_superiority_beside_non_inferiority(paper):
-    """Synthetic data .01 above original: not inferior by more than .02, and surely not superior."""
+    """Synthetic data .01 above original: significantly not inferior by more than .02, and not superior."""
     grid = seeded(paper)
     original = grid.models["kind"] == "original"
     same = grid.models[original].assign(kind="synthetic")

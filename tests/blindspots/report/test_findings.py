@@ -111,7 +111,7 @@ def moved(non_entailed: tuple[float, float], entailed: tuple[float, float], auro
         for sides in [(LOWER, LOWER), (LOWER, UNSURE), (UNSURE, HIGHER), (UNSURE, UNSURE)]
     ],
 )
-def test_the_threshold_moved_where_both_sides_surely_move_in_opposite_directions(non_entailed, entailed, words):
+def test_the_threshold_moved_where_both_sides_move_significantly_in_opposite_directions(non_entailed, entailed, words):
     text = moved(non_entailed, entailed, UNSURE)
     assert (
         text

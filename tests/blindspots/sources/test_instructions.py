@@ -78,7 +78,7 @@ def test_half_of_few_annotated_rows_is_no_proof_of_half(instructed):
 
 
 def test_the_highest_of_several_annotated_sets_is_corrected_for_their_number(instructed):
-    """115 of 200 lie surely above a half alone, and not as the highest of four."""
+    """115 of 200 lie significantly above a half alone, and not as the highest of four."""
     verdicts = []
     for sets in ("a", "abcd"):
         annotated = {name: [100, 200] for name in sets} | {"a": [115, 200]}

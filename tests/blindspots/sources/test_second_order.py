@@ -113,7 +113,7 @@ def test_a_difference_that_may_be_none_decides_nothing():
 def test_nothing_is_read_from_models_of_which_none_learned(shares, data_type):
     claim = only_claim(made(shares=dict(zip(KINDS, shares)), settings={"data_type": data_type}))
     assert claim.verdict == "uninterpretable"
-    assert claim.moved_by.endswith("neither model surely beats it, so that a difference says nothing")
+    assert claim.moved_by.endswith("neither model significantly beats it, so that a difference says nothing")
 
 
 def test_a_reward_model_is_held_against_guessing_and_a_classifier_against_the_commonest_label():
