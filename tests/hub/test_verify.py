@@ -7,7 +7,7 @@ import pytest
 
 from .local_hub import LocalHub
 from .made_artifacts import dataset_artifact
-from .test_release import CELL, KIND, MANIFEST, names_of, read, release, repo, tamper, verify_damaged
+from .test_release import CELL, KIND, MANIFEST, names_of, read, release, repo, require_named, tamper
 
 pytestmark = pytest.mark.hub
 
@@ -21,20 +21,11 @@ def move(hub: LocalHub, kind: str, name: str) -> None:
     held.set_ref("tags", "v0.1", held.push("main", [{"key": "header", "value": {"summary": "x"}}], author="someone"))
 
 
-def no_field(hub: LocalHub) -> None:
-    tamper(hub, "datasets", PREDICTIONS, "lineage.json", b"{}")
+def lineage_as(content: bytes):
+    def other_lineage(hub: LocalHub) -> None:
+        tamper(hub, "datasets", PREDICTIONS, "lineage.json", content)
 
-
-def no_dict(hub: LocalHub) -> None:
-    tamper(hub, "datasets", PREDICTIONS, "lineage.json", b"[]")
-
-
-def only_null(hub: LocalHub) -> None:
-    tamper(hub, "datasets", PREDICTIONS, "lineage.json", b"null")
-
-
-def no_text(hub: LocalHub) -> None:
-    tamper(hub, "datasets", PREDICTIONS, "lineage.json", b"\xff{")
+    return other_lineage
 
 
 def no_lineage(hub: LocalHub) -> None:
@@ -115,8 +106,6 @@ def broken_results(hub: LocalHub) -> None:
 
 MOVED = r"the tag v0.1 was moved from [0-9a-f]{40} to [0-9a-f]{40}"
 GONE = "it belongs to the release and is gone, or has no tag v0.1 any more"
-
-
 OF_CELL, OF_PREDICTIONS = f"demo-models-{CELL}", rf"{PREDICTIONS}@\w+: lineage.json"
 OTHER_RESULTS = r"\.eval_results/nli\.yaml does not show the results"
 
@@ -142,34 +131,33 @@ OTHER_RESULTS = r"\.eval_results/nli\.yaml does not show the results"
             (results_gone, f"{OF_CELL}: {OTHER_RESULTS}"),
         ],
         [
-            (no_field, f"{OF_PREDICTIONS} can't be used: its artifact is missing"),
+            (lineage_as(b"{}"), f"{OF_PREDICTIONS} can't be used: its artifact is missing"),
             (stranger, "other: it has the tag v0.1 and does not belong to the release"),
             (results_without_evaluation, f"demo-generator: {OTHER_RESULTS}"),
         ],
         [
-            (no_dict, f"{OF_PREDICTIONS} can't be used: it is not a lineage"),
+            (lineage_as(b"[]"), f"{OF_PREDICTIONS} can't be used: it is not a lineage"),
             (no_manifest, f"{MANIFEST}: there is no manifest of v0.1"),
             (broken_results, f"{OF_CELL}: its results can't be checked"),
         ],
         [
-            (only_null, f"{OF_PREDICTIONS} can't be used: it is not a lineage"),
+            (lineage_as(b"null"), f"{OF_PREDICTIONS} can't be used: it is not a lineage"),
             (broken_manifest, f"{MANIFEST}@v0.1: release.json can't be read"),
             (no_results, rf"{OF_CELL}: hans is [\d.]+ by its predictions, None by lineage.json"),
         ],
         [
-            (no_text, f"{OF_PREDICTIONS} can't be read"),
+            (lineage_as(b"\xff{"), f"{OF_PREDICTIONS} can't be read"),
             (manifest_named_twice, f"{MANIFEST}@v0.1: release.json can't be read"),
         ],
     ],
     ids=names_of,
 )
 def test_verify_names_what_is_not_as_it_was_released(released, tiny_grid, damages):
-    """Several damages at a time, each with a line of its own: a run takes as long for one."""
-    assert "Traceback" not in verify_damaged(released, tiny_grid, damages)
+    require_named(released, tiny_grid, damages)
 
 
 def test_every_repo_is_looked_at_and_every_fault_has_its_line(released, tiny_grid):
-    for damage in (odd_card, only_null, stranger, moved_space):
+    for damage in (odd_card, lineage_as(b"null"), stranger, moved_space):
         damage(released)
     verified = release(released, "verify", cwd=tiny_grid)
     lines = verified.stdout.splitlines()
