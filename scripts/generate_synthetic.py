@@ -41,7 +41,7 @@ def check(recipe: SynthesisRecipe) -> None:
 
 def check_shots(recipe: SynthesisRecipe) -> None:
     """Raise RecipeError for keys of few-shot prompts without shots, and for shots without what they need."""
-    of_shots = ("shots_from", "shots_config", "shots_revision", "price_per_million_tokens")
+    of_shots = ("shots_from", "price_per_million_tokens")
     if recipe.shots is None:
         given = [name for name in of_shots if getattr(recipe, name) is not None]
         given += ["server_api"] if recipe.server_api != "completion" else []
@@ -50,7 +50,7 @@ def check_shots(recipe: SynthesisRecipe) -> None:
         if recipe.generator is None:
             raise RecipeError("generator is required: what to sample from. A model that is not tuned needs shots.")
         return
-    if recipe.generator is not None or recipe.generator_revision is not None:
+    if recipe.generator is not None:
         raise RecipeError("shots are for a model that was not tuned as a generator; leave out generator or shots.")
     missing = [name for name in ("shots_from", "server_model", "max_new_tokens") if getattr(recipe, name) is None]
     if recipe.engine != "server" or missing:

@@ -223,6 +223,20 @@ def _require_effects(values: dict[str, Any], known: dict[str, Key], where: dict[
         raise RecipeError(f"{where[name]}: {name} {why}.")
 
 
+def _require_what_is_versioned(values: dict[str, Any], own: dict[str, Key], where: dict[str, str]) -> None:
+    """A `NAME_config` or `NAME_revision` needs the dataset or model: `NAME_dataset`, `NAME_from` or `NAME`.
+
+    Test sets are left out: without another dataset their keys are about the one in recipes/test_sets.
+    """
+    for name in own:
+        stem, _, ending = name.rpartition("_")
+        if values.get(name) is None or ending not in ("config", "revision") or own[name].group == "test sets":
+            continue
+        named = next((key for key in (f"{stem}_dataset", f"{stem}_from", stem) if key in own), None)
+        if named and values.get(named, own[named].default_value) is None:
+            raise RecipeError(f"{where[name]}: {name} needs {named}.")
+
+
 def parse_recipe(recipe_class: type[Recipe], *libraries: str, argv: list[str] | None = None) -> tuple:
     """Parse the command line of a script.
 
@@ -261,7 +275,9 @@ def parse_recipe(recipe_class: type[Recipe], *libraries: str, argv: list[str] | 
     missing = [name for name, key in own.items() if key.required and name not in values]
     if missing:
         raise RecipeError(f"{where}: {missing[0]} is required: {own[missing[0]].help}.")
+    places = {name: "command line" if name in given else where for name in values}
+    _require_what_is_versioned(values, own, places)
     if libraries:
-        _require_effects(values, known, {name: "command line" if name in given else where for name in values})
+        _require_effects(values, known, places)
     recipe = recipe_class(**{name: value for name, value in values.items() if name in own})
     return recipe, *({k: v for k, v in values.items() if k in groups[name]} for name in libraries)

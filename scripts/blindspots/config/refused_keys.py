@@ -146,8 +146,6 @@ def _computes_in_half(values: Values) -> bool:
 
 
 RULES = (
-    Rule("train_config train_revision", lambda values: values["train_dataset"] is not None, "needs train_dataset"),
-    Rule("people_revision", lambda values: values["people"] is not None, "needs people"),
     Rule(
         "per_device_train_batch_size train_sampling_strategy dataloader_drop_last accelerator_config "
         "pad_to_multiple_of",

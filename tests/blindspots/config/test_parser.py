@@ -222,6 +222,38 @@ def test_a_command_line_that_cannot_be_used_says_why(words, message):
         task("--output_dir", "out", *words)
 
 
+@pytest.mark.parametrize(
+    ("script", "words", "needed"),
+    [
+        ("finetune_task", "--train_config n100", "train_dataset"),
+        ("finetune_generator", "--train_revision v0.1 --train_dataset null", "train_dataset"),
+        ("finetune_preference", "--people_revision v0.1 --train_dataset rows", "people"),
+        ("finetune_task", "--dev_revision v0.1 --eval_strategy epoch", "dev_dataset"),
+        ("generate_synthetic", "--generator_revision v0.1 --shots 2 --shots_from rows", "generator"),
+        ("generate_synthetic", "--shots_config n100 --generator g", "shots_from"),
+        ("build_variants", "--synthetic_config full --kind original --original rows", "synthetic"),
+        ("audit_dataset", "--label_model_revision v0.1 --dataset a --reference b", "label_model"),
+        ("audit_dataset", "--hans_revision v0.1 --dataset a --reference b", "hans"),
+        ("compare_sources", "--reference_config all --dataset a --data_type instructions", "reference"),
+    ],
+)
+def test_a_config_or_revision_needs_what_it_belongs_to(script, words, needed):
+    with pytest.raises(RecipeError, match=f"^command line: {words.split()[0][2:]} needs {needed}\\.$"):
+        parse_recipe(*SCRIPTS[script], argv=["--output_dir", "out", *words.split()])
+
+
+def test_a_config_and_revision_are_taken_with_what_they_belong_to_and_null_without(recipe):
+    written = recipe("output_dir: out\ntrain_dataset: rows\ntrain_config: n100\ntrain_revision: v0.1\n")
+    assert task(written)[0].train_config == "n100"
+    nothing = ("--train_dataset", "null", "--train_config", "null", "--train_revision", "null")
+    assert task(written, *nothing)[0].train_config is None
+
+
+def test_the_revision_of_a_test_set_needs_no_other_dataset():
+    """It is one of the dataset that recipes/test_sets names."""
+    assert task("--output_dir", "out", "--test_sets", "hans", "--hans_revision", "v0.1")[0].hans is None
+
+
 def test_a_value_outside_the_choices_names_them(recipe):
     with pytest.raises(RecipeError, match="loss_on is one of text, completion; got 'prompt'"):
         parse_recipe(GeneratorRecipe, argv=["--output_dir", "out", "--loss_on", "prompt"])

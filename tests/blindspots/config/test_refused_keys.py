@@ -58,9 +58,6 @@ def test_a_key_of_our_own_with_the_name_of_a_refused_one_is_taken():
     [
         "--tokens_per_batch 512 --per_device_train_batch_size 8",
         "--tokens_per_batch 512 --train_sampling_strategy random",
-        "--train_config n100",
-        "--train_revision v0.1 --train_dataset null",
-        "--people_revision v0.1 --train_dataset rows",
         "--tokens_per_batch 512 --dataloader_drop_last",
         "--tokens_per_batch 512 --accelerator_config {split_batches: true}",
         "--gradient_accumulation_steps 1 --global_batch_size 8",
@@ -155,8 +152,6 @@ def test_a_task_model_takes_no_lora_of_a_generator():
     [
         "--dev_dataset dev --eval_strategy epoch --per_device_eval_batch_size 4 --eval_delay 1",
         "--dev_dataset dev --eval_on_start",
-        "--train_dataset rows --train_config n100 --train_revision v0.1",
-        "--train_dataset null --train_config null",
         "--tokens_per_batch 512 --data_seed 1",
         "--train_sampling_strategy batch_rebalance --data_seed 1",
         "--warmup_steps 0 --lr_scheduler_type constant",
