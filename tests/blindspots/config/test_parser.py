@@ -242,11 +242,15 @@ def test_a_config_or_revision_needs_what_it_belongs_to(script, words, needed):
         parse_recipe(*SCRIPTS[script], argv=["--output_dir", "out", *words.split()])
 
 
-def test_a_config_and_revision_are_taken_with_what_they_belong_to_and_null_without(recipe):
+@pytest.mark.parametrize("script", ["finetune_task", "finetune_generator", "finetune_preference"])
+def test_a_config_and_revision_are_taken_with_what_they_belong_to_and_null_without(script, recipe):
     written = recipe("output_dir: out\ntrain_dataset: rows\ntrain_config: n100\ntrain_revision: v0.1\n")
-    assert task(written)[0].train_config == "n100"
-    nothing = ("--train_dataset", "null", "--train_config", "null", "--train_revision", "null")
-    assert task(written, *nothing)[0].train_config is None
+    assert parse_recipe(*SCRIPTS[script], argv=[written])[0].train_config == "n100"
+    argv = [written, "--train_dataset", "null"]
+    with pytest.raises(RecipeError, match=r"recipe\.yaml: train_config needs train_dataset\.$"):
+        parse_recipe(*SCRIPTS[script], argv=argv)
+    argv += ["--train_config", "null", "--train_revision", "null"]
+    assert parse_recipe(*SCRIPTS[script], argv=argv)[0].train_config is None
 
 
 def test_the_revision_of_a_test_set_needs_no_other_dataset():
