@@ -1,6 +1,6 @@
 """What a report found: means, differences between kinds with their intervals, and what these say and hold for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -41,6 +41,8 @@ def findings(grid: Grid, readings: list[Reading]) -> Findings | None:
     pairs: dict[str, list[Reading]] = {}
     for reading in readings if several else _at_the_largest(grid):
         if reading.estimate is not None:
+            if reading.units < 2:  # an interval over the starts of one replicate is not like the others
+                reading = replace(reading, low=None, high=None)
             pairs.setdefault(reading.estimand, []).append(reading)
     if not pairs:
         return None
@@ -148,8 +150,8 @@ def _direction(reading: Reading, up: str, down: str) -> str:
 
 def _how_sure(grid: Grid, readings: list[Reading]) -> str:
     """What the intervals are over, and what they can't tell; of one replicate, what the spread over re-runs says."""
-    if len(grid.axis("seed")) > 1:
-        over = " or ".join(sorted({f"{reading.units} {reading.unit}" for reading in readings}))
+    over = " or ".join(sorted({f"{reading.units} {reading.unit}" for reading in readings if reading.units > 1}))
+    if over:
         shared = {part for reading in readings for part in reading.shared.split(", ") if part}
         return f"The intervals are over {over}" + (
             f". They do not cover variation in what these share: {', '.join(sorted(shared))}." if shared else "."

@@ -72,6 +72,23 @@ def test_a_difference_that_leaves_out_models_says_so(make_grid, missing, used):
     assert len(missing) == 1 or all("2 of 3 seeds" in one for one in said)
 
 
+def test_a_difference_of_one_replicate_has_no_interval_and_says_nothing_sure(make_grid):
+    recipe = make_grid(seeds=[0, 1, 2])
+    for model in Path(recipe.models).glob("n*-synthetic-n*-s[12]"):
+        shutil.rmtree(model)
+    grid = read_grid(recipe)
+    found = findings(grid, compared(grid))
+    rows = found.table.set_index("kind")
+    assert not rows.loc["synthetic - original"].str.contains("[", regex=False).any()
+    assert rows.loc["biased synthetic - original"].str.contains("[", regex=False).all()
+    said = [one for one in found.sentences if one.endswith("one replicate can't tell.")]
+    assert [one.split(" data: ")[0] for one in said] == [
+        "Synthetic rather than original",
+        "Biased synthetic rather than synthetic",
+    ]
+    assert found.sentences[-1].startswith("The intervals are over 3 seeds.")
+
+
 def test_points_without_probabilities_are_told_by_their_accuracies():
     grid = read_points(PAPER_POINTS)
     found = findings(grid, compared(grid))
