@@ -45,7 +45,8 @@ def main() -> None:
     from blindspots.report.points import read_points
     from blindspots.report.raw_rows import raw_rows, read_raw_rows
     from blindspots.report.readme import findings_markdown
-    from blindspots.report.tables import grid_table, heuristic_counts, markdown, read_counts, table1
+    from blindspots.report.table1 import heuristic_counts, read_counts, table1
+    from blindspots.report.tables import grid_table, markdown
     from blindspots.report.write import inputs, strange_file, write_report
 
     with locked(recipe.output_dir):

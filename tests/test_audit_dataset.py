@@ -120,6 +120,24 @@ def test_a_recipe_or_the_command_line_names_the_sets(tmp_path, world, script):
     assert json.loads((tmp_path / "out/audit.json").read_text())["dataset"]["rows"] == 60
 
 
+def test_other_shares_of_labels_are_pointed_out_and_can_be_matched(tmp_path, audited, write):
+    rows = mnli_like(300, 3, seed=7)["train"]
+    entailed, others = (
+        [row for row, label in enumerate(rows["label"]) if (label == 0) == wanted] for wanted in (True, False)
+    )
+    data = write(rows.select(entailed + others[:30]))
+    audit = audited(data)
+    assert "differ from the reference's, by up to 44 points" in audit["sections"]["labels"]["notes"][0]
+    at_a_glance = (tmp_path / "audit/audit.md").read_text().split("### At a glance")[1].split("\n### ")[0]
+    assert "set match_labels: true." in at_a_glance
+    audit = audited(data, "--match_labels", "true", output="matched")
+    assert not any("shares of labels" in note for note in audit["sections"]["labels"]["notes"])
+    assert audit["settings"]["match_labels"]
+    counts = audit["dataset"]["labels"].values()
+    assert max(counts) - min(counts) <= 1
+    assert f"{sum(counts)} of {len(entailed) + 30}" in (tmp_path / "matched/audit.md").read_text()
+
+
 @pytest.mark.parametrize("name", COMMITTED.values())
 def test_the_recipes_parse(name):
     (recipe,) = parse_recipe(AuditRecipe, argv=[str(REPO_ROOT / f"recipes/audits/{name}.yaml")])

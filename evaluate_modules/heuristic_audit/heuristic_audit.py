@@ -37,7 +37,8 @@ Returns:
         low, high (all None where n is 0).
     ratios (`list` of `dict`, with a second dataset only): words, heuristic, label, count, n, reference_count,
         reference_n, ratio of the rates, low, high (from the Wilson limits of both rates). Where the heuristic never
-        holds in the second dataset there is neither ratio nor upper limit: both are None, `low` still bounds it.
+        holds in the second dataset there is neither ratio nor upper limit: both are None, `low` still bounds it. The
+        ratio over all labels also depends on how many rows of each label the datasets have.
 
 Raises ValueError for columns of different length, a missing value, an unknown label and a broken parse.
 

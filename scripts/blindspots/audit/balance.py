@@ -7,12 +7,15 @@ from scipy.stats.contingency import association
 
 from blindspots.audit.findings import Finding, NotComputedError, Section, in_order, mean, rate_ratio, share
 from blindspots.audit.malformed import RULES
+from blindspots.audit.render import SHARES_DIFFER
 from blindspots.audit.rows import ALL_LABELS, PROBLEMS
 from blindspots.audit.tally import ALL, HYPOTHESIS, OVERLAP, PREMISE, Tally
 from blindspots.data.heuristics import LEXICAL_OVERLAP, SUBSEQUENCE, SUBSTRING, WORD_RULES
 from blindspots.evaluation.statistics import Interval
 
 RESAMPLES = 2_000
+# A label's share that differs by more than this from the reference's is pointed out.
+SHARE_MARGIN = 0.05
 
 
 def label_balance(counts: Tally, reference: Tally, seed: int) -> Section:
@@ -38,6 +41,12 @@ def label_balance(counts: Tally, reference: Tally, seed: int) -> Section:
     for label in compared:
         other = reference.labels.get(label, 0), other_n
         section.findings.append(share(label, counts.labels.get(label, 0), n, other))
+    apart = max(abs(counts.labels.get(label, 0) / n - reference.labels.get(label, 0) / other_n) for label in compared)
+    if apart > SHARE_MARGIN:
+        section.notes.append(
+            f"{SHARES_DIFFER}, by up to {100 * apart:.0f} points: numbers of all labels together, and the share that "
+            "is entailed among overlapping rows, depend on that too. Read those by label, or set match_labels: true."
+        )
     table = np.array([[tally.labels.get(label, 0) for label in compared] for tally in (counts, reference)])
     if len(compared) == 1:
         section.notes.append(f"Drift not computed: every label of both sets is {compared[0]}.")

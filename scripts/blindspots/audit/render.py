@@ -42,6 +42,8 @@ TITLES = {
     "label noise": "Label noise",
     "malformed": "Malformed rows",
 }
+# Start of a note on labels that also stands below the summary.
+SHARES_DIFFER = "The shares of labels differ from the reference's"
 NOT_SHARES = ("Cramér's V", "Jensen-Shannon divergence", "self-BLEU")
 NOTHING = "–"  # noqa: RUF001
 
@@ -59,7 +61,7 @@ def markdown(audit: dict[str, Any]) -> str:
                     "": role,
                     "name": code(one["name"]),
                     "split": one["split"],
-                    "rows": f"{one['rows']:,}",
+                    "rows": f"{one['rows']:,}" + (f" of {one['of_rows']:,}" if "of_rows" in one else ""),
                     "labels": ", ".join(f"{label} {count:,}" for label, count in one["labels"].items()) or "none",
                     "version": code(one["revision"] or one["content_sha256"][:16]),
                 }
@@ -69,6 +71,7 @@ def markdown(audit: dict[str, Any]) -> str:
         "![Labels, heuristics, lengths, overlap, hypothesis-only accuracy and duplicates](audit.png)",
         "### At a glance",
         markdown_table([row(finding, name, TITLES[name]) for name, finding in headlines(sections)]),
+        *[inline(note) for note in sections["labels"].get("notes", []) if note.startswith(SHARES_DIFFER)],
     ]
     for name, section in sections.items():
         parts += [f"### {TITLES[name]}", *section_parts(name, section)]

@@ -67,15 +67,17 @@ class Rows:
 
     name: how the report calls it.
     why_unlabelled: why no row has a label, None where rows may have one.
+    chosen: numbers of the rows that are read, ascending; None for all.
     """
 
     name: str
     dataset: Dataset
     columns: Columns
     why_unlabelled: str | None = None
+    chosen: list[int] | None = None
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.dataset if self.chosen is None else self.chosen)
 
     @cached_property
     def named(self) -> Callable[[Any], str]:
@@ -101,10 +103,10 @@ class Rows:
         return name
 
     def batches(self, description: str = "", rows: list[int] | None = None) -> Iterator[Batch]:
-        """Every row (or those of the given numbers) once, in order, under a progress bar."""
+        """Every chosen row (or those of the given numbers) once, in order, under a progress bar."""
         columns = [self.columns.premise, self.columns.hypothesis]
         columns += [] if self.why_unlabelled else [self.columns.label]
-        data = self.dataset.select_columns(columns)
+        data, rows = self.dataset.select_columns(columns), self.chosen if rows is None else rows
         data = data if rows is None else data.select(rows)
         with tqdm(total=len(data), desc=description, unit="row", unit_scale=True, leave=False) as bar:
             for start in range(0, len(data), BATCH_ROWS):
@@ -137,6 +139,7 @@ class Rows:
     def sample(self, size: int, seed: int) -> Batch:
         """The usable ones of `size` rows drawn without replacement, in random order; all rows of a smaller set."""
         drawn = np.random.default_rng(seed).permutation(len(self))[:size]
+        drawn = drawn if self.chosen is None else np.array(self.chosen)[drawn]
         whole = Batch()
         for part in self.batches(f"{self.name}: sample", sorted(drawn.tolist())):
             for column, more in zip(

@@ -8,8 +8,9 @@ from blindspots.artifacts.inputs import Source, fetch
 from blindspots.artifacts.lineage import code_commit, versions
 from blindspots.audit import balance, classify, duplicates, text
 from blindspots.audit.findings import NotComputedError, Section
+from blindspots.audit.matching import matched
 from blindspots.audit.rows import Columns, Rows, opened, shown_name
-from blindspots.audit.tally import tally
+from blindspots.audit.tally import Tally, tally
 from blindspots.config.analysis_recipes import AuditRecipe
 from blindspots.config.errors import RecipeError, UserError, one_line
 
@@ -19,7 +20,7 @@ LEAKAGE = {
     "MNLI dev": ("mnli", "validation_matched"),
     "HANS": ("hans", "validation"),
 }
-SETTINGS = ("sample_rows", "self_bleu_texts", "near_threshold", "top_ngrams", "seed")
+SETTINGS = ("match_labels", "sample_rows", "self_bleu_texts", "near_threshold", "top_ngrams", "seed")
 FAILED = "failed"
 
 
@@ -60,7 +61,8 @@ def audit(recipe: AuditRecipe, sources: dict[str, Source]) -> dict[str, Any]:
     """Audit a dataset; the result is what audit.json holds.
 
     A section without an answer holds {"not_computed": why}; where an unexpected error is why, `failed` is true too.
-    Raises UserError where dataset or reference can't be read or hold no pair of texts.
+    Raises UserError where dataset or reference can't be read or hold no pair of texts, and where labels can't be
+    matched.
     """
     commit = code_commit()  # of the code that runs, whatever is checked out meanwhile
     with ExitStack() as stack:
@@ -69,6 +71,9 @@ def audit(recipe: AuditRecipe, sources: dict[str, Source]) -> dict[str, Any]:
             split, config = getattr(recipe, f"{role}_split"), getattr(recipe, f"{role}_config")
             name = f"{shown_name(sources[role])} {split}"
             sets[role] = stack.enter_context(opened(sources[role], name, split, columns(recipe, prefix), config))
+        whole = {role: len(rows) for role, rows in sets.items()}
+        if recipe.match_labels:
+            sets["dataset"] = matched(sets["dataset"], sets["reference"], recipe.seed)
         counts, other = (tally(rows) for rows in sets.values())
         samples = [rows.sample(recipe.sample_rows, recipe.seed) for rows in sets.values()]
         questions: dict[str, Callable[[], Section]] = {
@@ -86,7 +91,8 @@ def audit(recipe: AuditRecipe, sources: dict[str, Source]) -> dict[str, Any]:
         }
         sections = {name: answer(name, question) for name, question in questions.items()}
     return {
-        **{role: described(sources[role], tallied) for role, tallied in (("dataset", counts), ("reference", other))},
+        "dataset": described(sources["dataset"], counts, whole["dataset"]),
+        "reference": described(sources["reference"], other, whole["reference"]),
         "looked for in": {role: identity(sources[role]) for role in ("mnli", "hans") if role in sources},
         "settings": {key: getattr(recipe, key) for key in SETTINGS},
         "code_commit": commit,
@@ -129,12 +135,13 @@ def identity(source: Source) -> dict[str, str | None]:
     return {"name": shown_name(source)} | source.version()
 
 
-def described(source: Source, counts) -> dict[str, Any]:
-    """An audited set: what it is, its split and its rows."""
+def described(source: Source, counts: Tally, whole: int) -> dict[str, Any]:
+    """An audited set: what it is, its split, its rows, and how many of its `whole` rows these are."""
     return {
         **identity(source),
         "split": counts.name.rsplit(" ", 1)[1],
         "rows": counts.read,
+        **({} if counts.read == whole else {"of_rows": whole}),
         "usable_rows": counts.usable,
         "labels": counts.labels,
     }

@@ -76,6 +76,9 @@ class AuditRecipe:
     reference_hypothesis_column: str = key("column of reference that holds the hypothesis", "hypothesis")
     reference_label_column: str = key("column of reference that holds the label", "label")
     reference_label_names: dict[str, str] = key("our name of each label of reference", {})
+    match_labels: bool = key(
+        "audit rows of dataset, drawn by seed, that have the reference's shares of labels, instead of all rows", False
+    )
     mnli: str | None = key("MultiNLI, a Hub id or folder: are its train or validation_matched rows in dataset?", None)
     mnli_revision: str | None = key("commit or tag of mnli", None)
     hans: str | None = key("HANS, a Hub id, folder or file: are its validation rows in dataset?", None)

@@ -52,17 +52,31 @@ def ratio_of_rates(count: int, n: int, reference_count: int, reference_n: int, l
     rate is 0 or 1. Where the reference has none the ratio is infinite (nan where neither has any) and the interval
     has no upper limit. Raises ValueError for an impossible count.
     """
-    rate, low, high = wilson(count, n, level)
-    other, other_low, other_high = wilson(reference_count, reference_n, level)
+    return ratio_of(wilson(count, n, level), wilson(reference_count, reference_n, level))
+
+
+def ratio_of(first: Interval, second: Interval) -> Interval:
+    """The ratio of two independent shares, from the interval of each, as in `ratio_of_rates`."""
+    rate, low, high = first
+    other, other_low, other_high = second
     product = rate * other
     least, most = low * (2 * rate - low), high * (2 * rate - high)
     other_least, other_most = other_low * (2 * other - other_low), other_high * (2 * other - other_high)
     root = [math.sqrt(max(0.0, product**2 - pair)) for pair in (least * other_most, most * other_least)]
-    ratio = rate / other if reference_count else math.inf if count else math.nan
+    ratio = rate / other if other else math.inf if rate else math.nan
     return Interval(
         ratio,
-        least / (product + root[0]) if count else 0.0,
-        (product + root[1]) / other_least if reference_count else math.inf,
+        least / (product + root[0]) if rate else 0.0,
+        (product + root[1]) / other_least if other else math.inf,
+    )
+
+
+def sum_of(parts: Sequence[Interval]) -> Interval:
+    """The sum of independent estimates, from the interval of each (MOVER: Zou & Donner 2008)."""
+    estimate, low, high = np.array(parts).T
+    total = float(estimate.sum())
+    return Interval(
+        total, total - float(np.linalg.norm(estimate - low)), total + float(np.linalg.norm(high - estimate))
     )
 
 

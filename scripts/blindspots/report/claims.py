@@ -62,7 +62,7 @@ BOTH_SIDES = (LO_E, P_LO_NE, P_LO_E, LO_AUROC, LO_CRITERION)
 
 
 def claims(grid: Grid, table1: pd.DataFrame | None) -> list[Claim]:
-    """All seven claims, judged. `table1` is that of `tables.table1`, None where it was not made."""
+    """All seven claims, judged. `table1` is that of `table1.table1`, None where it was not made."""
     on_hans = [up_with_down(grid), drop_at_largest(grid), original_above(grid), biased_is_worst(grid)]
     not_passed = [gate for gate in gates(grid) if gate.passed is False]
     for claim in on_hans:
@@ -263,8 +263,8 @@ def overlap_in_synthetic(table1: pd.DataFrame | None) -> Claim:
         (
             "The ratio of the rates of lexical overlap, synthetic to original, lies significantly above 1 for all "
             "labels together, and of the overlapping pairs the share that is entailed is significantly higher in "
-            f"synthetic data, by significantly less than {SLIGHTLY}. Words raw, as published; by words stripped of "
-            "punctuation beside."
+            f"synthetic data, by significantly less than {SLIGHTLY}. Labels of synthetic data are weighed by their "
+            "shares in the original. Words raw, as published; by words stripped of punctuation beside."
         ),
         [],
     )

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep
 
-from blindspots.data.kinds import ORIGINAL, SYNTHETIC
-from blindspots.evaluation.statistics import one_sided_p, t_interval
+from blindspots.data.nli import ENTAILMENT
+from blindspots.evaluation.statistics import Interval, one_sided_p, ratio_of, sum_of, t_interval, wilson
 from blindspots.report.contrasts import ABOVE_ZERO, ALPHA, Reading, Rule, verdict_of
 from blindspots.report.design import GENERATOR
+from blindspots.report.table1 import ALL, STANDARDISED, weighed_rates
 
 # C7: "only slightly" stronger, in the share of lexical-overlap pairs that are entailed.
 SLIGHTLY = 0.05
@@ -22,19 +22,26 @@ OVERLAP = "lexical_overlap"
 def overlap_readings(table1: pd.DataFrame, words: str) -> list[Reading]:
     """The ratio of the rates, all labels together, and the difference of the entailed shares, synthetic - original.
 
+    The labels of synthetic data are weighed by their shares in the original: data that are entailed more often have
+    more overlap, and more entailed pairs among the overlapping ones, by that alone.
+
     Args:
-        table1: from `tables.table1`.
+        table1: from `table1.table1`.
         words: rule of words, raw or stripped.
     """
     tables = [part.set_index("label") for _, part in table1[table1["words"] == words].groupby("generator", sort=False)]
     if not tables:
         return []
-    ratio = _reading(f"ratio of rates, synthetic : original, {words}", ABOVE_ZERO, [_log_ratio(one) for one in tables])
+    ratio = _reading(
+        f"ratio of rates, synthetic : original, {words}, labels as in original",
+        ABOVE_ZERO,
+        [_log_ratio(one) for one in tables],
+    )
     for name in ("estimate", "low", "high"):  # a ratio is judged by its logarithm
         if getattr(ratio, name) is not None:
             setattr(ratio, name, math.exp(getattr(ratio, name)))
     slightly = Rule(above=0.0, below=SLIGHTLY)
-    estimand = f"entailed share of LO, synthetic - original, {words}"
+    estimand = f"entailed share of LO, synthetic - original, {words}, labels as in original"
     return [ratio, _reading(estimand, slightly, [_entailed_share(one) for one in tables])]
 
 
@@ -52,8 +59,8 @@ NOT_MEASURED = Measured(math.nan, math.nan, math.nan, math.nan)
 
 def _log_ratio(table: pd.DataFrame) -> Measured:
     """Of the rates of overlap; not measured where a side has none."""
-    row = table.loc["all"]
-    if not row["original_count"] or not row["synthetic_count"]:
+    row = table.loc[STANDARDISED]
+    if not row["original_count"] or not row["synthetic_rate"] > 0:
         return NOT_MEASURED
     error = math.sqrt((1 - row["original_rate"]) / row["original_count"])
     return Measured(*(math.log(row[name]) for name in ("ratio", "low", "high")), error)
@@ -61,13 +68,15 @@ def _log_ratio(table: pd.DataFrame) -> Measured:
 
 def _entailed_share(table: pd.DataFrame) -> Measured:
     """Of the overlapping rows; not measured where a side has none."""
-    counts = [int(table.loc[row, f"{side}_count"]) for side in (SYNTHETIC, ORIGINAL) for row in ("entailment", "all")]
-    if not counts[1] or not counts[3]:
+    rates, entailed, overlapping = weighed_rates(table), *table.loc[[ENTAILMENT, ALL], "original_count"]
+    if not overlapping or not any(rate.estimate for rate in rates.values()):
         return NOT_MEASURED
-    shares = counts[0] / counts[1], counts[2] / counts[3]
-    low, high = confint_proportions_2indep(*counts, compare="diff", method="newcomb")
-    error = math.sqrt(shares[1] * (1 - shares[1]) / counts[3])
-    return Measured(shares[0] - shares[1], float(low), float(high), error)
+    others = sum_of([Interval(0.0, 0.0, 0.0), *(rate for label, rate in rates.items() if label != ENTAILMENT)])
+    odds = ratio_of(others, rates[ENTAILMENT])
+    share = Interval(*(1 / (1 + limit) for limit in (odds.estimate, odds.high, odds.low)))
+    original = wilson(entailed, overlapping)
+    error = math.sqrt(original.estimate * (1 - original.estimate) / overlapping)
+    return Measured(*sum_of([share, Interval(-original.estimate, -original.high, -original.low)]), error)
 
 
 def _reading(estimand: str, rule: Rule, by_generator: list[Measured]) -> Reading:
@@ -76,7 +85,7 @@ def _reading(estimand: str, rule: Rule, by_generator: list[Measured]) -> Reading
     reading = Reading(OVERLAP, "lexical overlap", estimand, "", GENERATOR, units, one_generator=not several)
     estimates = np.array([one.estimate for one in by_generator])
     if not np.isfinite(estimates).all():
-        reading.basis = "none: a side has no overlapping row"
+        reading.basis = "none: a side has no overlapping row, or synthetic data lack a label"
         return reading
     reading.estimate = float(estimates.mean())
     if several:

@@ -20,6 +20,7 @@ from blindspots.report.collect import Grid
 from blindspots.report.findings import Findings
 from blindspots.report.gates import Gate
 from blindspots.report.raw_rows import COLUMNS
+from blindspots.report.table1 import ABOUT
 from blindspots.report.verdicts import Claim
 
 HERE = Path(__file__).parent
@@ -63,7 +64,7 @@ def write_page(
     Args:
         findings: from `findings.findings`.
         comparisons: from `tables.comparison_table`.
-        table1: from `tables.shown_table1`, or None.
+        table1: from `table1.shown_table1`, or None.
         examples: from `raw_rows.raw_rows`.
         changed: by model, from `flips.flips`.
     """
@@ -86,6 +87,7 @@ def write_page(
             (caption, _embedded(folder / file)) for file, caption in PICTURES.items() if (folder / file).is_file()
         ],
         table1=table1,
+        about_table1=ABOUT,
         examples=_by_generator(examples),
         claims=[(claim, readings_table(claim)) for claim in claims],
         preface=PREFACE,

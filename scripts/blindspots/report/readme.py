@@ -11,6 +11,7 @@ from blindspots.report.claims_text import GATES, gates_markdown, verdicts_markdo
 from blindspots.report.collect import Grid
 from blindspots.report.findings import Findings
 from blindspots.report.gates import Gate
+from blindspots.report.table1 import ABOUT
 from blindspots.report.tables import grid_table, markdown
 from blindspots.report.verdicts import Claim
 
@@ -37,7 +38,7 @@ def readme(
 
     Args:
         comparisons: from `tables.comparison_table`.
-        table1: from `tables.shown_table1`, or None.
+        table1: from `table1.shown_table1`, or None.
     """
     parts = [
         f"---\n{yaml.safe_dump({'title': recipe.title} | SPACE, sort_keys=False, allow_unicode=True, width=1000)}---",
@@ -61,7 +62,7 @@ def readme(
         )
         parts += [about, markdown(grid_table(grid, grid.measured))]
     if table1 is not None:
-        parts += ["## Lexical overlap by label (Table 1)", markdown(table1)]
+        parts += ["## Lexical overlap by label (Table 1)", ABOUT, markdown(table1)]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 

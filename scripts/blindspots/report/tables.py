@@ -1,30 +1,18 @@
-"""The grid table and Table 1, as frames of text and in CSV, Markdown and LaTeX."""
+"""The table of the grid and that of comparisons, as frames of text, in Markdown and in LaTeX."""
 
-from itertools import product
-from pathlib import Path
-
-import evaluate
 import numpy as np
 import pandas as pd
-from datasets import Dataset
 from scipy import stats
 
 from blindspots.artifacts.files import is_numeric, markdown_table
-from blindspots.config.errors import UserError, one_line
-from blindspots.config.paths import EVALUATE_MODULES
-from blindspots.data.kinds import ORIGINAL, SYNTHETIC, label_of
-from blindspots.data.nli import ENTAILMENT, LABELS
+from blindspots.config.errors import one_line
+from blindspots.data.kinds import label_of
 from blindspots.data.test_sets import Headline
-from blindspots.evaluation.statistics import Interval, ratio_of_rates
 from blindspots.report.collect import START, Grid
 from blindspots.report.contrasts import Reading
 from blindspots.report.design import from_generator, generators
-from blindspots.report.points import read_table, whole_number
 
-AUDIT = EVALUATE_MODULES / "heuristic_audit"
 PLACE = ["start", "kind", "size"]
-COUNTS = ["generator", "words", "label", "original_count", "original_n", "synthetic_count", "synthetic_n"]
-WORDS = ["raw", "stripped"]
 LEVEL = 0.95
 
 
@@ -150,114 +138,3 @@ def latex(table: pd.DataFrame) -> str:
     align = "".join("r" if is_numeric(map(str, table[column])) else "l" for column in table)
     table = table.map(one_line).rename(columns=one_line)
     return table.to_latex(index=False, column_format=align, escape=True).replace("±", r"$\pm$")
-
-
-def heuristic_counts(original: Dataset, synthetic: dict[str, Dataset]) -> pd.DataFrame:
-    """Lexical overlap by label in original and in raw synthetic data: the columns COUNTS, counted by the audit.
-
-    Args:
-        original: premise, hypothesis and label, as `pool_pairs` returns them.
-        synthetic: the same of what each generator wrote, by the generator's name.
-    """
-    audit = evaluate.load(str(AUDIT), keep_in_memory=True)
-
-    def counted(rows: Dataset) -> pd.DataFrame:
-        labels = [LABELS[label] for label in rows["label"]]
-        found = audit.compute(premise=rows["premise"][:], hypothesis=rows["hypothesis"][:], label=labels)
-        return pd.DataFrame(found["rates"]).query("heuristic == 'lexical_overlap' and label != ''")
-
-    sides, reference = (ORIGINAL, SYNTHETIC), counted(original)
-    tables = [
-        reference.merge(
-            counted(rows), on=["words", "label"], how="outer", suffixes=[f"_{side}" for side in sides]
-        ).assign(generator=name)
-        for name, rows in synthetic.items()
-    ]
-    columns = {f"{what}_{side}": f"{side}_{what}" for side in sides for what in ("count", "n")}
-    return pd.concat(tables).rename(columns=columns)[COUNTS].fillna(0)
-
-
-def read_counts(path: Path) -> pd.DataFrame:
-    """Counts of Table 1 from a CSV with the columns COUNTS, such as table1.csv of a report; generator may be missing.
-
-    Raises UserError for another file.
-    """
-    counts = read_table(path, "counts")
-    counts = counts if "generator" in counts else counts.assign(generator="")
-    if not set(COUNTS) <= set(counts.columns):
-        raise UserError(f"{path} has the columns {', '.join(counts.columns)}; Table 1 needs {', '.join(COUNTS)}.")
-    counts = counts.loc[counts["label"] != "all", COUNTS]
-    for column in COUNTS[3:]:
-        counts[column] = counts[column].map(whole_number)
-    for number, row in counts.iterrows():
-        _, words, label, *numbers = row
-        if words not in WORDS or label not in LABELS:
-            raise UserError(f"{path}, row {number + 1}: {words!r} and {label!r} are not words and label of Table 1.")
-        if not all(isinstance(value, int) for value in numbers) or numbers[0] > numbers[1] or numbers[2] > numbers[3]:
-            raise UserError(
-                f"{path}, row {number + 1}: counts are whole numbers, none larger than its number of rows."
-            )
-    if counts.empty or counts.duplicated(["generator", "words", "label"]).any():
-        raise UserError(f"{path} has no counts, or gives those of some words and label twice.")
-    _require_all_labels(counts, path)
-    return counts
-
-
-def _require_all_labels(counts: pd.DataFrame, path: Path) -> None:
-    """Raise UserError where a generator lacks entailment, or a label or rule of words that others have."""
-    there = set(counts[["generator", "words", "label"]].itertuples(index=False, name=None))
-    labels = [label for label in LABELS if label == ENTAILMENT or label in set(counts["label"])]
-    for place in product(counts["generator"].unique(), counts["words"].unique(), labels):
-        if place not in there:
-            generator, words, label = place
-            raise UserError(
-                f"{path} has no counts of {label} by {words} words{f' for {generator}' if generator else ''}; give "
-                "the same labels and rules of words for every generator."
-            )
-
-
-def table1(counts: pd.DataFrame) -> pd.DataFrame:
-    """Table 1 as numbers: COUNTS, both rates, and S:O, the ratio of the rates, with its interval over rows.
-
-    Rows by generator, words (raw as published, then stripped) and label, in the order of LABELS, then all labels
-    together.
-    Source: Zhang & Pavlick (2025), table 1.
-    """
-    total = counts.groupby(["generator", "words"], as_index=False).sum(numeric_only=True).assign(label="all")
-    table = pd.concat([counts, total])[COUNTS].astype(dict.fromkeys(COUNTS[3:], int))
-    table["label"] = pd.Categorical(table["label"], [*LABELS, "all"])
-    table["words"] = pd.Categorical(table["words"], WORDS)
-    table = table.sort_values(["generator", "words", "label"]).reset_index(drop=True)
-    table["original_rate"] = table["original_count"] / table["original_n"]
-    table["synthetic_rate"] = table["synthetic_count"] / table["synthetic_n"]
-    ratios = [
-        _ratio(*row)
-        for row in table[
-            [f"{side}_{what}" for side in ("synthetic", "original") for what in ("count", "n")]
-        ].itertuples(index=False)
-    ]
-    return table.assign(ratio=[r.estimate for r in ratios], low=[r.low for r in ratios], high=[r.high for r in ratios])
-
-
-def _ratio(count: int, n: int, reference_count: int, reference_n: int) -> Interval:
-    """The ratio of the rates; nan where a side has no row of the label."""
-    if not n or not reference_n:
-        return Interval(np.nan, np.nan, np.nan)
-    return ratio_of_rates(count, n, reference_count, reference_n)
-
-
-def shown_table1(table: pd.DataFrame) -> pd.DataFrame:
-    """Table 1 as text: count / rows (rate) of both, and S:O with its 95% interval over rows."""
-    rows = table.to_dict("records")
-    several = {"generator": [row["generator"] for row in rows]} if table["generator"].nunique() > 1 else {}
-    side = lambda row, name: f"{row[f'{name}_count']:,} / {row[f'{name}_n']:,} ({row[f'{name}_rate']:.3%})"  # noqa: E731
-    return pd.DataFrame(
-        several
-        | {
-            "words": [row["words"] for row in rows],
-            "label": [row["label"] for row in rows],
-            "original": [side(row, "original") for row in rows],
-            "synthetic": [side(row, "synthetic") for row in rows],
-            "S:O": [f"{row['ratio']:.3f} [{row['low']:.2f}, {row['high']:.2f}]" for row in rows],
-        }
-    )

@@ -24,6 +24,7 @@ from blindspots.report.kept import EXAMPLES, LINEAGES, write_lines
 from blindspots.report.page import write_page
 from blindspots.report.raw_rows import RAW_ROWS
 from blindspots.report.readme import findings_markdown, readme
+from blindspots.report.table1 import shown_table1
 from blindspots.report.verdicts import Claim
 
 # The recipe of a report, by which it can be made again from its folder.
@@ -53,7 +54,7 @@ def write_report(
     """Write every file of the report to `recipe.output_dir`; returns the findings and the judged claims.
 
     Args:
-        table1: from `tables.table1`, None where its datasets are not named.
+        table1: from `table1.table1`, None where its datasets are not named.
         examples: rows of these datasets, from `raw_rows.raw_rows`.
 
     Raises UserError where output_dir is a file or holds something else than a former report.
@@ -62,7 +63,7 @@ def write_report(
     changed = {name: flips(grid, name, words) for name in grid.models.index}
     judged, readings, passed = claims(grid, table1), compared(grid), gates(grid)
     found, comparisons = findings(grid, readings), tables.comparison_table(readings)
-    shown = None if table1 is None else tables.shown_table1(table1)
+    shown = None if table1 is None else shown_table1(table1)
     with whole_folder(recipe.output_dir, "report", strange_file, inputs(recipe)) as folder:
         write_kept(folder, recipe, grid, changed, examples)
         write_tables(folder, grid, comparisons, table1)
@@ -98,7 +99,7 @@ def write_tables(folder: Path, grid: Grid, comparisons: pd.DataFrame, table1: pd
     shown = {"grid": tables.grid_table(grid)}
     if table1 is not None:
         table1.to_csv(folder / "table1.csv", index=False, float_format="%.6g")
-        shown["table1"] = tables.shown_table1(table1)
+        shown["table1"] = shown_table1(table1)
     for name, table in shown.items():
         (folder / f"{name}.tex").write_text(tables.latex(table), encoding="utf-8")
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from blindspots.data.nli import LABELS
 from blindspots.report.contrasts import CONTRADICTED, SUPPORTED, UNDECIDED
 from blindspots.report.overlap import overlap_readings
-from blindspots.report.tables import table1
+from blindspots.report.table1 import COUNTS, table1
 
 
 def table(synthetic: dict[str, tuple[int, int]], original: tuple[int, int] = (80_000, 20_000)) -> pd.DataFrame:
@@ -44,6 +45,19 @@ def test_over_generators_the_log_ratios_have_a_t_interval():
     # The original's 100,000 overlapping rows hardly widen it.
     assert (math.log(ratio.low), math.log(ratio.high)) == pytest.approx((limits.low, limits.high), abs=1e-3)
     assert ratio.verdict == UNDECIDED
+
+
+@pytest.mark.parametrize("words", ["raw", "stripped"])
+def test_a_generator_that_writes_more_entailed_rows_has_no_more_overlap_by_that(words):
+    equal = table({"": (170_000, 40_000)})
+    counts = equal.loc[equal["label"].isin(LABELS), COUNTS]
+    fewer = counts.assign(
+        **{name: counts[name] // (10 - 9 * (counts["label"] == "entailment")) for name in COUNTS[5:]}
+    )
+    for reading, other in zip(overlap_readings(equal, words), overlap_readings(table1(fewer), words)):
+        assert other.estimate == pytest.approx(reading.estimate)
+        assert other.low < reading.low < reading.high < other.high
+        assert other.verdict == reading.verdict == SUPPORTED
 
 
 def test_few_overlapping_rows_of_the_original_widen_an_interval_over_generators():
