@@ -2,15 +2,16 @@
 
 python scripts/fill_readmes.py
 
-WHAT is `file: PATH` (that file), `keys` (every key of a recipe), `kinds`, `test sets`, `audits` (their findings side
-by side), `grid claims` (the paper's claims, grid by grid), `source claims` (those of all comparisons) or `trained
-claims` (those of models trained on such data).
+WHAT is `file: PATH` (that file), `keys` (every key of a recipe), `kinds`, `test sets`, `audits` or `audits of grid B`
+(their findings side by side), `grid claims` (the paper's claims, grid by grid), `source claims` (those of all
+comparisons) or `trained claims` (those of models trained on such data).
 """
 
 import argparse
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from blindspots.artifacts.files import markdown_table, write_whole
 from blindspots.artifacts.markdown import Markdown, code
@@ -33,7 +34,7 @@ READMES = tuple(
     for folder in ("", "recipes", "recipes/check", "results", "results/audits", "results/sources")
 )
 PART = re.compile(
-    r"<!-- (?P<what>keys|kinds|test sets|audits|(grid|source|trained) claims|file: (?P<path>\S+)) -->\n"
+    r"<!-- (?P<what>keys|kinds|test sets|audits( of grid B)?|(grid|source|trained) claims|file: (?P<path>\S+)) -->\n"
     r".*?<!-- end -->",
     re.DOTALL,
 )
@@ -41,11 +42,12 @@ GRIDS = {
     "the paper's points": "paper/report",
     "demo": "demo",
     "grid A": "smollm2-135m-fewgen",
-    "grid B": "smollm2-135m-generators",
+    "grid B": "smollm2-135m-generators-first",
 }
 # Files that hold the keys of a script, by which people look them up.
 READ_BY = {"report": "grid.yaml and report.py"}
 AUDITS = {"WANLI": "wanli", "SuperGen": "supergen", "LingNLI": "lingnli"}
+AUDITS_OF_GRID_B = {f"generator {number}": f"grid-b-g{number}" for number in range(3)}
 
 
 def key_table() -> str:
@@ -99,11 +101,11 @@ def test_set_table() -> str:
     return markdown_table(rows)
 
 
-def audit_table() -> str:
-    """The committed audits side by side."""
+def audit_table(folders: dict[str, str]) -> str:
+    """Committed audits side by side, by the names that their columns get."""
     found = {
         shown: json.loads((ROOT / "results/audits" / name / "audit.json").read_text("utf-8"))
-        for shown, name in AUDITS.items()
+        for shown, name in folders.items()
     }
     return overview(found)
 
@@ -144,7 +146,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "keys": key_table,
     "kinds": kind_table,
     "test sets": test_set_table,
-    "audits": audit_table,
+    "audits": partial(audit_table, AUDITS),
+    "audits of grid B": partial(audit_table, AUDITS_OF_GRID_B),
     "grid claims": grid_table,
     "source claims": claim_table,
     "trained claims": trained_table,

@@ -263,7 +263,7 @@ def overlap_in_synthetic(table1: pd.DataFrame | None) -> Claim:
         (
             "The ratio of the rates of lexical overlap, synthetic to original, lies significantly above 1 for all "
             "labels together, and of the overlapping pairs the share that is entailed is significantly higher in "
-            f"synthetic data, by significantly less than {SLIGHTLY}. Labels of synthetic data are weighed by their "
+            f"synthetic data, by significantly less than {SLIGHTLY}. Labels of synthetic data are weighted by their "
             "shares in the original. Words raw, as published; by words stripped of punctuation beside."
         ),
         [],

@@ -12,7 +12,7 @@ from blindspots.data.nli import ENTAILMENT
 from blindspots.evaluation.statistics import Interval, one_sided_p, ratio_of, sum_of, t_interval, wilson
 from blindspots.report.contrasts import ABOVE_ZERO, ALPHA, Reading, Rule, verdict_of
 from blindspots.report.design import GENERATOR
-from blindspots.report.table1 import ALL, STANDARDISED, weighed_rates
+from blindspots.report.table1 import ALL, STANDARDISED, weighted_rates
 
 # C7: "only slightly" stronger, in the share of lexical-overlap pairs that are entailed.
 SLIGHTLY = 0.05
@@ -22,7 +22,7 @@ OVERLAP = "lexical_overlap"
 def overlap_readings(table1: pd.DataFrame, words: str) -> list[Reading]:
     """The ratio of the rates, all labels together, and the difference of the entailed shares, synthetic - original.
 
-    The labels of synthetic data are weighed by their shares in the original: data that are entailed more often have
+    The labels of synthetic data are weighted by their shares in the original: data that are entailed more often have
     more overlap, and more entailed pairs among the overlapping ones, by that alone.
 
     Args:
@@ -68,8 +68,8 @@ def _log_ratio(table: pd.DataFrame) -> Measured:
 
 def _entailed_share(table: pd.DataFrame) -> Measured:
     """Of the overlapping rows; not measured where a side has none."""
-    rates, entailed, overlapping = weighed_rates(table), *table.loc[[ENTAILMENT, ALL], "original_count"]
-    if not overlapping or not any(rate.estimate for rate in rates.values()):
+    rates, entailed, overlapping = weighted_rates(table), *table.loc[[ENTAILMENT, ALL], "original_count"]
+    if not overlapping or ENTAILMENT not in rates or not any(rate.estimate for rate in rates.values()):
         return NOT_MEASURED
     others = sum_of([Interval(0.0, 0.0, 0.0), *(rate for label, rate in rates.items() if label != ENTAILMENT)])
     odds = ratio_of(others, rates[ENTAILMENT])

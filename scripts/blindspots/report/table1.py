@@ -19,10 +19,10 @@ from blindspots.report.points import read_table, whole_number
 AUDIT = EVALUATE_MODULES / "heuristic_audit"
 COUNTS = ["generator", "words", "label", "original_count", "original_n", "synthetic_count", "synthetic_n"]
 WORDS = ["raw", "stripped"]
-# The last two rows: all rows as they are, and the rates of the labels weighed by the original's shares of them.
+# The last two rows: all rows as they are, and the rates of the labels weighted by the original's shares of them.
 ALL, STANDARDISED = "all", "all, labels as in original"
 ABOUT = (
-    f'"{STANDARDISED}" weighs the rate of each label by its share in the original; "{ALL}" also depends on how many '
+    f'"{STANDARDISED}" weights the rate of each label by its share in the original; "{ALL}" also depends on how many '
     "rows of each label a dataset has."
 )
 NOTHING = Interval(np.nan, np.nan, np.nan)
@@ -124,13 +124,13 @@ def _standardised(part: pd.DataFrame) -> dict[str, Any]:
     """The row STANDARDISED of one generator and rule of words."""
     row = part.loc[ALL].to_dict() | {"label": STANDARDISED, "synthetic_count": pd.NA, "synthetic_n": pd.NA}
     rate, ratio = NOTHING, NOTHING
-    if rates := weighed_rates(part):
+    if rates := weighted_rates(part):
         rate = sum_of([*rates.values()])
         ratio = ratio_of(rate, wilson(row["original_count"], row["original_n"]))
     return row | {"synthetic_rate": rate.estimate, "ratio": ratio.estimate, "low": ratio.low, "high": ratio.high}
 
 
-def weighed_rates(part: pd.DataFrame) -> dict[str, Interval]:
+def weighted_rates(part: pd.DataFrame) -> dict[str, Interval]:
     """The rate of each label in synthetic data, times the label's share of the original; together STANDARDISED's.
 
     Args:

@@ -85,6 +85,14 @@ def test_no_overlapping_row_leaves_it_undecided():
             assert (reading.estimate, reading.low, reading.verdict) == (None, None, UNDECIDED)
 
 
+def test_an_original_without_entailed_rows_has_no_entailed_share_to_compare():
+    rows = table({"": (10, 5)}).query("label in @LABELS")[COUNTS]
+    rows.loc[rows["label"] == "entailment", ["original_count", "original_n"]] = 0
+    ratio, share = overlap_readings(table1(rows), "raw")
+    assert ratio.estimate is not None
+    assert (share.estimate, share.verdict) == (None, UNDECIDED)
+
+
 def test_counts_by_one_rule_of_words_have_no_reading_by_the_other():
     raw = table({"": (10, 5)})
     assert overlap_readings(raw[raw["words"] == "raw"], "stripped") == []
