@@ -231,6 +231,7 @@ def test_a_killed_run_continues_where_it_stopped_and_ends_with_the_same_predicti
     assert same(weights(killed), weights(whole))
     predictions = [folder / "predictions/mnli_matched.parquet" for folder in (killed, whole)]
     assert predictions[0].read_bytes() == predictions[1].read_bytes()
+    assert len(json.loads((killed / "lineage.json").read_text())["earlier_runs"]) == 1
 
 
 def test_a_run_killed_while_it_saved_continues_from_the_checkpoint_before(tune, interrupt):

@@ -131,8 +131,12 @@ def test_a_killed_run_ends_with_the_bytes_of_an_uninterrupted_one(world, tmp_pat
     assert list(drawn.glob("*.parquet"))
     assert not killed.exists()
     generate("killed", *wanted)
-    assert (killed / DATA).read_bytes() == (generate("whole", *wanted) / DATA).read_bytes()
+    whole = generate("whole", *wanted)
+    assert (killed / DATA).read_bytes() == (whole / DATA).read_bytes()
     assert not drawn.exists()
+    (earlier,) = lineage(killed)["earlier_runs"]
+    assert 0 < earlier["wall_time_s"] < lineage(killed)["wall_time_s"]
+    assert "earlier_runs" not in lineage(whole)
 
 
 def test_the_limit_is_by_default_what_the_generator_was_trained_on(generate, world, tmp_path, script):

@@ -35,6 +35,7 @@ from blindspots.artifacts.output_dir import (
     swap_folder,
     work_folder,
 )
+from blindspots.artifacts.runs import begin_run
 from blindspots.config.errors import UserError
 from blindspots.config.processes import is_main_process, started_processes
 from blindspots.config.recipes import ArtifactRecipe
@@ -51,12 +52,14 @@ class OutputFolder:
     """Where an artifact goes and where it is made: `<parent>/.<name>.work` until it is whole.
 
     output_dir: as the recipe names it. commit: of the code that began the run; the first process, which saves, knows.
+    earlier: the interrupted runs that this one continues, see `runs.begin_run`.
     """
 
     output_dir: Path
     artifact_type: str
     started: float
     commit: str | None = None
+    earlier: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -188,13 +191,15 @@ def resume_or_clear(
         devices = [started_processes(), str(torch.accelerator.current_accelerator()), accelerate_settings()]
         run = hash_json([without_placement(recipe), parent_records(parents), devices if same_processes else []])
         file = folder.work / "run"
-        if file.is_file() and file.read_bytes() == run.encode():
-            return
-        if any(path != folder.staging for path in folder.work.iterdir()):
-            print(f"{folder.final}: an unfinished run of another recipe, input, process count or engine is cleared.")
-        shutil.rmtree(folder.work)
-        folder.staging.mkdir(parents=True)
-        file.write_text(run)
+        if not file.is_file() or file.read_bytes() != run.encode():
+            if any(path != folder.staging for path in folder.work.iterdir()):
+                print(
+                    f"{folder.final}: an unfinished run of another recipe, input, process count or engine is cleared."
+                )
+            shutil.rmtree(folder.work)
+            folder.staging.mkdir(parents=True)
+            file.write_text(run)
+        folder.earlier = begin_run(folder.work, folder.staging, folder.started, folder.commit)
 
 
 def estimated_bytes(recipe: dict[str, Any], parents: dict[str, Source]) -> int:
@@ -266,6 +271,7 @@ def save_artifact(
         model,
         folder.started,
         folder.commit,
+        folder.earlier,
     )
     checked_lineage(lineage, LINEAGE)  # what is written here can be read by all that take the artifact
     write_json(staging / LINEAGE, lineage, indent=2)

@@ -62,6 +62,7 @@ def describe(
     model: dict[str, Any] | None,
     started: float,
     commit: str | None,
+    earlier: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The lineage of the files in a staging folder.
 
@@ -73,6 +74,7 @@ def describe(
         model: see `folder.save_artifact`.
         started: time.time() at the start of the run.
         commit: `code_commit` at the start of the run.
+        earlier: interrupted runs that this one continues, see `runs.begin_run`; their time is counted.
     """
     files, content = hash_folder(staging)
     return {
@@ -91,7 +93,8 @@ def describe(
         "engine": engine(),
         "accelerate": accelerate_settings(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "wall_time_s": round(time.time() - started, 1),
+        "wall_time_s": round(time.time() - started + sum(run["wall_time_s"] for run in earlier), 1),
+        **({"earlier_runs": earlier} if earlier else {}),
         "row_counts": row_counts,
         "results": results or {},
         **(model or {}),

@@ -25,6 +25,7 @@ _OPTIONAL: dict[str, type] = {
     **dict.fromkeys(("code_commit", "finished", "recipe_sha256"), str),
     **dict.fromkeys(("recipe", "versions", "hardware", "row_counts", "input"), dict),
     **dict.fromkeys(("wall_time_s", "processes"), Number),
+    "earlier_runs": list,
 }
 _IN_WORDS = {str: "text", list: "a list", dict: "an object", Number: "a number"}
 # What may be uploaded; a checkpoint's optimizer state, caches and stray files stay here.
@@ -91,6 +92,10 @@ def _faults(value: Any) -> Iterator[str]:
     parts = precision.values() if isinstance(precision, dict) else [None]
     if not all(isinstance(part, dict) and {"base", "compute"} <= part.keys() for part in parts):
         yield "its precision lacks base or compute"
+    for run in value.get("earlier_runs") or []:
+        known = isinstance(run, dict) and isinstance(run.get("wall_time_s"), Number)
+        if not known or not isinstance(run.get("code_commit"), str | None):
+            yield "an earlier run lacks its wall_time_s or code_commit"
     headlines = value["results"].get("headlines", [])
     for headline in headlines if isinstance(headlines, list) else [None]:
         yield from _faults_of_headline(headline)

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from blindspots.config.errors import UserError
 
 # What a run keeps in its work folder; anything else there is not ours.
-WORK_FILES = frozenset({"artifact", "checkpoints", "new", "replaced", "run", "shards"})
+WORK_FILES = frozenset("artifact checkpoints new replaced run runs.json .runs.json.new shards".split())
 
 
 def work_folder(final: Path) -> Path:

@@ -78,6 +78,7 @@ def conditions(grid: Grid) -> str:
     """Models, rows, seeds, hardware, dates and code of what was measured."""
     models = list(grid.lineages.values())
     rows = ", ".join(f"{len(rows):,} of {grid.title(name)}" for name, rows in grid.tests.items())
+    runs = [run for model in models for run in (model, *model.get("earlier_runs", []))]
     hours = sum(model.get("wall_time_s", 0) for model in models) / 3600
     lines = [
         f"{len(models)} models, seeds {_listed(grid.axis('seed'))}. Evaluated rows: {rows}.",
@@ -85,7 +86,7 @@ def conditions(grid: Grid) -> str:
         f"Hardware: {_listed({_machine(model.get('hardware') or {}) for model in models})}; {hours:.1f} hours of wall "
         "time in all jobs.",
         f"Made {_listed({str(model.get('finished'))[:10] for model in models})}; commit "
-        f"{_listed({str(model.get('code_commit'))[:12] for model in models})}.",
+        f"{_listed({str(run.get('code_commit'))[:12] for run in runs})}.",
     ]
     if grid.missing:
         lines.append(f"Missing from the grid: {len(grid.missing)} models.")

@@ -32,10 +32,12 @@ def recipe(folder, **keys) -> PrepareRecipe:
     return PrepareRecipe(output_dir=str(folder), mnli="somewhere", **keys)
 
 
-def make(folder, text: str, meanwhile: Callable[[], None] = lambda: None, **keys) -> None:
+def make(folder, text: str, meanwhile: Callable[[], None] = lambda: None, resume: bool = False, **keys) -> None:
     """Save an artifact of one file; `meanwhile` happens before it takes its place."""
     made = recipe(folder, **keys)
     with output_folder(made, "prepared_mnli") as out:
+        if resume:
+            resume_or_clear(out, resolved_recipe(made), {})
         data = out.staging / "data" / "full"
         data.mkdir(parents=True)
         pq.write_table(pa.table({"premise": [text]}), data / "train-00000-of-00001.parquet")
@@ -122,6 +124,37 @@ def test_only_the_same_recipe_and_inputs_continue_what_a_killed_run_left(tmp_pat
             resume_or_clear(out, resolved_recipe(made), {})
             assert (out.work / "checkpoints").exists() == kept
             assert out.staging.is_dir()
+
+
+def test_the_lineage_has_the_time_and_code_of_the_runs_that_it_continues(tmp_path, monkeypatch):
+    made = recipe(tmp_path / "a")
+    for started, left, commit in ((1_000, 1_060, "1" * 40), (2_000, 2_005, "2" * 40)):
+        monkeypatch.setattr("blindspots.artifacts.folder.code_commit", lambda commit=commit: commit)
+        with output_folder(made, "prepared_mnli") as out:
+            out.started = started
+            resume_or_clear(out, resolved_recipe(made), {})
+            (out.work / "checkpoints").write_text("half-way")
+            for file in (out.work / "run", out.work / "checkpoints"):
+                os.utime(file, (left, left))
+    monkeypatch.setattr("blindspots.artifacts.folder.code_commit", lambda: "3" * 40)
+    make(tmp_path / "a", "one", resume=True)
+    lineage = read_lineage(tmp_path / "a")
+    assert lineage["code_commit"] == "3" * 40
+    assert lineage["earlier_runs"] == [
+        {"code_commit": "1" * 40, "wall_time_s": 60.0},
+        {"code_commit": "2" * 40, "wall_time_s": 5.0},
+    ]
+    assert 65 <= lineage["wall_time_s"] < 125
+    card = (tmp_path / "a" / "README.md").read_text()
+    assert f"It continues an interrupted run of 60.0 s by commit `{'1' * 40}`" in card
+
+
+def test_what_was_cleared_is_no_earlier_run(tmp_path):
+    for seed in (0, 1):
+        made = recipe(tmp_path / "a", seed=seed)
+        with output_folder(made, "prepared_mnli") as out:
+            resume_or_clear(out, resolved_recipe(made), {})
+            assert out.earlier == []
 
 
 def test_an_artifact_that_is_only_to_be_pushed_is_not_made_again(tmp_path, capsys):

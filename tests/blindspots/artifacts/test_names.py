@@ -62,6 +62,8 @@ def test_a_lineage_of_ours_is_read():
         (changed("parents", 0, "content_sha256", to=None), "has no content_sha256"),
         (changed("precision", to="nf4"), "its precision lacks base or compute"),
         (changed("precision", to={"evaluated": {"base": "nf4"}}), "its precision lacks base or compute"),
+        (changed("earlier_runs", to={}), "its earlier_runs is not a list"),
+        (changed("earlier_runs", to=[{"code_commit": None}]), "an earlier run lacks its wall_time_s or code_commit"),
         (changed("results", "headlines", to=3), "a headline lacks its name"),
         (changed("results", "headlines", 0, "accuracy", to=float("nan")), "no accuracy from 0 to 1"),
         (changed("results", "headlines", 0, "slice", to={"label": 3}), "has no slice"),

@@ -1,6 +1,7 @@
 """The report's files: complete, written whole, equal for equal input."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def test_lineage_and_readme_say_what_was_measured_and_what_is_missing(make_grid)
     text = (Path(recipe.output_dir) / "README.md").read_text()
     assert "3 models, seeds 0. Evaluated rows: 30 of MNLI matched, 60 of HANS." in text
     assert "Missing from the grid: 1 models." in text
+
+
+def test_the_readme_names_the_code_of_interrupted_runs_too(make_grid):
+    recipe = make_grid(starts=[0], sizes=[60])
+    file = Path(recipe.models) / "n0-s0" / "lineage.json"
+    lineage = json.loads(file.read_text()) | {"code_commit": "a" * 40}
+    file.write_text(json.dumps(lineage | {"earlier_runs": [{"code_commit": "b" * 40, "wall_time_s": 1.0}]}))
+    write_report(recipe, read_grid(recipe), None)
+    assert f"commit None, {'a' * 12}, {'b' * 12}." in (Path(recipe.output_dir) / "README.md").read_text()
 
 
 def test_an_empty_grid_gives_a_report_that_says_so(make_grid):
