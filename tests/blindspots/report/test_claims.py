@@ -184,7 +184,7 @@ def test_an_empty_grid_leaves_every_claim_undecided(paper):
 def test_table_1_as_published_supports_c7(paper):
     claim = verdicts(paper, table1(read_counts(PAPER_POINTS.parent / "table1_counts.csv")))["C7"]
     assert claim.verdict == SUPPORTED
-    # 2.402 is published for all labels together; here the labels have the original's shares.
+    # From all counts together it is 2.402; the labels have the original's shares here.
     assert claim.deciding[0].estimate == pytest.approx(2.313, abs=5e-4)
     assert claim.deciding[1].estimate == pytest.approx(0.0151, abs=5e-5)
 
