@@ -72,6 +72,8 @@ GRID.external = {name: LOCAL.get(dataset, dataset) for name, dataset in GRID.ext
 check_axes(GRID)
 JUDGE = f"{OUT}/models/{start_of(GRID, Cell(max(GRID.starts), GRID.seeds[0])).name}"
 SETS = {sets.name: sets for sets in (sets_of(GRID, cell) for cell in cells(GRID))}
+# The raw synthetic datasets that sets are drawn from, without those of others.
+WRITTEN = {pool for sets in SETS.values() for pool in sets.parents(GRID.external)} - {"mnli"}
 
 # step LOG NAME COMMAND ...: run a command with its output in a log, and say in one line how it went. On a terminal the
 # last line of the log, such as a progress bar, is shown meanwhile, of one step at a time.
@@ -287,12 +289,13 @@ def needs(rule, rows=lambda wildcards: 0):
 
 def show_plan():
     """Models, device hours and disk of the whole grid, by recipes/<model>/resources.yaml; printed by a dry run."""
-    whole = [("start", cell.start) for cell in starts(GRID)] + [("cell", cell.size) for cell in cells(GRID)]
-    whole += [("generator", 0), ("synthesize", 0)]
+    models = [("start", cell.start) for cell in starts(GRID)] + [("cell", cell.size) for cell in cells(GRID)]
+    generators = {re.sub(r"_t\d+", "", pool) for pool in WRITTEN}  # one writes at several temperatures
+    whole = [*models, *[("generator", 0)] * len(generators), *[("synthesize", 0)] * len(WRITTEN)]
     hours = sum(minutes(rule, rows) * max(1, gpus(rule)) for rule, rows in whole) / 60
     disk = sum(NEEDS[rule]["disk_mb"] for rule, _ in whole) / 1000
     device = "GPU" if NEEDS["cell"]["gpus"] else "CPU"
-    what = f"{len(whole) - 2} models, about {hours:.1f} {device} hours, {disk:.1f} GB of disk"
+    what = f"{len(models)} models, about {hours:.1f} {device} hours, {disk:.1f} GB of disk"
     print(f"{MODEL}: {what}", file=sys.stderr)
 
 
@@ -339,13 +342,12 @@ def subset_flags():
 
 def artifacts():
     """Every artifact of the grid: one that was deleted is made again, though the report would not need it."""
-    pools = {"mnli"} | {pool for sets in SETS.values() for pool in sets.parents(GRID.external)}
-    made = [pool for pool in pools if re.fullmatch(r"synthetic(-\w+)?", pool)]
-    folders = sorted(pools | {pool.replace("synthetic", "generator") for pool in made})
+    made = [pool for pool in WRITTEN if re.fullmatch(r"synthetic(-\w+)?", pool)]
+    folders = sorted({"mnli"} | WRITTEN | {pool.replace("synthetic", "generator") for pool in made})
     made = [f"{OUT}/{folder}/lineage.json" for folder in folders]
     made += [f"{CELLS}/variants/{name}/lineage.json" for name in SETS]
     made += [f"{model_folder(cell)}/lineage.json" for cell in starts(GRID) + cells(GRID)]
-    made += [f"{OUT}/{pool}/audit/audit.json" for pool in sorted(pools - {"mnli"})]
+    made += [f"{OUT}/{pool}/audit/audit.json" for pool in sorted(WRITTEN)]
     return made + inputs("prepare") + inputs("start")
 
 

@@ -27,6 +27,7 @@ from blindspots.demo.corpus import mnli_like
 REPO_ROOT = Path(__file__).resolve().parents[1]
 AUDITS = REPO_ROOT / "results" / "audits"
 COMMITTED = {"WANLI": "wanli", "SuperGen": "supergen", "LingNLI": "lingnli"}
+OF_GRID_B = {f"generator {number}": f"grid-b-g{number}" for number in range(3)}
 COMPARED = {"WANLI": "external/wanli", "SuperGen": "external/supergen-mnli", "LingNLI": "ling-in-loop/lingnli"}
 
 
@@ -327,23 +328,40 @@ def test_one_line_and_an_exit_code_for_a_person(monkeypatch, capsys):
 # The committed audits
 
 
+def read_audits(folders: dict[str, str]) -> dict[str, dict]:
+    return {shown: json.loads((AUDITS / name / "audit.json").read_text()) for shown, name in folders.items()}
+
+
 @pytest.fixture(scope="module")
 def committed() -> dict[str, dict]:
-    return {shown: json.loads((AUDITS / name / "audit.json").read_text()) for shown, name in COMMITTED.items()}
+    return read_audits(COMMITTED)
 
 
-def test_the_table_of_the_readme_is_that_of_the_audits(committed):
-    table = overview(committed)
+@pytest.mark.parametrize("folders", [COMMITTED, OF_GRID_B], ids=["published", "grid B"])
+def test_the_tables_of_the_readme_are_those_of_the_audits(folders):
+    table = overview(read_audits(folders))
     assert table.count("\n") > 10
     assert table in (AUDITS / "README.md").read_text(), f"the table should be\n{table}"
 
 
 def test_the_committed_reports_are_rendered_from_their_json(committed):
-    for shown, audit in committed.items():
-        assert (AUDITS / COMMITTED[shown] / "audit.md").read_text() == markdown(audit)
-        assert audit["dataset"]["name"] == COMPARED[shown]
+    for shown, audit in (committed | read_audits(OF_GRID_B)).items():
+        assert (AUDITS / (COMMITTED | OF_GRID_B)[shown] / "audit.md").read_text() == markdown(audit)
         assert not re.search(r"/(home|root|tmp|work)/", json.dumps([audit["dataset"], audit["reference"]]))
+    for shown, audit in committed.items():
+        assert audit["dataset"]["name"] == COMPARED[shown]
         assert set(reasons(audit)) <= {"label noise"}
+
+
+def test_the_audits_of_grid_b_have_the_shares_of_labels_of_mnli():
+    for audit in read_audits(OF_GRID_B).values():
+        assert not reasons(audit)
+        shares = [
+            [count / one["usable_rows"] for count in one["labels"].values()]
+            for one in (audit["dataset"], audit["reference"])
+        ]
+        assert shares[0] == pytest.approx(shares[1], abs=1e-3)
+        assert audit["dataset"]["of_rows"] == 35_800
 
 
 @pytest.mark.parametrize("shown", COMMITTED)

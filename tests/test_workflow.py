@@ -1,6 +1,7 @@
 """The workflow: which jobs a grid has, and that a changed recipe re-runs what depends on it and nothing else."""
 
 import contextlib
+import math
 import os
 import re
 import select
@@ -71,6 +72,18 @@ def test_a_dry_run_prints_models_device_hours_and_disk(clone):
     printed = run_snakemake(clone, "-n", "--config", "model=smollm2-135m").stderr
     said = r"^smollm2-135m: \d+ models, about \d+\.\d GPU hours, \d+\.\d GB of disk$"
     assert re.search(said, printed, re.MULTILINE), printed
+
+
+def test_the_plan_counts_every_generator(clone):
+    needs = read_yaml(clone / "recipes/smollm2-135m-generators/resources.yaml")
+
+    def minutes(rule: str, rows: int = 0) -> int:
+        return math.ceil(needs[rule]["minutes"] + needs[rule]["minutes_per_10000_rows"] * rows / 10_000)
+
+    expected = 6 * (minutes("start", 2_000) + minutes("start", 16_000)) + 48 * minutes("cell", 1_800)
+    expected += 3 * (minutes("generator") + minutes("synthesize"))
+    printed = run_snakemake(clone, "-n", "--config", "model=smollm2-135m-generators", "grid=first").stderr
+    assert f"60 models, about {expected / 60:.1f} CPU hours" in printed
 
 
 def test_the_replicates_of_the_demo_are_the_papers_grid_five_times(clone):

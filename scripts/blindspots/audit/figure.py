@@ -134,7 +134,7 @@ def lengths(axis: Axes, section: dict) -> None:
         )
         box["boxes"][0].set(facecolor=style["color"], alpha=0.8, hatch=style["hatch"])
     _rows(axis, names)
-    axis.set_xlabel("words a text (whiskers: 5% and 95%)")
+    axis.set_xlabel("words per text (whiskers: 5% and 95%)")
 
 
 def overlap(axis: Axes, section: dict) -> None:

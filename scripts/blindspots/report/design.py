@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindspots.data.kinds import SYNTHETIC, kind_of
-from blindspots.grid import Cell, generator_of, start_of
+from blindspots.grid import Cell, generator_of, raw_sets, start_of
 from blindspots.report.collect import START, Grid
 
 GENERATOR, START_DRAW, SEED = "generators", "starts", "seeds"
@@ -68,6 +68,8 @@ def design(grid: Grid, seeds: list[int], kinds: list[str]) -> Design:
         shared.append("the starts' rows")
     elif unit != START_DRAW and len(set(continued)) < len(seeds):
         shared.append("one start" if len(set(continued)) == 1 else f"{len(set(continued))} starts")
+    if several and any(raw not in grid.axes.external for raw in raw_sets(grid.axes)):  # tuned here, on one dataset
+        shared.append("the generators' pool of rows" if grid.axes.generator_rows else "the generators' rows")
     if not grid.axes.own_sets and set(kinds) != {START}:
         shared.append("each generator's sets" if several else "the sets")
     return Design(unit, np.array(members), ", ".join(shared), synthetic and not several)

@@ -162,9 +162,9 @@ def _legend(figure: Figure, grid: Grid, with_paper: bool) -> None:
     note = "one replicate: no band"
     if len(grid.models) and len(grid.axis("seed")) > 1:
         note = f"band: 95% interval of the mean over {band_units(grid)}"
-    columns = min(len(lines), 5)
-    if figure.get_figwidth() < 6:
-        columns, note = 2, fill(note, 45)
+    columns = min(len(lines), max(2, int(figure.get_figwidth() / 1.8)))
+    if columns == 2:
+        note = fill(note, 45)
     figure.legend(handles=lines, loc="outside lower center", ncols=columns, title=note, frameon=False)
 
 

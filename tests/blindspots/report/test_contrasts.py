@@ -123,7 +123,7 @@ def test_over_several_generators_the_generator_is_the_unit(make_grid):
     grid = read_grid(make_grid(**REPLICATES, own_sets=True))
     reading = gap(grid)
     assert (reading.unit, reading.units, reading.basis) == ("generators", 3, "generators")
-    assert reading.shared == "2 starts, the test rows"
+    assert reading.shared == "2 starts, the generators' rows, the test rows"
     assert not reading.one_generator
     differences = [
         np.mean([grid.models.at[f"n0-{kind}-n60-s{seed}", "hans"] for seed in (generator, generator + 3)])
@@ -135,6 +135,17 @@ def test_over_several_generators_the_generator_is_the_unit(make_grid):
     assert reading.within_low <= reading.estimate <= reading.within_high
     kinds = grid.models.groupby("kind")["hans"].mean()
     assert reading.estimate == pytest.approx(kinds["original"] - kinds["synthetic"])
+
+
+@pytest.mark.parametrize(
+    ("axes", "shared"),
+    [
+        ({"generator_rows": 40}, "2 starts, the generators' pool of rows, the test rows"),
+        ({"external": {f"synthetic-{name}": f"org/{name}" for name in "abc"}}, "2 starts, the test rows"),
+    ],
+)
+def test_what_generators_share_depends_on_where_their_rows_come_from(make_grid, axes, shared):
+    assert gap(read_grid(make_grid(**REPLICATES, **axes, own_sets=True))).shared == shared
 
 
 def test_without_synthetic_data_the_generators_do_not_count(make_grid):

@@ -79,6 +79,19 @@ def test_the_band_is_of_the_seeds_and_one_seed_has_none(make_grid):
     assert "one replicate: no band" in figures.figure1(one, "").legends[0].get_title().get_text()
 
 
+@pytest.mark.parametrize("starts", [[0], [0, 900], [0, 300, 900]])
+def test_the_legend_lies_inside_the_figure(make_grid, starts):
+    kinds = ["original", "synthetic", "biased_synthetic", "external_lingnli"]
+    external, right = {"lingnli": "org/lingnli"}, dict.fromkeys([None, *kinds], 0.5)
+    grid = read_grid(make_grid(seeds=[0, 1], starts=starts, kinds=kinds, external=external, right=right))
+    figure = figures.figure1(grid, "")
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 5
+    assert figure.bbox.x0 <= legend.get_window_extent().x0
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_a_band_of_a_share_ends_at_0_and_1(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
     grid.models["hans"] = np.where(grid.models["seed"] == 0, 0.01, 0.99)
