@@ -119,8 +119,8 @@ def what_moved(readings: list[Reading]) -> str:
         return ""
     if by_metric[LO_AUROC].low is None:
         return "Whether the threshold on lexical overlap moved, or the ability, one replicate can't tell."
-    slower, quicker = "models are slower to say entailment", "models are quicker to say entailment"
-    first, second = _direction(by_metric[P_LO_NE], slower, quicker), _direction(by_metric[P_LO_E], quicker, slower)
+    less, more = map("models find entailment {} probable, for entailed pairs and for others".format, ("less", "more"))
+    first, second = _direction(by_metric[P_LO_NE], less, more), _direction(by_metric[P_LO_E], more, less)
     bias = first if first and first == second else "no shift of the threshold was found"
     better, worse = (f"models tell entailed pairs from others {how}" for how in ("better", "worse"))
     ability = _direction(by_metric[LO_AUROC], better, worse) or "no change of ability was found"

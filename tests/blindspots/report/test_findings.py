@@ -120,8 +120,8 @@ def moved(non_entailed: tuple[float, float], entailed: tuple[float, float], auro
 @pytest.mark.parametrize(
     ("non_entailed", "entailed", "words"),
     [
-        (LOWER, HIGHER, "models are quicker to say entailment"),
-        (HIGHER, LOWER, "models are slower to say entailment"),
+        (LOWER, HIGHER, "models find entailment more probable, for entailed pairs and for others"),
+        (HIGHER, LOWER, "models find entailment less probable, for entailed pairs and for others"),
     ]
     + [
         (*sides, "no shift of the threshold was found")
