@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from datasets import Dataset
 from rendered import HOSTILE
-from test_tables import dataset
+from test_table1 import dataset
 
 from blindspots.config.errors import UserError
 from blindspots.report.collect import read_grid
