@@ -96,8 +96,8 @@ def table1(counts: pd.DataFrame) -> pd.DataFrame:
     """Table 1 as numbers: COUNTS, both rates, and S:O, the ratio of the rates, with its interval over rows.
 
     Rows by generator, words (raw as published, then stripped) and label, in the order of LABELS; then ALL, and
-    STANDARDISED, where synthetic data have a rate without a count: more overlap than in the original may else be no
-    more than another share of entailed rows.
+    STANDARDISED, where synthetic data have a rate without a count: in ALL, data with more entailed rows seem to have
+    more overlap by that alone.
     Source: Zhang & Pavlick (2025), table 1, without STANDARDISED.
     """
     total = counts.groupby(["generator", "words"], as_index=False).sum(numeric_only=True).assign(label=ALL)
