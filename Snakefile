@@ -74,6 +74,8 @@ JUDGE = f"{OUT}/models/{start_of(GRID, Cell(max(GRID.starts), GRID.seeds[0])).na
 SETS = {sets.name: sets for sets in (sets_of(GRID, cell) for cell in cells(GRID))}
 # The raw synthetic datasets that sets are drawn from, without those of others.
 WRITTEN = {pool for sets in SETS.values() for pool in sets.parents(GRID.external)} - {"mnli"}
+# Who wrote them; one generator writes at several temperatures.
+GENERATORS = {re.sub(r"_t\d+", "", pool).replace("synthetic", "generator") for pool in WRITTEN}
 
 # step LOG NAME COMMAND ...: run a command with its output in a log, and say in one line how it went. On a terminal the
 # last line of the log, such as a progress bar, is shown meanwhile, of one step at a time.
@@ -290,8 +292,7 @@ def needs(rule, rows=lambda wildcards: 0):
 def show_plan():
     """Models, device hours and disk of the whole grid, by recipes/<model>/resources.yaml; printed by a dry run."""
     models = [("start", cell.start) for cell in starts(GRID)] + [("cell", cell.size) for cell in cells(GRID)]
-    generators = {re.sub(r"_t\d+", "", pool) for pool in WRITTEN}  # one writes at several temperatures
-    whole = [*models, *[("generator", 0)] * len(generators), *[("synthesize", 0)] * len(WRITTEN)]
+    whole = [*models, *[("generator", 0)] * len(GENERATORS), *[("synthesize", 0)] * len(WRITTEN)]
     hours = sum(minutes(rule, rows) * max(1, gpus(rule)) for rule, rows in whole) / 60
     disk = sum(NEEDS[rule]["disk_mb"] for rule, _ in whole) / 1000
     device = "GPU" if NEEDS["cell"]["gpus"] else "CPU"
@@ -342,9 +343,7 @@ def subset_flags():
 
 def artifacts():
     """Every artifact of the grid: one that was deleted is made again, though the report would not need it."""
-    made = [pool for pool in WRITTEN if re.fullmatch(r"synthetic(-\w+)?", pool)]
-    folders = sorted({"mnli"} | WRITTEN | {pool.replace("synthetic", "generator") for pool in made})
-    made = [f"{OUT}/{folder}/lineage.json" for folder in folders]
+    made = [f"{OUT}/{folder}/lineage.json" for folder in sorted({"mnli"} | WRITTEN | GENERATORS)]
     made += [f"{CELLS}/variants/{name}/lineage.json" for name in SETS]
     made += [f"{model_folder(cell)}/lineage.json" for cell in starts(GRID) + cells(GRID)]
     made += [f"{OUT}/{pool}/audit/audit.json" for pool in sorted(WRITTEN)]

@@ -1,7 +1,9 @@
 """Settings and fixtures of all tests."""
 
+import gc
 import importlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,9 @@ settings.register_profile("fixed", deadline=None, derandomize=True)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
+# How many modules were loaded when the garbage collector last left them out.
+LOADED = pytest.StashKey[int]()
+
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
 # Whole workflows take minutes: their files start first, so that no process is left with one at the end.
@@ -28,6 +33,19 @@ LONGEST = ("test_readme.py", "test_readme_commands.py", "test_workflow.py", "tes
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Take the libraries that were loaded out of garbage collection.
+
+    Each run of a script collects garbage several times, and looking at a million objects of libraries took half the
+    time of a training test.
+    """
+    loaded = item.session.stash.get(LOADED, 0)
+    if len(sys.modules) > loaded + 100:
+        gc.collect()
+        gc.freeze()
+        item.session.stash[LOADED] = len(sys.modules)
 
 
 @pytest.fixture(scope="session")

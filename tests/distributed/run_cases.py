@@ -4,6 +4,7 @@ Beside each recipe, <its name>.json then holds the losses and gradient norms of 
 it was refused, and <its name>-<process>.json the token ids of the rows that each process trained on, in order.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -53,6 +54,8 @@ def main() -> None:
         shard_on_cpu()
     environment = dict(os.environ)
     for script, recipe in cases:
+        gc.collect()
+        gc.freeze()  # the libraries, which a script's own collections would look through each time
         os.environ.clear()
         os.environ.update(environment)  # a script leaves settings there for the libraries
         steps.clear()

@@ -65,7 +65,6 @@ def test_an_odd_retry_after_is_no_reason_to_fail_or_to_wait_for_ever(hub, rows, 
     assert "commit" in hub.call(push, str(rows))
 
 
-# Each is tried again for some seconds.
 @pytest.mark.parametrize(
     "content",
     [
