@@ -21,7 +21,8 @@ def main() -> None:
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.config.processes import process_state
     from blindspots.data.test_set_rows import test_set_sources
-    from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, rehearse, score
+    from blindspots.evaluation.prediction import load_test_sets, predict_test_sets, rehearse
+    from blindspots.evaluation.scoring import score
     from blindspots.modeling.classifier import load_for_evaluation, require_task_model
     from blindspots.modeling.input_form import input_record
     from blindspots.training.out_of_memory import memory_errors_in_words

@@ -91,7 +91,8 @@ def evaluate(recipe, model_config, tests, people, folder, template, labels):
 
     from blindspots.artifacts.inputs import Source
     from blindspots.evaluation.people import predict_labels, score_people
-    from blindspots.evaluation.prediction import predict_test_sets, score
+    from blindspots.evaluation.prediction import predict_test_sets
+    from blindspots.evaluation.scoring import score
     from blindspots.modeling.classifier import load_for_evaluation
     from blindspots.modeling.precision import base_precision
 

@@ -63,7 +63,7 @@ def main() -> None:
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.remote import remote_lineage
     from blindspots.artifacts.retries import hub_errors_as_user_errors
-    from blindspots.evaluation.prediction import read_predictions
+    from blindspots.evaluation.scoring import read_predictions
     from blindspots.release import outside, reproduce
 
     what = f"{name}-{cell.name}-evaluated" if recipe.from_release else f"{name}-{cell.name}"

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.evaluation.prediction import LOGITS
+from blindspots.evaluation.scoring import LOGITS
 from blindspots.modeling.classifier import load_classifier
 
 TRAINING = [

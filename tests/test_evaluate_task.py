@@ -7,7 +7,7 @@ import pytest
 from datasets import load_dataset
 
 from blindspots.config.errors import RecipeError, UserError
-from blindspots.evaluation.prediction import score
+from blindspots.evaluation.scoring import score
 
 
 @pytest.fixture

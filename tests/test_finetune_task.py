@@ -22,7 +22,8 @@ from blindspots.artifacts.inputs import fetch
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.config.yaml_files import read_yaml
 from blindspots.data.nli import task_input
-from blindspots.evaluation.prediction import LOGITS, predict_logits
+from blindspots.evaluation.prediction import predict_logits
+from blindspots.evaluation.scoring import LOGITS
 from blindspots.modeling.classifier import load_classifier
 from blindspots.training.finite import FiniteSteps
 from blindspots.training.trainers import TaskTrainer

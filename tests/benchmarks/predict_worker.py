@@ -11,7 +11,8 @@ ROWS = 192
 
 
 def main() -> None:
-    from blindspots.evaluation.prediction import predict_logits, score
+    from blindspots.evaluation.prediction import predict_logits
+    from blindspots.evaluation.scoring import score
 
     if sys.argv[1] == "--score":
         score(Path(sys.argv[2]))

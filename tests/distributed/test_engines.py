@@ -22,7 +22,7 @@ from cases import LEARNING_RATE, MATRIX, OTHERS, STEPS, UNEVEN, case
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from blindspots.evaluation.prediction import LOGITS
+from blindspots.evaluation.scoring import LOGITS
 from blindspots.modeling.loading import check_saved_weights
 
 REPO_ROOT = Path(__file__).resolve().parents[2]

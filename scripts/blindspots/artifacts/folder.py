@@ -249,7 +249,7 @@ def save_artifact(
         recipe: from `resolved_recipe`.
         parents: role -> Source of each input.
         row_counts: rows read, used and left out, by name.
-        results: metrics by test set, as `prediction.score` gives them.
+        results: metrics by test set, as `scoring.score` gives them.
         model: of a model, how it was trained beyond its recipe (`training`), and its `precision`: by `trained` and
             `evaluated`, how base weights were held (`base`) and computed (`compute`), and the dtype of trained weights
             (`weights`) or of the head (`head`); of a task model and of predictions also `input`, the `template` that

@@ -2,11 +2,9 @@
 
 import warnings
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import evaluate
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,30 +13,25 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from datasets import Dataset
-from scipy.special import softmax
 from tqdm import tqdm
 from transformers import BatchEncoding
 
 from blindspots.artifacts.inputs import Source
 from blindspots.config.errors import UserError
-from blindspots.config.paths import EVALUATE_MODULES
-from blindspots.config.test_set_keys import TestSetKeys, TestSetSources, test_set_keys
+from blindspots.config.test_set_keys import TestSetKeys, TestSetSources
 from blindspots.data.examples import TaskInputs, encode, task_texts
 from blindspots.data.length_batches import length_batches
 from blindspots.data.nli import LABELS
 from blindspots.data.prefixes import common_prefix, prefix_groups
 from blindspots.data.test_set_rows import read_test_set, stratified
-from blindspots.data.test_sets import SLICES, named_test_sets, test_set
-from blindspots.evaluation.rows import check_rows, read_rows
+from blindspots.data.test_sets import named_test_sets
+from blindspots.evaluation.scoring import LOGITS, score_rows
 from blindspots.modeling.architectures import is_encoder, positions
 from blindspots.modeling.classifier import Classifier
 from blindspots.modeling.heads import head_dtype
 from blindspots.modeling.loading import errors_in_words
 from blindspots.modeling.precision import base_model
 from blindspots.modeling.token_tree import TreeCollator, accept_trees, obstacle
-
-METRIC = EVALUATE_MODULES / "nli_blindspot"
-LOGITS = [f"logit_{label}" for label in LABELS]
 
 
 def load_test_sets(recipe: TestSetSources, sources: dict[str, Source]) -> dict[str, Dataset]:
@@ -210,68 +203,3 @@ def predict_test_sets(classifier: Classifier, recipe: TestSetKeys, tests: dict[s
         file = folder / "predictions" / f"{name}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), file, compression="zstd")
-
-
-def read_predictions(folder: Path) -> pd.DataFrame:
-    """The predictions of a model artifact, all test sets below one another, with `test_set` and `prediction` (a name).
-
-    Raises UserError where there are none, where a file can't be used (see `rows`) and where a logit is not finite.
-    """
-    files = sorted((folder / "predictions").glob("*.parquet"))
-    if not files:
-        raise UserError(f"{folder} holds no predictions; run evaluate_task.py on it.")
-    rows = pd.concat([_read(file) for file in files], ignore_index=True)
-    texts = rows.columns.difference(LOGITS)
-    rows[texts] = rows[texts].fillna("")  # slices that another test set has
-    logits = rows[LOGITS].to_numpy()
-    rows["prediction"] = np.array(LABELS)[logits.argmax(axis=1)]
-    rows["entailment_score"] = softmax(logits.astype(np.float64), axis=1)[:, LABELS.index("entailment")]
-    return rows
-
-
-def _read(file: Path) -> pd.DataFrame:
-    rows = read_rows(file, LOGITS)
-    check_rows(rows, file.stem, file)
-    if count := int((~np.isfinite(rows[LOGITS])).any(axis=1).sum()):
-        raise UserError(f"{file}: {count} rows have a logit that is not a finite number.")
-    return rows.assign(test_set=file.stem)
-
-
-def score(folder: Path) -> dict[str, Any]:
-    """The metric module's numbers for a folder's predictions, and its headlines with what a card says of them.
-
-    headlines: name, title, test_set, split, slice and accuracy of each accuracy that the test sets' files name.
-    """
-    return score_rows(read_predictions(folder))
-
-
-@cache
-def _metric() -> evaluate.Metric:
-    return evaluate.load(str(METRIC), keep_in_memory=True)
-
-
-def score_rows(rows: pd.DataFrame) -> dict[str, Any]:
-    """As `score`, from the rows of `read_predictions`."""
-    there = set(rows["test_set"])
-    sets = [test_set(name) for name in sorted(there, key=[*test_set_keys(), *there].index)]
-    others = sorted({column for found in sets for column in found.slices} - set(SLICES))
-    results = _metric().compute(
-        predictions=rows["prediction"].tolist(),
-        references=rows["gold"].tolist(),
-        **{name: rows[name].tolist() for name in ("test_set", *SLICES, "entailment_score")},
-        other_slices={name: rows[name].tolist() for name in others},
-        test_sets={found.name: found.metric_entry() for found in sets},
-    )
-    shown = [(found, headline) for found in sets for headline in found.shown if results[headline.name] is not None]
-    results["headlines"] = [
-        {
-            "name": headline.name,
-            "title": headline.title,
-            "test_set": found.name,
-            "split": found.split,
-            "slice": dict(headline.slice),
-            "accuracy": results[headline.name],
-        }
-        for found, headline in shown
-    ]
-    return results

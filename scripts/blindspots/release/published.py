@@ -12,7 +12,7 @@ from blindspots.artifacts.lineage import without_placement
 from blindspots.artifacts.names import LINEAGE, read_lineage
 from blindspots.config.errors import RecipeError, UserError
 from blindspots.data.test_sets import test_set
-from blindspots.evaluation.prediction import read_predictions
+from blindspots.evaluation.scoring import read_predictions
 from blindspots.release.reproduce import LARGE, scores
 
 # Keys in which runs of one experiment may differ.

@@ -15,7 +15,7 @@ from blindspots.config.errors import UserError
 from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.nli import ENTAILMENT
 from blindspots.data.test_sets import ACCURACY, PROBABILITY, test_set
-from blindspots.evaluation.prediction import LOGITS, read_predictions
+from blindspots.evaluation.scoring import LOGITS, read_predictions
 from blindspots.grid import Cell, sets_of, start_config, start_of
 from blindspots.report.points import read_points
 

@@ -17,7 +17,7 @@ from blindspots.artifacts.names import ALLOWED, EVAL_RESULTS
 from blindspots.artifacts.remote import download, remote_lineage, tag_commit, tree
 from blindspots.artifacts.retries import OUT_OF_REACH, reason, retry_transient
 from blindspots.config.errors import UserError, one_line
-from blindspots.evaluation.prediction import score
+from blindspots.evaluation.scoring import score
 from blindspots.release.manifest import Entry, fault_of_tag, manifest_repo, read_manifest
 from blindspots.release.plan import MODULE, Released
 

@@ -17,7 +17,7 @@ from blindspots.config.test_set_keys import test_set_keys
 from blindspots.data.kinds import in_order, position
 from blindspots.data.nli import ENTAILMENT, LABELS
 from blindspots.data.test_sets import AUROC, CRITERION, D_PRIME, PROBABILITY, Headline, test_set
-from blindspots.evaluation.prediction import read_predictions, score_rows
+from blindspots.evaluation.scoring import read_predictions, score_rows
 from blindspots.grid import Cell, cells, start_of, starts
 from blindspots.report.kept import PARTS, Predictions, read_kept, read_lineages
 
@@ -41,7 +41,7 @@ class Grid:
     measured: what is measured beside them: mean probabilities, AUROC, d' and criterion.
     rows: what every model predicted; none for digitised points.
     right: by (model, test set), whether a row's prediction is its gold label, folded as the test set says; [rows].
-    results, lineages: by model, of `prediction.score_rows` and lineage.json; datasets: lineages of the datasets.
+    results, lineages: by model, of `scoring.score_rows` and lineage.json; datasets: lineages of the datasets.
     missing, others: models of the axes that are not there; models that are there but not of the axes.
     axes: of the grid. A seed is a replicate: `grid.generator_of(axes, seed)` names its generator, `grid.start_of` its
         start, and `axes.own_sets` says whether its augmentation sets are its own.

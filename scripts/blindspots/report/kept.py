@@ -80,7 +80,7 @@ class Predictions:
         self.entailment[model, test_set] = (part["entailment_score"] * PARTS).round().to_numpy(np.uint16)
 
     def rows_of(self, model: str) -> pd.DataFrame:
-        """The rows of one model in the columns that `prediction.score_rows` takes."""
+        """The rows of one model in the columns that `scoring.score_rows` takes."""
         parts = [
             rows.assign(
                 test_set=test_set,

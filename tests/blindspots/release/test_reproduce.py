@@ -10,7 +10,7 @@ from made_grid import folder_of, make_grid  # noqa: F401
 from blindspots.config.analysis_recipes import ReproduceRecipe
 from blindspots.config.errors import UserError
 from blindspots.config.paths import PAPER_POINTS
-from blindspots.evaluation.prediction import read_predictions
+from blindspots.evaluation.scoring import read_predictions
 from blindspots.grid import Cell
 from blindspots.release import reproduce
 from blindspots.release.reproduce import Score, comparison, paper_point, scores, tolerance, unlike, unlike_tolerance

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from blindspots.config.errors import UserError
-from blindspots.evaluation.prediction import read_predictions
+from blindspots.evaluation.scoring import read_predictions
 from blindspots.report.collect import read_grid
 from blindspots.report.kept import PARTS, Predictions, read_kept, read_lines
 
