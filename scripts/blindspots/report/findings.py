@@ -105,7 +105,7 @@ def _count(grid: Grid, axis: str, name: str) -> str:
 def _sentence(estimand: str, moved: str) -> str:
     """What a difference between two kinds says, from `what_moved`."""
     first, second = estimand.split(" - ", 1)
-    return f"{first[0].upper()}{first[1:]} rather than {second} data: {moved[0].lower()}{moved[1:]}"
+    return f"With {first} rather than {second} data: {moved[0].lower()}{moved[1:]}"
 
 
 def what_moved(readings: list[Reading]) -> str:

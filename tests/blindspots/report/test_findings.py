@@ -47,7 +47,7 @@ def test_several_seeds_have_means_and_intervals_over_all_places(make_grid):
     assert shown["original"] == f"{mean:.3f}".replace("0.", ".")
     *sentences, last = found.sentences
     assert len(sentences) == 3
-    assert sentences[2].startswith("Biased synthetic rather than synthetic data: on lexical overlap ")
+    assert sentences[2].startswith("With biased synthetic rather than synthetic data: on lexical overlap ")
     assert last.startswith("The intervals are over 3 seeds. They do not cover variation in what these share: one gen")
 
 
@@ -83,8 +83,8 @@ def test_a_difference_of_one_replicate_has_no_interval_and_says_nothing_sure(mak
     assert rows.loc["biased synthetic - original"].str.contains("[", regex=False).all()
     said = [one for one in found.sentences if one.endswith("one replicate can't tell.")]
     assert [one.split(" data: ")[0] for one in said] == [
-        "Synthetic rather than original",
-        "Biased synthetic rather than synthetic",
+        "With synthetic rather than original",
+        "With biased synthetic rather than synthetic",
     ]
     assert found.sentences[-1].startswith("The intervals are over 3 seeds.")
 
