@@ -44,6 +44,21 @@ def estimate_run(recipe, training_keys, model_keys) -> None:
     print_estimate(recipe, training, model_keys, task_texts(train, template), task=True)
 
 
+def load_data(recipe, parents):
+    """The test sets, the training and dev pairs, people's texts (None without), and how many rows were left out."""
+    from blindspots.evaluation.people import read_labelled, require_known_labels
+    from blindspots.evaluation.prediction import load_test_sets
+    from blindspots.training.run import training_pairs
+
+    left_out = {}
+    tests, pairs = load_test_sets(recipe, parents), training_pairs(recipe, parents, left_out)
+    people = read_labelled(parents["people"], recipe.text_columns) if recipe.people else None
+    for role, rows in (("dev", pairs[1]), ("people", people)):
+        if recipe.text_columns and rows is not None:
+            require_known_labels(rows, pairs[0].features["label"].names, parents[role].name)
+    return tests, pairs, people, left_out
+
+
 def load_trainer(recipe, training, model_config, start, pairs):
     """The start with its tokenizer and label names, the trainer around it, and how many rows it trains on."""
     from transformers import DataCollatorWithPadding
@@ -131,8 +146,8 @@ def main() -> None:
     from blindspots.artifacts.inputs import fetch
     from blindspots.artifacts.push import check_push, push_if_asked
     from blindspots.data.test_set_rows import test_set_sources
-    from blindspots.evaluation.people import read_labelled, require_fitting, require_known_labels
-    from blindspots.evaluation.prediction import load_test_sets, rehearse
+    from blindspots.evaluation.people import require_fitting
+    from blindspots.evaluation.prediction import rehearse
     from blindspots.modeling.adapters import read_model_config
     from blindspots.modeling.input_form import input_record
     from blindspots.training import run
@@ -151,12 +166,7 @@ def main() -> None:
         if only_to_push(folder, resolved, parents):
             return push_if_asked(recipe)
         resume_or_clear(folder, resolved, parents)
-        left_out = {}
-        tests, pairs = load_test_sets(recipe, parents), run.training_pairs(recipe, parents, left_out)
-        people = read_labelled(parents["people"], recipe.text_columns) if recipe.people else None
-        for role, rows in (("dev", pairs[1]), ("people", people)):
-            if recipe.text_columns and rows is not None:
-                require_known_labels(rows, pairs[0].features["label"].names, parents[role].name)
+        tests, pairs, people, left_out = load_data(recipe, parents)
         if pairs[0] is None:
             run.stop_sharded_loading()
 
