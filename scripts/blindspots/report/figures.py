@@ -209,7 +209,8 @@ def learning_curve(grid: Grid) -> Figure:
     panel.set_xticks(table["start"], [_short(start) for start in table["start"]])
     panel.minorticks_off()
     panel.set(xlabel="rows of MNLI that the start was tuned on", ylabel="accuracy", title="Starting models")
-    panel.legend(handles=lines, frameon=False)  # one made by itself leaves out titles that begin with _
+    # A legend made by itself leaves out titles that begin with _.
+    figure.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
@@ -228,6 +229,7 @@ def seed_spread(grid: Grid) -> Figure:
             points = {"color": style["color"], "marker": style["marker"], "markerfacecolor": "none"}
             panel.plot(values, [heights[place]] * len(values), linestyle="none", **points)
         panel.set(title=one_line(metric.title), xlabel="accuracy, a point per seed")
+        panel.locator_params(axis="x", nbins=4)  # more labels of four digits overlap
     panels[0, 0].set_yticks(list(heights.values()), [_place(*place) for place in heights], fontsize=7)
     return figure
 
@@ -263,6 +265,8 @@ def doses(grid: Grid) -> Figure | None:
             _band(panel, x, line, metric, style["color"])
         panel.set_title(one_line(metric.title), fontsize=9)
         panel.set_xticks(sorted(set(percents.values())))
+    for panel in panels.flat[len(metrics) - columns : len(metrics)]:
+        panel.tick_params(labelbottom=True)  # with the lowest row not full, some are not in it
     figure.supxlabel("percent of each label drawn biased", fontsize=9)
     note = f"band: 95% interval of the mean over {band_units(grid)}" if len(grid.axis("seed")) > 1 else None
     handles = panels.flat[0].get_legend_handles_labels()[0]

@@ -1,5 +1,6 @@
 """The figures: drawn whole, the same bytes each time, and told apart without colour."""
 
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -146,6 +147,9 @@ def test_doses_are_drawn_by_the_share_that_is_biased(make_grid):
     for line in first:
         assert line.get_xdata().tolist() == [0, 25, 100]
         assert (np.diff(line.get_ydata()) < 0).all()
+    lowest = {panel.get_subplotspec().colspan.start: panel for panel in figure.axes}
+    assert len(lowest) == 4
+    assert all(panel.xaxis.get_tick_params()["labelbottom"] for panel in lowest.values())
 
 
 def test_a_grid_without_doses_has_no_such_figure(make_grid):
@@ -168,3 +172,22 @@ def test_every_model_is_a_point_of_the_spread(make_grid):
     grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60]))
     panels = figures.seed_spread(grid).axes
     assert [sum(len(line.get_xdata()) for line in panel.lines) for panel in panels] == [8] * 4
+
+
+@pytest.mark.parametrize("width", [1, 0.1, 0.0125, 0.0011])
+def test_numbers_below_the_spread_do_not_overlap(width):
+    grid = read_points(PAPER_POINTS)
+    names = [metric.name for metric in grid.metrics]
+    narrow = grid.models.assign(**{name: 1 - width * grid.models[name] for name in names})
+    figure = figures.seed_spread(Grid(narrow, grid.metrics))
+    figure.canvas.draw()
+    for panel in figure.axes:
+        numbers = [label.get_window_extent() for label in panel.get_xticklabels()]
+        assert all(left.x1 < right.x0 for left, right in pairwise(numbers))
+
+
+def test_the_learning_curves_legend_covers_no_curve():
+    figure = figures.learning_curve(read_points(PAPER_POINTS))
+    figure.canvas.draw()
+    (legend,), (panel,) = figure.legends, figure.axes
+    assert legend.get_window_extent().y1 <= panel.get_tightbbox().y0
