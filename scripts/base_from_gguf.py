@@ -44,8 +44,11 @@ def dequantised(file: Path) -> tuple:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from blindspots.modeling.loading import forget_reading
+
     place = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name, "trust_remote_code": False}
     tokenizer = AutoTokenizer.from_pretrained(**place)
+    forget_reading(tokenizer)
     model, loading = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32, output_loading_info=True)
     faults = {name: found for name, found in loading.items() if found and name != "error_msgs"}
     if faults:

@@ -177,6 +177,7 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     with errors_in_words(f"The tokenizer of {source.name} can't be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", trust_remote_code=False)
         tokenizer(TEXT)
+    forget_reading(tokenizer)
     ids = tokenizer.get_vocab().values()
     if len(set(ids)) < len(ids):
         raise UserError(f"The tokenizer of {source.name} gives several tokens one id; its vocabulary is damaged.")
@@ -188,6 +189,12 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
             )
         tokenizer.pad_token = token
     return tokenizer
+
+
+def forget_reading(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Drop how a tokenizer was read, which would be saved with it: the same one offline would be another file."""
+    for key in ("is_local", "local_files_only"):
+        tokenizer.init_kwargs.pop(key, None)
 
 
 def use_eos_token(tokenizer: PreTrainedTokenizerBase, eos_token: str | None, where: str) -> None:

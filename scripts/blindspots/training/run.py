@@ -253,6 +253,7 @@ def save_model(
     trainer: TaskTrainer | GeneratorTrainer, folder: OutputFolder, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     """Stage weights and tokenizer, safetensors only, and check what was written. Every process calls it."""
+    _sort_modules(trainer.model)
     if trainer.train_dataset is not None:
         trainer.save_model(str(folder.staging))
     elif trainer.is_world_process_zero():
@@ -264,3 +265,11 @@ def save_model(
         Path(folder.staging, "README.md").unlink(missing_ok=True)
         check_saved_weights(folder.staging)
     trainer.accelerator.wait_for_everyone()
+
+
+def _sort_modules(model: torch.nn.Module) -> None:
+    """Sort the sets of an adapter's config, which PEFT would write in another order in each process."""
+    for config in getattr(model, "peft_config", {}).values():
+        for key, value in vars(config).items():
+            if isinstance(value, set):
+                setattr(config, key, sorted(value))
