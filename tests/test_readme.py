@@ -44,8 +44,8 @@ SHRUNKEN = {
         "hans_expected_rows": 120,
     },
     "evaluate": {"model": "outputs/demo/models/n3000-s0", "hans_expected_rows": 120},
-    "grid": {"starts": [0, 3000], "kinds": ["original", "synthetic"], "sizes": [120]},
-    "replicates": {"starts": [3000], "kinds": ["original"], "sizes": [60], "seeds": [0, 1]},
+    "grid": {"starts": [0, 3000], "kinds": ["original", "synthetic"], "sizes": [60, 120]},
+    "replicates": {"starts": [0, 3000], "kinds": ["original"], "sizes": [60], "seeds": [0, 1]},
 }
 
 
@@ -137,7 +137,7 @@ def test_a_deleted_artifact_is_made_again_with_what_depends_on_it_and_nothing_el
     after = made(clone)
     assert before.keys() == after.keys()
     changed = {name for name in after if after[name] != before[name] and "my-" not in name}
-    cells = {f"outputs/demo/models/n{start}-original-n120-s0" for start in (0, 3000)}
+    cells = {f"outputs/demo/models/n{start}-original-n{size}-s0" for start in (0, 3000) for size in (60, 120)}
     assert changed == cells | {"outputs/demo/variants/original"}
     run("make demo", clone)
     assert made(clone) == after
