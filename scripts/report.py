@@ -16,9 +16,9 @@ from blindspots.grid import check_axes
 
 def check(recipe: ReportRecipe) -> None:
     """Raise RecipeError where it is not clear what to report on."""
-    if sum(value is not None for value in (recipe.models, recipe.kept, recipe.points)) != 1:
+    if (recipe.points is None) == (recipe.models is None and recipe.kept is None):
         raise RecipeError(
-            "Give exactly one of models (a folder of model artifacts), kept (an earlier report) and points (a CSV)."
+            "Give models (a folder of model artifacts), kept (an earlier report) or both, or else points (a CSV)."
         )
     if (recipe.original is None) != (recipe.synthetic is None):
         raise RecipeError("Table 1 compares two datasets; name both original and synthetic, or neither.")

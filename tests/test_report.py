@@ -35,9 +35,9 @@ def test_a_grids_report_from_axes_in_a_recipe(make_grid, tmp_path):  # noqa: F81
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "exactly one of models"),
-        (["--models", "a", "--points", "b"], "exactly one of models"),
-        (["--models", "a", "--kept", "b"], "exactly one of models"),
+        ([], "Give models (a folder of model artifacts), kept (an earlier report) or both, or else points (a CSV)."),
+        (["--models", "a", "--points", "b"], "or else points"),
+        (["--kept", "a", "--points", "b"], "or else points"),
         (["--models", "a", "--original", "b"], "name both original and synthetic"),
         (["--models", "a", "--original", "b", "--synthetic", "c", "--table1_counts", "d"], "given twice"),
         (["--models", "a", "--original", "b", "--synthetic", "c", "d"], "2 datasets and the grid has 1 generators"),

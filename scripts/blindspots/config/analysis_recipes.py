@@ -42,7 +42,11 @@ class ReportRecipe(TestSetSources, GridRecipe):
 
     output_dir: str = key("folder of the report; an earlier report there is replaced whole")
     models: str | None = key("folder that holds one model artifact per start and cell", None)
-    kept: str | None = key("folder of an earlier report, to be made again from its predictions.parquet", None)
+    kept: str | None = key(
+        "folder of an earlier report, to be made again from its predictions.parquet; beside models, of those that are "
+        "not there",
+        None,
+    )
     points: str | None = key("CSV of digitised points to report on in place of models; the axes are its own", None)
     original: str | None = key("prepared MNLI for Table 1, a Hub id, folder or file", None)
     synthetic: list[str] | None = key(

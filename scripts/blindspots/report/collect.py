@@ -19,7 +19,7 @@ from blindspots.data.nli import ENTAILMENT, LABELS
 from blindspots.data.test_sets import AUROC, CRITERION, D_PRIME, PROBABILITY, Headline, test_set
 from blindspots.evaluation.scoring import read_predictions, score_rows
 from blindspots.grid import Cell, cells, start_of, starts
-from blindspots.report.kept import PARTS, Predictions, read_kept, read_lineages
+from blindspots.report.kept import PARTS, Predictions, joined_lineages, read_kept, read_lineages
 
 START = "start"
 # The paper's three metrics, which its claims are about; a grid may have others.
@@ -120,29 +120,44 @@ def read_grid(recipe: ReportRecipe) -> Grid:
     """The models of a recipe's axes, scored; those missing are listed, those of other axes left out.
 
     Args:
-        recipe: its axes have passed `grid.check_axes`; names `models` or `kept`.
+        recipe: its axes have passed `grid.check_axes`; names `models`, `kept` or both. A model of both is the one in
+            the folder.
 
     Raises UserError where there is no such folder, the name of a folder in it is not that of a cell, two models
-    predicted different rows or a logit is not a number.
+    predicted different rows, a logit is not a number, or an artifact of the folder is another one in the kept report.
     """
     wanted = [cell.name for cell in sorted(starts(recipe) + cells(recipe), key=_order)]
-    if recipe.kept:
-        rows, lines = read_kept(Path(recipe.kept)), read_lineages(Path(recipe.kept))
-        there, rows = rows.models(), rows.only(wanted)
-        lines = [line for line in lines if line["model"] in (None, *wanted)]
-    else:
-        there = _folders(Path(recipe.models), wanted)
-        done = [name for name in wanted if (Path(recipe.models) / name / "predictions").is_dir()]
-        rows, lines = Predictions(), lineage_lines(Path(recipe.models), done)
-        for name in done:
-            rows.add(name, read_predictions(Path(recipe.models) / name))
+    rows, lines, there = _read_models(recipe, wanted)
     grid = _scored(rows, [name for name in wanted if name in rows.models()])
     grid.axes = recipe
-    grid.lineages = {line["model"]: line for line in lines if line["model"]}
-    grid.datasets = [line for line in lines if not line["model"]]
+    of_models = {line["model"]: line for line in lines}
+    grid.lineages = {name: of_models[name] for name in wanted if name in of_models}
+    grid.datasets = sorted((line for line in lines if not line["model"]), key=lambda line: line["artifact"])
     grid.missing = [name for name in wanted if name not in rows.models()]
     grid.others = [name for name in there if name not in wanted]
     return grid
+
+
+def _read_models(recipe: ReportRecipe, wanted: list[str]) -> tuple[Predictions, list[dict[str, Any]], list[str]]:
+    """Predictions of the wanted models, lineages of these and of what they come from, and names of all that are there.
+
+    First those of the folder of models, then the others of the kept report.
+    """
+    rows, lines, there = Predictions(), [], []
+    if recipe.models:
+        models = Path(recipe.models)
+        there = _folders(models, wanted)
+        done = [name for name in wanted if (models / name / "predictions").is_dir()]
+        lines = lineage_lines(models, done)
+        for name in done:
+            rows.add(name, read_predictions(models / name))
+    if recipe.kept:
+        kept, earlier = read_kept(Path(recipe.kept)), read_lineages(Path(recipe.kept))
+        there += [name for name in kept.models() if name not in there]
+        rows = rows.joined(kept.only(wanted))
+        earlier = [line for line in earlier if line["model"] in (None, *wanted)]
+        lines = joined_lineages(lines, earlier, f"{recipe.models} and {recipe.kept}")
+    return rows.only(wanted), lines, there
 
 
 def _folders(models: Path, wanted: list[str]) -> list[str]:

@@ -19,13 +19,11 @@ SHOWN = 5
 
 
 def texts(recipe: ReportRecipe, grid: Grid) -> dict[str, pd.DataFrame]:
-    """Premise and hypothesis by row id of the test sets that the recipe names, or those that a kept report shows.
+    """Premise and hypothesis by row id of the test sets that the recipe names, and of others what a kept report shows.
 
     Raises UserError where a named set lacks a row that was predicted, and where none of its rows was.
     """
-    if recipe.kept:
-        return _kept_texts(Path(recipe.kept) / EXAMPLES)
-    frames = {}
+    frames = _kept_texts(Path(recipe.kept) / EXAMPLES) if recipe.kept else {}
     for found in named_test_sets(recipe):
         if found.name not in grid.tests:
             raise UserError(f"{found.key} has no effect: no model of this grid was evaluated on {found.name}.")

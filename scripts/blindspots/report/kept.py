@@ -21,6 +21,8 @@ from blindspots.data.nli import LABELS
 from blindspots.evaluation.rows import check_rows, read_rows
 
 PREDICTIONS, LINEAGES, EXAMPLES = "predictions.parquet", "lineage.jsonl", "examples.jsonl"
+# Files that hold an artifact's weights or rows.
+_DATA = (".safetensors", ".parquet")
 # Units of the kept probability of entailment.
 PARTS = 1000
 
@@ -43,12 +45,23 @@ class Predictions:
         return list(dict.fromkeys(model for model, _ in self.predicted))
 
     def only(self, models: list[str]) -> "Predictions":
-        """The predictions of some of the models."""
-        chosen = [
-            {key: value for key, value in values.items() if key[0] in models}
-            for values in (self.predicted, self.entailment)
+        """The predictions of some of the models, in this order."""
+        keys = [
+            (model, test_set) for model in models for test_set in self.tests if (model, test_set) in self.predicted
         ]
-        return Predictions(self.tests, *chosen)
+        return Predictions(
+            self.tests, *({key: values[key] for key in keys} for values in (self.predicted, self.entailment))
+        )
+
+    def joined(self, others: "Predictions") -> "Predictions":
+        """These and those of the models that are in the others alone. Raises UserError as `add`."""
+        if not self.predicted:
+            return others
+        both = Predictions(dict(self.tests), dict(self.predicted), dict(self.entailment))
+        for model in others.models():
+            if model not in self.models():
+                both.add(model, others.rows_of(model))
+        return both
 
     def add(self, model: str, rows: pd.DataFrame) -> None:
         """Add a model's rows, as `read_predictions` gives them.
@@ -186,3 +199,41 @@ def read_lineages(folder: Path) -> list[dict[str, Any]]:
             raise UserError(f"{where} does not say which model it is of.")
         checked_lineage({**line, "results": {}}, where)
     return lines
+
+
+def joined_lineages(lines: list[dict[str, Any]], earlier: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
+    """The lineages of a folder of models and those of a kept report that it lacks; of a model, the folder's.
+
+    Raises UserError where an artifact has other weights or rows in the two: what is said to share it would not. Other
+    files may differ: a base model that was tuned again is the same although its tokenizer was saved differently.
+    """
+    known = {(line["artifact"], line["content_sha256"]): line for line in [*lines, *earlier]}
+    contents, kept_contents = _contents(lines), _contents(earlier)
+    for name in sorted(contents.keys() & kept_contents):
+        if len({_data(known.get((name, one)), one) for one in contents[name] | kept_contents[name]}) > 1:
+            raise UserError(
+                f"{name} has not the same weights or rows in {where}; "
+                "report on each by itself, or make what came of it again."
+            )
+    models = {line["model"] for line in lines if line["model"]}
+    there = {(line["artifact"], line["content_sha256"]) for line in lines}
+    return lines + [
+        line
+        for line in earlier
+        if line["model"] not in models and (line["artifact"], line["content_sha256"]) not in there
+    ]
+
+
+def _contents(lines: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """The contents of each artifact that lineages are of or name as a parent, by its name."""
+    found: dict[str, set[str]] = {}
+    for record in [*lines, *(parent for line in lines for parent in line["parents"])]:
+        if record.get("artifact"):
+            found.setdefault(record["artifact"], set()).add(record["content_sha256"])
+    return found
+
+
+def _data(line: dict[str, Any] | None, content: str) -> Any:
+    """What an artifact's weights and rows are known by: their hashes, or its content where they are not listed."""
+    files = (line or {}).get("files") or {}
+    return frozenset((name, one["sha256"]) for name, one in files.items() if name.endswith(_DATA)) or content

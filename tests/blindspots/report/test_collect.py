@@ -1,5 +1,6 @@
 """Reading a grid: what is there, what is missing, and what is refused."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,6 +10,7 @@ import pytest
 
 from blindspots.config.errors import UserError
 from blindspots.report.collect import read_grid
+from blindspots.report.kept import write_lines
 
 
 def rewrite(file, change):
@@ -145,3 +147,54 @@ def test_a_set_that_was_made_again_is_not_taken_for_the_one_that_a_model_was_tun
     for content, known in (("0" * 64, 1), ("1" * 64, 0)):
         with_parent(folder_of("n0-original-n60-s0"), "train", str(tmp_path / "sets"), content)
         assert len(read_grid(recipe).datasets) == known
+
+
+def kept_part(recipe, folder, seeds: list[int]):
+    """The recipe with, as its kept report, what a report of these seeds keeps of its models."""
+    grid = read_grid(dataclasses.replace(recipe, seeds=seeds))
+    folder.mkdir()
+    grid.rows.write(folder)
+    write_lines(folder / "lineage.jsonl", [*grid.lineages.values(), *grid.datasets])
+    return dataclasses.replace(recipe, kept=str(folder))
+
+
+def test_models_that_are_not_in_the_folder_come_from_the_kept_report(make_grid, folder_of, tmp_path):
+    recipe = make_grid(seeds=[0, 1], starts=[0], kinds=["original"], sizes=[60])
+    whole, recipe = read_grid(recipe), kept_part(recipe, tmp_path / "kept", [0])
+    for name in ("n0-s0", "n0-original-n60-s0"):
+        shutil.rmtree(folder_of(name))
+    grid = read_grid(recipe)
+    assert grid.models.equals(whole.models)
+    assert grid.lineages == whole.lineages
+    assert grid.rows.models() == whole.rows.models()
+    grid = read_grid(dataclasses.replace(recipe, seeds=[1]))
+    assert set(grid.others) == {"n0-s0", "n0-original-n60-s0"}
+
+
+def test_a_model_of_both_is_the_one_in_the_folder(make_grid, folder_of, tmp_path):
+    recipe = kept_part(make_grid(starts=[0], kinds=["original"], sizes=[60]), tmp_path / "kept", [0])
+    before = read_grid(recipe).models.at["n0-s0", "hans"]
+    rewrite(folder_of("n0-s0") / "predictions" / "hans.parquet", lambda rows: rows.assign(logit_entailment=9.0))
+    assert read_grid(recipe).models.at["n0-s0", "hans"] == 0.5 != before
+
+
+def test_a_kept_report_of_other_test_rows_is_refused(make_grid, folder_of, tmp_path):
+    recipe = make_grid(seeds=[0, 1], starts=[0], kinds=["original"], sizes=[60])
+    recipe = kept_part(recipe, tmp_path / "kept", [0])
+    shutil.rmtree(folder_of("n0-s0"))
+    for name in ("n0-original-n60-s0", "n0-s1", "n0-original-n60-s1"):
+        rewrite(folder_of(name) / "predictions" / "hans.parquet", lambda rows: rows.iloc[5:])
+    with pytest.raises(UserError, match=r"n0-s1 and n0-s0 were evaluated on different rows of hans: 55 and 60"):
+        read_grid(recipe)
+
+
+def test_a_kept_report_whose_models_come_from_another_set_of_that_name_is_refused(make_grid, folder_of, tmp_path):
+    recipe = make_grid(seeds=[0, 1], starts=[0], kinds=["original"], sizes=[60])
+    for name, content in (("n0-original-n60-s0", "1" * 64), ("n0-original-n60-s1", "2" * 64)):
+        with_parent(folder_of(name), "train", "set", content)
+    recipe = kept_part(recipe, tmp_path / "kept", [0])
+    shutil.rmtree(folder_of("n0-original-n60-s0"))
+    with pytest.raises(
+        UserError, match=r"made has not the same weights or rows in .*models and .*kept; report on each"
+    ):
+        read_grid(recipe)

@@ -1,5 +1,7 @@
 """Rows that T and T^D predict differently."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -7,6 +9,7 @@ from blindspots.config.errors import UserError
 from blindspots.config.paths import PAPER_POINTS
 from blindspots.report.collect import read_grid
 from blindspots.report.flips import SHOWN, flips, shown_examples, texts
+from blindspots.report.kept import write_lines
 from blindspots.report.points import read_points
 
 CELL = "n0-synthetic-n60-s0"
@@ -84,3 +87,15 @@ def test_a_named_set_without_the_predicted_rows(recipe, tmp_path):
     recipe.hans, recipe.hans_expected_rows = str(tmp_path / "hans"), 50
     with pytest.raises(UserError, match="10 rows of hans"):
         texts(recipe, read_grid(recipe))
+
+
+def test_a_named_set_goes_before_the_texts_of_a_kept_report(recipe, tmp_path):
+    lines = [
+        {"test_set": name, "id": "ex0", "premise": "kept .", "hypothesis": "b ."} for name in ("hans", "mnli_matched")
+    ]
+    write_lines(tmp_path / "examples.jsonl", lines)
+    write_hans(tmp_path / "hans", 60)
+    recipe.hans, recipe.hans_expected_rows, recipe.kept = str(tmp_path / "hans"), 60, str(tmp_path)
+    words = texts(recipe, read_grid(dataclasses.replace(recipe, kept=None)))
+    assert words["hans"].loc["ex0", "premise"] == "premise 0 ."
+    assert words["mnli_matched"].loc["ex0", "premise"] == "kept ."

@@ -7,7 +7,7 @@ import pytest
 from blindspots.config.errors import UserError
 from blindspots.evaluation.scoring import read_predictions
 from blindspots.report.collect import read_grid
-from blindspots.report.kept import PARTS, Predictions, read_kept, read_lines
+from blindspots.report.kept import PARTS, Predictions, joined_lineages, read_kept, read_lines
 
 
 def test_labels_are_kept_whole_and_probabilities_in_thousandths(make_grid, folder_of, tmp_path):
@@ -53,3 +53,35 @@ def test_a_line_that_is_not_json_is_named(tmp_path):
     with pytest.raises(UserError, match="line 2"):
         read_lines(tmp_path / "lineage.jsonl")
     assert read_lines(tmp_path / "none.jsonl") == []
+
+
+def lineage(name: str, content: str, weights: str = "", model: str | None = None, parents=()) -> dict:
+    """What lineage.jsonl holds of an artifact; parents: name and content of each."""
+    files = {"model.safetensors": {"sha256": weights}, "tokenizer_config.json": {"sha256": content}} if weights else {}
+    parents = [{"role": "train", "artifact": parent, "content_sha256": of} for parent, of in parents]
+    return {"model": model, "artifact": name, "content_sha256": content, "files": files, "parents": parents}
+
+
+def test_each_lineage_is_there_once_and_of_a_model_the_folders():
+    start, pool = lineage("start", "b", "w", "n0-s0"), lineage("pool", "c")
+    earlier = [lineage("start", "a", "w", "n0-s0"), lineage("other", "d", "v", "n0-s1"), pool]
+    assert joined_lineages([start, pool], earlier, "both") == [start, pool, earlier[1]]
+
+
+def test_artifacts_with_the_same_weights_are_the_same_whatever_their_other_files():
+    lines, earlier = [lineage("generator", "a", "w")], [lineage("generator", "b", "w")]
+    assert joined_lineages(lines, earlier, "both") == [*lines, *earlier]
+
+
+@pytest.mark.parametrize(
+    ("line", "earlier"),
+    [
+        (lineage("pool", "a", "w"), lineage("pool", "b", "v")),
+        (lineage("pool", "a"), lineage("pool", "b")),
+        (lineage("pool", "a", "w"), lineage("set", "c", "v", parents=[("pool", "b")])),
+        (lineage("set", "c", "v", parents=[("pool", "a")]), lineage("other", "d", "u", parents=[("pool", "b")])),
+    ],
+)
+def test_an_artifact_with_other_weights_or_rows_or_of_unknown_ones_is_refused(line, earlier):
+    with pytest.raises(UserError, match="pool has not the same weights or rows in both"):
+        joined_lineages([line], [earlier], "both")

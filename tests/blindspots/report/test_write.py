@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from blindspots.config.errors import UserError
+from blindspots.grid import cells, starts
 from blindspots.report.collect import read_grid
 from blindspots.report.kept import read_lines
 from blindspots.report.write import write_report
@@ -36,6 +38,18 @@ def test_the_kept_form_gives_the_same_report(make_grid, tmp_path):
     again = dataclasses.replace(recipe, models=None, kept=recipe.output_dir, output_dir=str(tmp_path / "again"))
     write_report(again, read_grid(again), None)
     assert files(tmp_path / "again") == files(Path(recipe.output_dir))
+
+
+def test_a_grid_that_was_run_in_two_pieces_has_the_report_of_the_whole(make_grid, folder_of, tmp_path):
+    recipe = make_grid(seeds=[0, 1, 2], starts=[0, 900], sizes=[60])
+    write_report(recipe, read_grid(recipe), None)
+    first = dataclasses.replace(recipe, seeds=[0, 2], output_dir=str(tmp_path / "first"))
+    write_report(first, read_grid(first), None)
+    for cell in starts(first) + cells(first):
+        shutil.rmtree(folder_of(cell.name))
+    both = dataclasses.replace(recipe, kept=first.output_dir, output_dir=str(tmp_path / "both"))
+    write_report(both, read_grid(both), None)
+    assert files(tmp_path / "both") == files(Path(recipe.output_dir))
 
 
 def test_lineage_and_readme_say_what_was_measured_and_what_is_missing(make_grid):
