@@ -48,14 +48,14 @@ def _row(reading: Reading, decides: bool) -> dict[str, str]:
         "estimand": reading.estimand,
         "estimate": "" if reading.estimate is None else f"{reading.estimate:+.3f}",
         "interval": limits(reading.low, reading.high),
+        "reading": reading.verdict if decides or reading.metric == OVERLAP else sign(reading),
+        "decides": "yes" if decides else "no",
         "interval over": over(reading),
         "shared": reading.shared,
         "these generators": limits(reading.within_low, reading.within_high),
         "over subcases too": limits(reading.subcase_low, reading.subcase_high),
         "above 0": f"{reading.wins} of {reading.n}" if reading.n else "",
         "needed": "" if reading.needed is None else f"{reading.needed:,} {unit}",
-        "reading": reading.verdict if decides or reading.metric == OVERLAP else sign(reading),
-        "decides": "yes" if decides else "no",
     }
 
 

@@ -1,5 +1,6 @@
 """What a report found: means, differences between kinds with their intervals, and what these say and hold for."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from blindspots.data.kinds import compared_kinds, label_of
 from blindspots.report.collect import HANS, LO_AUROC, LO_NE, MNLI, P_LO_E, P_LO_NE, Grid
 from blindspots.report.contrasts import ABOVE_ZERO, PUBLISHED_SD, Pair, Place, Reading, read
+from blindspots.report.design import GENERATOR, generators
 from blindspots.report.tables import accuracy, difference
 
 # What the table of findings has; the table of comparisons has the rest.
@@ -53,7 +55,7 @@ def findings(grid: Grid, readings: list[Reading]) -> Findings | None:
             "intervals in brackets."
         )
         sentences = [_sentence(name, moved) for name, pair in pairs.items() if (moved := what_moved(pair))]
-        sentences += _left_out(grid, readings)
+        sentences += _left_out(grid, readings) + _uneven(grid, readings)
     else:
         where = f"At the start of {grid.axis('start')[-1]:,} rows and {grid.axis('size')[-1]:,} augmentation rows:"
         sentences = []
@@ -139,6 +141,17 @@ def _left_out(grid: Grid, readings: list[Reading]) -> list[str]:
                 f"size) and {used[1]} of {seeds} seeds. The means above it are over all models that are there."
             )
     return list(found.values())
+
+
+def _uneven(grid: Grid, readings: list[Reading]) -> list[str]:
+    """A sentence where some generators have more replicates than others."""
+    counts = Counter(generators(grid, grid.axis("seed"))).values()
+    if min(counts) == max(counts) or all(reading.unit != GENERATOR for reading in readings):
+        return []
+    return [
+        f"The generators have {min(counts)} to {max(counts)} replicates each. A difference over generators is the "
+        "mean of their own differences: not quite that of the means above it, in which each replicate counts once."
+    ]
 
 
 def _direction(reading: Reading, up: str, down: str) -> str:

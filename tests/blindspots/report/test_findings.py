@@ -89,6 +89,16 @@ def test_a_difference_of_one_replicate_has_no_interval_and_says_nothing_sure(mak
     assert found.sentences[-1].startswith("The intervals are over 3 seeds.")
 
 
+def test_generators_with_unequal_numbers_of_replicates_are_named(make_grid):
+    axes = {"starts": [900], "sizes": [60], "generators": ["a", "b"], "own_sets": True}
+    told = "The generators have 1 to 2 replicates each."
+    for number, seeds in enumerate(([0, 1, 2], [0, 1, 2, 3])):
+        grid = read_grid(make_grid(seeds=seeds, **axes))
+        readings = compared(grid)
+        assert any(one.startswith(told) for one in findings(grid, readings).sentences) == (number == 0)
+        shutil.rmtree(grid.axes.models)
+
+
 def test_points_without_probabilities_are_told_by_their_accuracies():
     grid = read_points(PAPER_POINTS)
     found = findings(grid, compared(grid))
