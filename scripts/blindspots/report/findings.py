@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from blindspots.data.kinds import compared_kinds, label_of
-from blindspots.report.collect import HANS, LO_AUROC, LO_NE, MNLI, P_LO_E, P_LO_NE, Grid
+from blindspots.evaluation.statistics import wilson
+from blindspots.report.collect import HANS, LO_AUROC, LO_NE, MNLI, P_LO_E, P_LO_NE, START, Grid
 from blindspots.report.contrasts import ABOVE_ZERO, PUBLISHED_SD, Pair, Place, Reading, read
 from blindspots.report.design import GENERATOR, generators
 from blindspots.report.tables import accuracy, difference
@@ -15,6 +16,8 @@ from blindspots.report.tables import accuracy, difference
 SUMMARY = (MNLI, HANS, P_LO_NE, P_LO_E, LO_AUROC)
 # What tells a shift of the threshold from a change of ability.
 BOTH_SIDES = {P_LO_NE, P_LO_E, LO_AUROC}
+# So many models are named in a sentence.
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def findings(grid: Grid, readings: list[Reading]) -> Findings | None:
     else:
         where = f"At the start of {grid.axis('start')[-1]:,} rows and {grid.axis('size')[-1]:,} augmentation rows:"
         sentences = []
+    sentences += _at_chance(grid)
     sentences.append(_how_sure(grid, [one for pair in pairs.values() for one in pair]))
     return Findings(where, _table(grid, pairs, several), sentences)
 
@@ -151,6 +155,23 @@ def _uneven(grid: Grid, readings: list[Reading]) -> list[str]:
     return [
         f"The generators have {min(counts)} to {max(counts)} replicates each. A difference over generators is the "
         "mean of their own differences: not quite that of the means above it, in which each replicate counts once."
+    ]
+
+
+def _at_chance(grid: Grid) -> list[str]:
+    """A sentence naming the trained models whose accuracy on MNLI can't be told from that of one constant label."""
+    if MNLI not in grid.tests:
+        return []
+    constant = grid.tests[MNLI]["gold"].value_counts(normalize=True).max()
+    trained = [name for name, model in grid.models.iterrows() if model["start"] or model["kind"] != START]
+    right = {name: grid.right[name, MNLI] for name in trained}
+    failed = [name for name, rows in right.items() if wilson(int(rows.sum()), len(rows)).low <= constant]
+    if not failed:
+        return []
+    named = ", ".join(failed[:SHOWN]) + (f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else "")
+    return [
+        f"Not significantly better on {grid.title(MNLI)} than always giving the most frequent label "
+        f"({accuracy(constant)}), but in all numbers: {len(failed)} of {len(trained)} trained models ({named})."
     ]
 
 

@@ -21,8 +21,7 @@ def test_one_seed_names_the_largest_cell_and_says_that_it_decides_nothing(make_g
     assert hans["biased synthetic"] == f"{biased:.3f}".replace("0.", ".")
     assert hans["biased synthetic - synthetic"] == f"{biased - synthetic:+.3f}"
     assert not found.table.map(lambda cell: "[" in cell).any(axis=None)
-    (last,) = found.sentences
-    assert last.startswith("One replicate decides nothing")
+    assert found.sentences[-1].startswith("One replicate decides nothing")
 
 
 def test_several_seeds_have_means_and_intervals_over_all_places(make_grid):
@@ -46,7 +45,7 @@ def test_several_seeds_have_means_and_intervals_over_all_places(make_grid):
     mean = grid.models.loc[grid.models["kind"] == "original", "hans_lo_auroc"].mean()
     assert shown["original"] == f"{mean:.3f}".replace("0.", ".")
     *sentences, last = found.sentences
-    assert len(sentences) == 3
+    assert len(sentences) == 4
     assert sentences[2].startswith("With biased synthetic rather than synthetic data: on lexical overlap ")
     assert last.startswith("The intervals are over 3 seeds. They do not cover variation in what these share: one gen")
 
@@ -97,6 +96,20 @@ def test_generators_with_unequal_numbers_of_replicates_are_named(make_grid):
         readings = compared(grid)
         assert any(one.startswith(told) for one in findings(grid, readings).sentences) == (number == 0)
         shutil.rmtree(grid.axes.models)
+
+
+@pytest.mark.parametrize("right", [{"biased_synthetic": 0.9}, {}])
+def test_models_at_chance_are_named(make_grid, right):
+    """Of 30 rows with ten of each label, 30% right is chance and 90% is not."""
+    all_right = dict.fromkeys((None, "original", "synthetic"), 0.9) | {"biased_synthetic": 0.3} | right
+    grid = read_grid(make_grid(seeds=[0, 1], starts=[0], sizes=[60], right=all_right))
+    said = [one for one in findings(grid, compared(grid)).sentences if "most frequent label" in one]
+    names = "n0-biased_synthetic-n60-s0, n0-biased_synthetic-n60-s1"
+    expected = (
+        "Not significantly better on MNLI matched than always giving the most frequent label (.333), but in all "
+        f"numbers: 2 of 6 trained models ({names})."
+    )
+    assert said == ([] if right else [expected])
 
 
 def test_points_without_probabilities_are_told_by_their_accuracies():
