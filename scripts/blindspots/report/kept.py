@@ -212,7 +212,7 @@ def joined_lineages(lines: list[dict[str, Any]], earlier: list[dict[str, Any]], 
     for name in sorted(contents.keys() & kept_contents):
         if len({_data(known.get((name, one)), one) for one in contents[name] | kept_contents[name]}) > 1:
             raise UserError(
-                f"{name} has not the same weights or rows in {where}; "
+                f"{name} does not have the same weights or rows in {where}; "
                 "report on each by itself, or make what came of it again."
             )
     models = {line["model"] for line in lines if line["model"]}

@@ -195,6 +195,6 @@ def test_a_kept_report_whose_models_come_from_another_set_of_that_name_is_refuse
     recipe = kept_part(recipe, tmp_path / "kept", [0])
     shutil.rmtree(folder_of("n0-original-n60-s0"))
     with pytest.raises(
-        UserError, match=r"made has not the same weights or rows in .*models and .*kept; report on each"
+        UserError, match=r"made does not have the same weights or rows in .*models and .*kept; report on each"
     ):
         read_grid(recipe)

@@ -83,5 +83,5 @@ def test_artifacts_with_the_same_weights_are_the_same_whatever_their_other_files
     ],
 )
 def test_an_artifact_with_other_weights_or_rows_or_of_unknown_ones_is_refused(line, earlier):
-    with pytest.raises(UserError, match="pool has not the same weights or rows in both"):
+    with pytest.raises(UserError, match="pool does not have the same weights or rows in both"):
         joined_lineages([line], [earlier], "both")
